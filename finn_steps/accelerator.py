@@ -1,0 +1,311 @@
+"""The one structure that flows through qapflow: an integer network and how each layer is built.
+
+Everything after the FINN graph (estimator, RTL generator, emulator, simulator, prover, report, driver) reads an
+`Accelerator` and writes none back. The file format is specified in docs/accelerator.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from qonnx.core.datatype import DataType
+
+from finn_steps.host import HostOp, run_host_ops
+
+FORMAT = 1
+STYLES = ("unrolled", "bitplane", "serial", "folded")
+
+
+@dataclass(frozen=True)
+class Folding:
+    """How a layer is built. `PE` and `SIMD` hold for `folded` only: `PE` processing elements, each with `SIMD` lanes
+    that step through the nonzeros of its rows. `digits` is the number of activation bits that `bitplane` and `serial` take
+    in a cycle. `registers_every` is the number of adders between two pipeline registers."""
+
+    style: str = "unrolled"
+    PE: int = 1
+    SIMD: int = 1
+    digits: int = 1
+    registers_every: int = 1
+
+    def check(self, name: str, MH: int, MW: int) -> None:
+        """Raise ValueError, naming the layer and the values, for a folding that this layer cannot take."""
+        if self.style not in STYLES:
+            raise ValueError(f"{name}: style '{self.style}' is none of {', '.join(STYLES)}")
+        for field_name in ("PE", "SIMD", "digits", "registers_every"):
+            value = getattr(self, field_name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name}: {field_name} ({value}) must be a whole number of at least 1")
+        if self.style == "folded" and MH % self.PE:
+            raise ValueError(f"{name}: PE ({self.PE}) must divide MH ({MH})")
+        if self.style == "folded" and MW % self.SIMD:
+            raise ValueError(f"{name}: SIMD ({self.SIMD}) must divide MW ({MW})")
+
+
+@dataclass(frozen=True, eq=False)
+class SparseLayer:
+    """One matrix-vector-activation unit: `acc = weights @ x + bias`, then the number of thresholds reached.
+
+    weights     int64 [MH, MW]
+    bias        int64 [MH], added to the accumulator (all zero where thresholds absorb it)
+    thresholds  int64 [MH, steps], ascending along a row, or None: the output is then the accumulator itself.
+                output = odt.min() + k * step for k thresholds with acc >= threshold, where step is 2 for BIPOLAR, else 1.
+    idt, odt    FINN datatype names of one input and one output element; inputs are never BIPOLAR (the importer rewrites
+                them as BINARY).
+    """
+
+    name: str
+    weights: np.ndarray
+    bias: np.ndarray
+    thresholds: np.ndarray | None
+    idt: str
+    odt: str
+    folding: Folding = field(default_factory=Folding)
+
+    def __post_init__(self):
+        for attribute in ("weights", "bias", "thresholds"):
+            value = getattr(self, attribute)
+            if value is None:
+                continue
+            array = np.ascontiguousarray(value, dtype=np.int64)
+            if not np.array_equal(array, value):
+                raise ValueError(f"{self.name}: {attribute} must be integers")
+            array.flags.writeable = False
+            object.__setattr__(self, attribute, array)
+        if self.weights.ndim != 2 or self.bias.shape != (self.MH,):
+            raise ValueError(f"{self.name}: weights {self.weights.shape} and bias {self.bias.shape} are not [MH, MW] and [MH]")
+        if self.thresholds is not None:
+            if self.thresholds.shape != (self.MH, self.steps):
+                raise ValueError(f"{self.name}: thresholds {self.thresholds.shape} are not [MH, steps] = {(self.MH, self.steps)}")
+            if np.any(np.diff(self.thresholds, axis=1) < 0):
+                raise ValueError(f"{self.name}: thresholds must ascend along a row")
+        if self.idt == "BIPOLAR" or not DataType[self.idt].is_integer():
+            raise ValueError(f"{self.name}: input datatype {self.idt} must be an integer type, bipolar written as BINARY")
+        self.folding.check(self.name, self.MH, self.MW)
+
+    @property
+    def MH(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def MW(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def steps(self) -> int:
+        """Thresholds of a neuron: the number of output levels minus one; 0 without thresholds."""
+        return 0 if self.thresholds is None else DataType[self.odt].get_num_possible_values() - 1
+
+    @property
+    def nonzeros(self) -> int:
+        return int(np.count_nonzero(self.weights))
+
+    @property
+    def wdt(self) -> str:
+        """The smallest FINN integer datatype that holds every weight."""
+        return smallest_datatype(int(self.weights.min()), int(self.weights.max()))
+
+    @property
+    def accumulator_min(self) -> np.ndarray:
+        """int64 [MH]: the least value of each row's accumulator over all inputs that idt allows, bias included."""
+        return self._extreme(low=True)
+
+    @property
+    def accumulator_max(self) -> np.ndarray:
+        """int64 [MH]: the greatest value of each row's accumulator over all inputs that idt allows, bias included."""
+        return self._extreme(low=False)
+
+    def _extreme(self, low: bool) -> np.ndarray:
+        smallest, greatest = int(DataType[self.idt].min()), int(DataType[self.idt].max())
+        if not low:
+            smallest, greatest = greatest, smallest
+        return np.maximum(self.weights, 0).sum(1) * smallest + np.minimum(self.weights, 0).sum(1) * greatest + self.bias
+
+    @property
+    def accdt(self) -> str:
+        """The smallest FINN integer datatype that holds every reachable accumulator."""
+        return smallest_datatype(int(self.accumulator_min.min()), int(self.accumulator_max.max()))
+
+    def accumulate(self, x: np.ndarray) -> np.ndarray:
+        """int64 [N, MW] -> int64 [N, MH], the accumulators before any threshold."""
+        return np.asarray(x, dtype=np.int64) @ self.weights.T + self.bias
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        """int64 [N, MW] in idt -> int64 [N, MH] in odt, exact."""
+        acc = self.accumulate(x)
+        if self.thresholds is None:
+            return acc
+        reached = np.empty_like(acc)
+        for row in range(self.MH):
+            reached[:, row] = np.searchsorted(self.thresholds[row], acc[:, row], side="right")
+        odt = DataType[self.odt]
+        return int(odt.min()) + reached * (2 if self.odt == "BIPOLAR" else 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Accelerator:
+    """A chain of sparse layers with what the host does at both ends.
+
+    features      number of values in one input sample of the model
+    input_index   int64 [layers[0].MW]: which of the quantised features the hardware takes (the others reach no neuron)
+    host_input    float32 operations that turn model inputs [N, features] into integers of layers[0].idt
+    host_output   float32 operations that turn the last layer's integers [N, MH] into model outputs
+    """
+
+    name: str
+    layers: tuple[SparseLayer, ...]
+    features: int
+    input_index: np.ndarray
+    host_input: tuple[HostOp, ...] = ()
+    host_output: tuple[HostOp, ...] = ()
+
+    def __post_init__(self):
+        index = np.ascontiguousarray(self.input_index, dtype=np.int64)
+        index.flags.writeable = False
+        object.__setattr__(self, "input_index", index)
+        if not self.layers:
+            raise ValueError(f"{self.name}: an accelerator needs at least one layer")
+        if index.shape != (self.layers[0].MW,):
+            raise ValueError(f"{self.name}: input_index has {index.size} entries, {self.layers[0].name} takes {self.layers[0].MW}")
+        for before, after in zip(self.layers, self.layers[1:]):
+            if before.MH != after.MW or before.odt != after.idt:
+                raise ValueError(
+                    f"{before.name} gives {before.MH} x {before.odt}, {after.name} takes {after.MW} x {after.idt}"
+                )
+
+    @property
+    def idt(self) -> str:
+        return self.layers[0].idt
+
+    @property
+    def odt(self) -> str:
+        return self.layers[-1].odt
+
+    @property
+    def MW(self) -> int:
+        return self.layers[0].MW
+
+    @property
+    def MH(self) -> int:
+        return self.layers[-1].MH
+
+    def quantise(self, x: np.ndarray) -> np.ndarray:
+        """float32 [N, features] -> int64 [N, MW]: the host's work before the accelerator."""
+        return run_host_ops(self.host_input, x)[:, self.input_index].astype(np.int64)
+
+    def execute(self, x: np.ndarray) -> np.ndarray:
+        """int64 [N, MW] -> int64 [N, MH], exact: what the hardware must answer."""
+        for layer in self.layers:
+            x = layer.execute(x)
+        return x
+
+    def dequantise(self, y: np.ndarray) -> np.ndarray:
+        """int64 [N, MH] -> float32 model outputs: the host's work after the accelerator."""
+        return run_host_ops(self.host_output, np.asarray(y).astype(np.float32))
+
+    def with_foldings(self, foldings: dict[str, Folding]) -> Accelerator:
+        """The same network, built otherwise. Unknown layer names raise ValueError."""
+        known = {layer.name for layer in self.layers}
+        for name in foldings:
+            if name not in known:
+                raise ValueError(f"folding names layer '{name}', the network has {', '.join(sorted(known))}")
+        return replace(self, layers=tuple(replace(l, folding=foldings.get(l.name, l.folding)) for l in self.layers))
+
+    @property
+    def sha256(self) -> str:
+        """Hash of all that decides the hardware and the host's work; the identity of a package and its bitstream."""
+        return hashlib.sha256(self._serialise()[2]).hexdigest()
+
+    def save(self, folder: Path | str) -> None:
+        """Write accelerator.json and accelerator.npz into `folder`, each atomically."""
+        description, arrays, _ = self._serialise()
+        folder = Path(folder)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomically(folder / "accelerator.npz", buffer.getvalue())
+        description = {**description, "sha256": self.sha256}
+        write_atomically(folder / "accelerator.json", (json.dumps(description, indent=2) + "\n").encode())
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Accelerator:
+        """Read what save() wrote. ValueError where the pair does not belong together or has another format."""
+        folder = Path(folder)
+        description = json.loads((folder / "accelerator.json").read_text())
+        if description.get("format") != FORMAT:
+            raise ValueError(f"{folder / 'accelerator.json'}: format {description.get('format')}, this version reads {FORMAT}")
+        with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+        accelerator = cls(
+            name=description["name"],
+            layers=tuple(
+                SparseLayer(
+                    name=entry["name"],
+                    weights=arrays[f"{entry['name']}.weights"],
+                    bias=arrays[f"{entry['name']}.bias"],
+                    thresholds=arrays.get(f"{entry['name']}.thresholds"),
+                    idt=entry["idt"],
+                    odt=entry["odt"],
+                    folding=Folding(**entry["folding"]),
+                )
+                for entry in description["layers"]
+            ),
+            features=description["features"],
+            input_index=arrays["input_index"],
+            host_input=tuple(HostOp.from_json(op, arrays) for op in description["host_input"]),
+            host_output=tuple(HostOp.from_json(op, arrays) for op in description["host_output"]),
+        )
+        if accelerator.sha256 != description["sha256"]:
+            raise ValueError(f"{folder}: accelerator.json and accelerator.npz do not belong together (sha256 differs)")
+        return accelerator
+
+    def _serialise(self) -> tuple[dict, dict[str, np.ndarray], bytes]:
+        arrays = {"input_index": self.input_index}
+        layers = []
+        for layer in self.layers:
+            for attribute in ("weights", "bias", "thresholds"):
+                if getattr(layer, attribute) is not None:
+                    arrays[f"{layer.name}.{attribute}"] = getattr(layer, attribute)
+            layers.append({"name": layer.name, "MH": layer.MH, "MW": layer.MW, "idt": layer.idt, "odt": layer.odt,
+                           "folding": vars(layer.folding)})
+        description = {
+            "format": FORMAT,
+            "name": self.name,
+            "features": self.features,
+            "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(self.host_input)],
+            "layers": layers,
+            "host_output": [op.to_json(f"host_output.{i}", arrays) for i, op in enumerate(self.host_output)],
+        }
+        content = json.dumps(description, sort_keys=True).encode()
+        for key in sorted(arrays):
+            content += key.encode() + str(arrays[key].shape).encode() + arrays[key].dtype.str.encode() + arrays[key].tobytes()
+        return description, arrays, content
+
+
+def smallest_datatype(low: int, high: int) -> str:
+    """The narrowest of FINN's BINARY, UINTn and INTn that holds low..high."""
+    if low >= 0:
+        bits = max(1, high.bit_length())
+        return "BINARY" if bits == 1 else f"UINT{bits}"
+    return f"INT{max((-low - 1).bit_length(), high.bit_length()) + 1}"
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`, or leave it as it was."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,65 @@
+"""What the host computes at both ends of an accelerator: a short list of float32 operations, replayed in the model's order.
+
+The same operations in the same order and width as the model's own give the same bits as onnxruntime, so nothing that
+the accelerator is fed or answers depends on how a constant was folded. deploy/driver.py replays the same list on the board.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+OPERATIONS = {
+    "add": lambda x, value: x + value,
+    "sub": lambda x, value: x - value,
+    "mul": lambda x, value: x * value,
+    "div": lambda x, value: x / value,
+    "clip": lambda x, value: np.clip(x, value[0], value[1]),
+    "round": lambda x, _: np.rint(x),
+    "floor": lambda x, _: np.floor(x),
+    "relu": lambda x, _: np.maximum(x, np.float32(0)),
+    "softmax": lambda x, _: softmax(x),
+    "sigmoid": lambda x, _: np.float32(1) / (np.float32(1) + np.exp(-x)),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class HostOp:
+    """One elementwise float32 operation. `value` is float32, a scalar or one per feature; clip takes [low, high]."""
+
+    op: str
+    value: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.op not in OPERATIONS:
+            raise ValueError(f"host operation '{self.op}' is none of {', '.join(OPERATIONS)}")
+        if self.value is not None:
+            value = np.array(self.value, dtype=np.float32)
+            value.flags.writeable = False
+            object.__setattr__(self, "value", value)
+
+    def to_json(self, key: str, arrays: dict[str, np.ndarray]) -> dict:
+        """A JSON entry; the value goes into `arrays` under `key`."""
+        if self.value is None:
+            return {"op": self.op}
+        arrays[key] = self.value
+        return {"op": self.op, "value": key}
+
+    @classmethod
+    def from_json(cls, entry: dict, arrays: dict[str, np.ndarray]) -> HostOp:
+        return cls(entry["op"], arrays[entry["value"]] if "value" in entry else None)
+
+
+def run_host_ops(ops: tuple[HostOp, ...], x: np.ndarray) -> np.ndarray:
+    """float32 [N, n] -> float32 [N, n]."""
+    x = np.asarray(x, dtype=np.float32)
+    for op in ops:
+        x = OPERATIONS[op.op](x, op.value)
+    return x
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """float32 [N, n], along the last axis."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
