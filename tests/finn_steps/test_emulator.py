@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import Accelerator, SparseLayer
+from finn_steps.emulator import Emulator
+from finn_steps.stimulus import corner_inputs
+from tests.nets import random_accelerator
+
+
+@pytest.mark.parametrize("scales", ["pow2", "float"])
+@pytest.mark.parametrize("samples", [1, 127, 128, 1000])
+def test_equals_execute(scales, samples):
+    accelerator = random_accelerator((20, 17, 9, 3), weight_bits=5, activation_bits=3, zeros=0.6, seed=samples, scales=scales)
+    idt = DataType[accelerator.idt]
+    x = np.random.default_rng(samples).integers(int(idt.min()), int(idt.max()) + 1, (samples, accelerator.MW))
+    x = np.concatenate([x, corner_inputs(accelerator)])
+    emulator = Emulator(accelerator)
+    assert np.array_equal(emulator.execute(x), accelerator.execute(x))
+    assert np.array_equal(emulator.execute(x.astype(np.int8)), accelerator.execute(x))
+
+
+def test_bipolar_output():
+    rng = np.random.default_rng(3)
+    layer = SparseLayer("layer0", rng.integers(-1, 2, (4, 12)), np.zeros(4), np.array([[-2], [0], [1], [99]]), "BINARY", "BIPOLAR")
+    accelerator = Accelerator("bipolar", (layer,), 12, np.arange(12))
+    x = rng.integers(0, 2, (300, 12))
+    y = Emulator(accelerator).execute(x)
+    assert set(np.unique(y)) == {-1, 1}
+    assert np.array_equal(y, accelerator.execute(x))
+
+
+def test_refuses_inputs_outside_the_datatype():
+    accelerator = random_accelerator((4, 3, 2), input_bits=4, seed=0)
+    with pytest.raises(ValueError, match="lie outside INT4"):
+        Emulator(accelerator).execute(np.full((1, 4), 8))
+
+
+def test_refuses_accumulators_beyond_32_bits():
+    layer = SparseLayer("layer0", np.full((1, 2), 2**31), np.zeros(1), None, "INT8", "INT41")
+    with pytest.raises(ValueError, match="layer0: accumulators .* do not fit"):
+        Emulator(Accelerator("wide", (layer,), 2, np.arange(2)))
