@@ -1,0 +1,78 @@
+"""The command line: a click group that finds its commands in `build_dataflow/commands/` and loads only the one asked for.
+
+`commands/foo.py` holds a click command (or group) named `command`, reached as `foo`. Each is a thin skin over library functions,
+which raise ValueError, OSError or RuntimeError with a full sentence when something that can be expected goes wrong.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from build_dataflow.errors import report_error
+
+COMMANDS = Path(__file__).parent / "commands"
+PROGRAM = os.environ.get("QAPFLOW_PROGRAM", "python -m build_dataflow")
+
+
+class LazyGroup(click.Group):
+    """Commands are the modules of `commands/`; naming one imports it, and nothing else does."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(path.stem.replace("_", "-") for path in COMMANDS.glob("[!_]*.py"))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"build_dataflow.commands.{name.replace('-', '_')}")
+        return accept_verbose(module.command)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            near = difflib.get_close_matches(name, known)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"commands: {', '.join(known)}"
+            raise click.UsageError(f"no such command: {name}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+def accept_verbose(command: click.Command) -> click.Command:
+    """Add `--verbose` to `command` and the commands below it, unless it has its own; `main` reads it from the arguments."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            accept_verbose(below)
+    if all(parameter.name != "verbose" for parameter in command.params):
+        command.params.append(click.Option(["--verbose"], is_flag=True, expose_value=False, help="Show the traceback of an error."))
+    return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+def cli() -> None:
+    """From a quantised, pruned network to a verified FPGA accelerator.
+
+    \b
+    Examples:
+      ./run-local.sh build jet_qap       build, verify and report the shipped jet tagger
+      ./run-local.sh build --help        what a command takes
+    """
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line on `args` (default: the process's own) and return its exit status: 0, 1 for an error,
+    2 for a wrong use, 130 for an interrupt, or what the command itself ended with."""
+    args = sys.argv[1:] if args is None else list(args)
+    try:
+        with cli.make_context(PROGRAM, args.copy()) as ctx:
+            cli.invoke(ctx)
+        sys.stdout.flush()
+        return 0
+    except click.exceptions.Exit as finished:
+        return finished.exit_code
+    except BaseException as error:
+        return report_error(error, verbose="--verbose" in args)

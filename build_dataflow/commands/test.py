@@ -1,0 +1,29 @@
+"""`test`: the test suite, run by pytest; the same that CI runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--slow", is_flag=True, help="Also run the tests marked slow.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def command(slow: bool, pytest_arguments: tuple[str, ...]) -> None:
+    """Run the test suite. Anything else that you give goes to pytest, whose paths start at the repository's root.
+
+    \b
+    Examples:
+      ./run-local.sh test
+      ./run-local.sh test --slow
+      ./run-local.sh test tests/test_cli.py -k verbose -x
+    """
+    os.chdir(ROOT)
+    sys.stdout.flush()
+    markers = ["-m", ""] if slow else []
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *markers, *pytest_arguments])

@@ -1,0 +1,54 @@
+"""How a failure is shown: one line on standard error, and an exit status."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+HINTS = {
+    errno.ENOSPC: "free some space, or write to another disk",
+    errno.EDQUOT: "free some space, or write to another disk",
+    errno.EACCES: "choose a place that you may write to, or change its permissions",
+    errno.EPERM: "choose a place that you may write to, or change its permissions",
+    errno.EROFS: "choose a place that can be written to",
+}
+
+
+def report_error(error: BaseException, verbose: bool = False) -> int:
+    """Print `error` on standard error (first its traceback if `verbose`) and return the exit status: 2 for a wrong use of the
+    command line, 130 for an interrupt, 141 for a reader that went away, else 1. A SystemExit is raised again."""
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return 2
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    if verbose:
+        traceback.print_exception(error)
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        click.echo("interrupted", err=True)
+        return 130
+    click.echo(f"error: {' '.join(describe(error).split())}", err=True)
+    return 2 if isinstance(error, click.UsageError) else 1
+
+
+def describe(error: BaseException) -> str:
+    """What went wrong and the way out, for an expected error; for any other its type and how to see more."""
+    if isinstance(error, click.UsageError):
+        return f"{error.format_message()} (see: {error.ctx.command_path} --help)" if error.ctx else error.format_message()
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        hint = HINTS.get(error.errno)
+        return f"{where}{error.strerror}" + (f"; {hint}" if hint else "")
+    if isinstance(error, (ValueError, OSError, RuntimeError)) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}: this was not expected; --verbose shows where it happened"
