@@ -1,0 +1,220 @@
+"""Run a qapflow accelerator on a PYNQ board: numpy in, numpy out.
+
+    from driver import Driver
+    with Driver() as accelerator:          # in the package's driver/ folder, with ../bitfile beside it
+        scores = accelerator.predict(x)    # float32 [N, features] -> float32 [N, outputs]
+
+Needs numpy alone to be imported, and pynq when the overlay is loaded. The host quantises, packs, sends batches by DMA,
+unpacks and scales; while one batch is in the fabric the next is packed and the last unpacked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+if __package__:
+    from .bitfile import find_bitstream
+    from .fabric import Fabric, FabricError
+    from .network import Network, load_vectors
+else:
+    from bitfile import find_bitstream
+    from fabric import Fabric, FabricError
+    from network import Network, load_vectors
+
+HERE = Path(__file__).resolve().parent
+LOCK = Path("/tmp/qapflow-overlay.lock")
+RESET, RESET_TIME = 4, 1.0
+
+
+class DMAError(RuntimeError):
+    """A transfer that failed or did not end in time; the message has the state of the streams. The driver has recovered."""
+
+
+@dataclass
+class Times:
+    """Seconds spent since the last predict() or run() began: packing (with quantising), waiting for the DMA, unpacking."""
+
+    pack: float = 0.0
+    wait: float = 0.0
+    unpack: float = 0.0
+
+
+@dataclass
+class Slot:
+    """One pair of DMA buffers, and the samples that they hold now."""
+
+    send: np.ndarray
+    receive: np.ndarray
+    samples: int = 0
+    times: Times = field(default_factory=Times)
+
+
+class Driver:
+    """A loaded accelerator.
+
+    folder      the package's driver/ folder
+    bitfile     the .bit to load; by default the one in ../bitfile or in `folder`
+    timeout     seconds without an answer after which a transfer is given up
+    batch       samples of one DMA transfer
+    download    False leaves the fabric as it is (the same bitstream was loaded before)
+    """
+
+    def __init__(self, folder: Path | str = HERE, bitfile: Path | str | None = None, timeout: float = 5.0,
+                 batch: int = 16384, download: bool = True):
+        self.network = Network.load(folder)
+        self.folder = Path(folder)
+        self.bitstream = find_bitstream(self.folder, bitfile, self.network)
+        self.timeout = timeout
+        self.batch = batch
+        self.times = Times()
+        self._lock = take_lock()
+        try:
+            self._load(download)
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self, download: bool) -> None:
+        import pynq
+        import pynq.lib.dma
+
+        self.overlay = pynq.Overlay(str(self.bitstream.path), download=download)
+        self.fabric = Fabric(self.overlay.accelerator)
+        self.fabric.check(self.network)
+        self.dma = self.overlay.dma
+        self._recover()
+        self.dma_bytes = self.fabric["dma_bytes"]
+        frame = self.network.input_stream.frame_bytes(self.dma_bytes), self.network.output_stream.frame_bytes(self.dma_bytes)
+        self.batch = max(1, min(self.batch, self.dma.buffer_max_size // max(frame)))
+        self._slots = [Slot(*(pynq.allocate((self.batch, size), np.uint8) for size in frame)) for _ in range(2)]
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back the buffers and the board; the overlay stays loaded."""
+        for slot in getattr(self, "_slots", []):
+            for buffer in (slot.send, slot.receive):
+                buffer.freebuffer()
+        self._slots = []
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """float32 [N, features] -> float32 model outputs [N, outputs]; N may be 0."""
+        return self.network.dequantise(self.run(x))
+
+    def run(self, x: np.ndarray) -> np.ndarray:
+        """float32 [N, features] -> the accelerator's integers, int64 [N, MH].
+
+        ValueError for a wrong shape or NaN, before anything is sent. DMAError where the hardware does not answer."""
+        if self._lock is None:
+            raise RuntimeError("this driver was closed; make a new one")
+        x = self.network.check(x)
+        y = np.empty((len(x), self.network.output_stream.elements), np.int64)
+        starts = list(range(0, len(x), self.batch))
+        self.times = times = Times()
+        before = None
+        for i, start in enumerate(starts):
+            slot = self._slots[i % 2]
+            if i == 0:
+                self._encode(slot, x[: self.batch], times)
+            self._start(slot)
+            if i + 1 < len(starts):
+                self._encode(self._slots[(i + 1) % 2], x[start + self.batch : start + 2 * self.batch], times)
+            if before is not None:
+                self._decode(self._slots[(i + 1) % 2], y[before : before + self.batch], times)
+            self._wait(slot, times)
+            before = start
+        if before is not None:
+            self._decode(self._slots[(len(starts) - 1) % 2], y[before:], times)
+        return y
+
+    def verify(self) -> dict:
+        """Run the package's test vectors: {"samples", "differing", "largest_output_error"}; a float error is the host's exp()."""
+        vectors = load_vectors(self.folder)
+        y = self.run(vectors["x"])
+        outputs = self.network.dequantise(y)
+        return {
+            "samples": len(y),
+            "differing": int(np.any(y != vectors["integers"], axis=1).sum()),
+            "largest_output_error": float(np.abs(outputs.reshape(-1) - vectors["outputs"].reshape(-1)).max(initial=0.0)),
+        }
+
+    def _encode(self, slot: Slot, x: np.ndarray, times: Times) -> None:
+        begin = time.perf_counter()
+        slot.samples = len(x)
+        self.network.encode(x, self.dma_bytes, np.asarray(slot.send)[: len(x)])
+        times.pack += time.perf_counter() - begin
+
+    def _decode(self, slot: Slot, y: np.ndarray, times: Times) -> None:
+        begin = time.perf_counter()
+        y[...] = self.network.output_stream.unpack(np.asarray(slot.receive)[: len(y)], self.dma_bytes)
+        times.unpack += time.perf_counter() - begin
+
+    def _start(self, slot: Slot) -> None:
+        """Begin the transfer of one batch, receiving side first."""
+        self.dma.recvchannel.transfer(slot.receive, nbytes=slot.samples * slot.receive.shape[1])
+        self.dma.sendchannel.transfer(slot.send, nbytes=slot.samples * slot.send.shape[1])
+
+    def _wait(self, slot: Slot, times: Times) -> None:
+        """Until both directions are done; DMAError, with the streams' state, when one fails, ends short or takes too long."""
+        begin = time.perf_counter()
+        for name, channel in (("sending", self.dma.sendchannel), ("receiving", self.dma.recvchannel)):
+            while not channel.idle:
+                if channel.error:
+                    self._give_up(f"the DMA reports an error while {name} {slot.samples} samples")
+                if time.perf_counter() - begin > self.timeout:
+                    self._give_up(f"the DMA was not done {name} {slot.samples} samples after {self.timeout} s")
+            if channel.error:
+                self._give_up(f"the DMA reports an error after {name} {slot.samples} samples")
+            channel.wait()
+        expected = slot.samples * slot.receive.shape[1]
+        if self.dma.recvchannel.transferred != expected or self.fabric.cut_short:
+            self._give_up(f"{self.dma.recvchannel.transferred} of {expected} bytes came back")
+        times.wait += time.perf_counter() - begin
+
+    def _give_up(self, what: str) -> None:
+        state = self.fabric.describe()
+        flags = f"DMA status: send 0x{self.dma.mmio.read(0x04):x}, receive 0x{self.dma.mmio.read(0x34):x}"
+        self._recover()
+        raise DMAError(f"{self.network.name}: {what}. Streams: {state}. {flags}. Both were reset; the next batch can be sent.")
+
+    def _recover(self) -> None:
+        """Bring fabric and DMA to their first state, whatever was under way: drain, reset, start."""
+        self.fabric.flush(True)
+        self.dma.mmio.write(0x00, RESET)
+        end = time.monotonic() + RESET_TIME
+        while self.dma.mmio.read(0x00) & RESET or self.dma.mmio.read(0x30) & RESET:
+            if time.monotonic() > end:
+                raise FabricError("the DMA does not come out of reset; load the bitstream again")
+        self.fabric.flush(False)
+        self.fabric.clear()
+        for channel in (self.dma.sendchannel, self.dma.recvchannel):
+            channel.start()
+
+
+def take_lock():
+    """The board's one fabric, for this process alone until the file is closed; RuntimeError while another holds it."""
+    handle = os.fdopen(os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = handle.read().strip() or "unknown"
+        handle.close()
+        raise RuntimeError(f"process {owner} uses the accelerator; close its driver (or end it) first") from None
+    handle.seek(0)
+    handle.truncate()
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle

@@ -1,0 +1,169 @@
+"""The host's half of an accelerator, read from a package: float32 operations, stream formats and test vectors.
+
+The package is a folder that `deploy.package` made: package.json (what belongs to it, with sha256), accelerator.json,
+accelerator.npz, vectors.npz. The format of the accelerator's two files is specified in docs/accelerator.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+if __package__:
+    from .packing import BLOCK, Stream
+else:
+    from packing import BLOCK, Stream
+
+SCHEMA = 1
+FORMAT = 1
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """float32 [N, n], along the last axis."""
+    powers = np.exp(x - x.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+OPERATIONS = {
+    "add": lambda x, value: x + value,
+    "sub": lambda x, value: x - value,
+    "mul": lambda x, value: x * value,
+    "div": lambda x, value: x / value,
+    "clip": lambda x, value: np.clip(x, value[0], value[1]),
+    "round": lambda x, _: np.rint(x),
+    "floor": lambda x, _: np.floor(x),
+    "relu": lambda x, _: np.maximum(x, np.float32(0)),
+    "softmax": lambda x, _: softmax(x),
+    "sigmoid": lambda x, _: np.float32(1) / (np.float32(1) + np.exp(-x)),
+}
+
+
+class PackageError(ValueError):
+    """A package that is incomplete, damaged, or of another version."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What the host must know of one accelerator. `sha256` is the accelerator's identity; the fabric carries its first 64 bits."""
+
+    name: str
+    sha256: str
+    features: int
+    input_index: np.ndarray
+    host_input: tuple
+    host_output: tuple
+    input_stream: Stream
+    output_stream: Stream
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Network:
+        """Read and check a package. PackageError says what is missing, altered, or of another version."""
+        folder = Path(folder)
+        manifest = read_manifest(folder)
+        description = read_json(folder / "accelerator.json")
+        if description.get("format") != FORMAT:
+            raise PackageError(f"{folder}/accelerator.json has format {description.get('format')}, this driver reads {FORMAT}")
+        if description["sha256"] != manifest["accelerator_sha256"]:
+            raise PackageError(f"{folder}: package.json and accelerator.json are of different networks; build the package again")
+        with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in stored.files}
+        for entry in description["host_input"] + description["host_output"]:
+            if entry["op"] not in OPERATIONS:
+                raise PackageError(f"{folder}/accelerator.json: this driver has no host operation '{entry['op']}'")
+        return cls(
+            name=description["name"],
+            sha256=description["sha256"],
+            features=description["features"],
+            input_index=arrays["input_index"],
+            host_input=tuple((e["op"], arrays.get(e.get("value"))) for e in description["host_input"]),
+            host_output=tuple((e["op"], arrays.get(e.get("value"))) for e in description["host_output"]),
+            input_stream=Stream(**description["input_stream"]),
+            output_stream=Stream(**description["output_stream"]),
+        )
+
+    @property
+    def id(self) -> int:
+        """What the fabric's id register must say: the first 64 bits of the sha256."""
+        return int(self.sha256[:16], 16)
+
+    def check(self, x: np.ndarray) -> np.ndarray:
+        """`x` as float32 [N, features]; ValueError for another shape, for what is no number, and for NaN."""
+        x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise ValueError(f"{self.name}: inputs of type {x.dtype} are not numbers")
+        if x.ndim != 2 or x.shape[1] != self.features:
+            raise ValueError(f"{self.name}: inputs of shape {x.shape} are not [N, {self.features}]")
+        x = x.astype(np.float32, copy=False)
+        if np.isnan(x).any():
+            row, column = np.argwhere(np.isnan(x))[0]
+            raise ValueError(f"{self.name}: sample {row}, feature {column} is NaN")
+        return x
+
+    def quantise(self, x: np.ndarray) -> np.ndarray:
+        """float32 [N, features] -> the accelerator's integers, as float32 [N, elements] (whole numbers)."""
+        x = run_host_ops(self.host_input, self.check(x))
+        return self._select(x)
+
+    def _select(self, x: np.ndarray) -> np.ndarray:
+        whole = len(self.input_index) == x.shape[1] and np.array_equal(self.input_index, np.arange(x.shape[1]))
+        return x if whole else x[:, self.input_index]
+
+    def encode(self, x: np.ndarray, dma_bytes: int = 8, out: np.ndarray | None = None) -> np.ndarray:
+        """float32 [N, features] -> uint8 [N, frame_bytes]: quantised and packed, block by block, into `out` where given."""
+        x = self.check(x)
+        if out is None:
+            out = np.empty((len(x), self.input_stream.frame_bytes(dma_bytes)), np.uint8)
+        rows = max(1, BLOCK // self.features)
+        for start in range(0, len(x), rows):
+            block = self._select(run_host_ops(self.host_input, x[start : start + rows]))
+            self.input_stream.pack(block, dma_bytes, out[start : start + rows])
+        return out
+
+    def dequantise(self, y: np.ndarray) -> np.ndarray:
+        """The accelerator's integers [N, MH] -> float32 model outputs."""
+        return run_host_ops(self.host_output, np.asarray(y).astype(np.float32))
+
+
+def run_host_ops(ops: tuple, x: np.ndarray) -> np.ndarray:
+    """float32 [N, n] -> float32 [N, n]; the same operations in the same order as the model's own."""
+    for op, value in ops:
+        x = OPERATIONS[op](x, value)
+    return x
+
+
+def read_json(path: Path) -> dict:
+    """A JSON file; PackageError where it is missing or damaged."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise PackageError(f"{path} is missing; copy the whole folder that the build made") from None
+    except ValueError as error:
+        raise PackageError(f"{path} is damaged: {error}") from None
+
+
+def read_manifest(folder: Path) -> dict:
+    """package.json, after comparing every file that it names with its sha256."""
+    manifest = read_json(folder / "package.json")
+    if manifest.get("schema") != SCHEMA:
+        raise PackageError(f"{folder}/package.json has schema {manifest.get('schema')}, this driver reads {SCHEMA}")
+    check_files(folder, manifest["files"])
+    return manifest
+
+
+def check_files(folder: Path, files: dict) -> None:
+    """PackageError unless every file in {name: sha256} is there, unaltered."""
+    for name, expected in files.items():
+        if not (folder / name).is_file():
+            raise PackageError(f"{folder / name} is missing; copy the whole folder that the build made")
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+            raise PackageError(f"{folder / name} was altered (its sha256 is not the recorded one); copy or build it again")
+
+
+def load_vectors(folder: Path | str) -> dict:
+    """The test vectors: x float32 [N, features], integers int64 [N, MH], outputs float32, as onnxruntime answered."""
+    with np.load(Path(folder) / "vectors.npz", allow_pickle=False) as stored:
+        return {key: stored[key] for key in ("x", "integers", "outputs")}
