@@ -45,15 +45,16 @@ check_prerequisites() {
     fail "not found: ${text%, }; install what is missing (on Debian: apt-get install PACKAGE) and start again"
 }
 
-# stage TEXT COMMAND...: runs the command with its output in the log, and fails with the log's path.
+# stage TEXT COMMAND...: runs the command with its output in the log; says how long it took, or fails with the log's path.
 stage() {
     local text=$1 start=$SECONDS
     shift
-    say "$text ..."
+    printf 'run-local: %s ... ' "$text" >&2
     printf '\n== %s\n' "$text" >>"$log"
-    if "$@" >>"$log" 2>&1; then say "$text: $((SECONDS - start)) s"; return; fi
+    if "$@" >>"$log" 2>&1; then printf '%d s\n' $((SECONDS - start)) >&2; return; fi
+    printf 'failed\n' >&2
     rm -f -- "$venv/setting-up"
-    fail "set-up failed: $text: $(tail -n 1 -- "$log") (log: $log); the next start goes on from here"
+    fail "set-up: $text: $(tail -n 1 -- "$log") (log: $log); the next start goes on from here"
 }
 
 pip() { "$python" -m pip install --disable-pip-version-check --no-input "$@"; }
