@@ -11,13 +11,14 @@ import io
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.host import HostOp, run_host_ops
+from finn_steps.stream import StreamFormat
 
 FORMAT = 1
 STYLES = ("unrolled", "bitplane", "serial", "folded")
@@ -108,6 +109,13 @@ class SparseLayer:
         return int(np.count_nonzero(self.weights))
 
     @property
+    def cycles(self) -> int:
+        """Cycles from frame to frame of a `folded` layer, as its schedule has them."""
+        from finn_steps.folding.schedule import schedule
+
+        return schedule(self).cycles
+
+    @property
     def wdt(self) -> str:
         """The smallest FINN integer datatype that holds every weight."""
         return smallest_datatype(int(self.weights.min()), int(self.weights.max()))
@@ -196,6 +204,22 @@ class Accelerator:
     def MH(self) -> int:
         return self.layers[-1].MH
 
+    @property
+    def input_stream(self) -> StreamFormat:
+        """How input frames travel: in one beat, or in as many as a folded first layer has cycles for."""
+        return StreamFormat.of(self.idt, self.MW, self._lanes(self.MW, self.layers[0]))
+
+    @property
+    def output_stream(self) -> StreamFormat:
+        """How output frames travel: in one beat, or in as many as a folded last layer has cycles for."""
+        return StreamFormat.of(self.odt, self.MH, self._lanes(self.MH, self.layers[-1]))
+
+    def _lanes(self, elements: int, layer: SparseLayer) -> int:
+        if layer.folding.style != "folded":
+            return elements
+        cycles = max(layer.cycles for layer in self.layers if layer.folding.style == "folded")
+        return min(lanes for lanes in range(1, elements + 1) if elements % lanes == 0 and elements // lanes <= cycles)
+
     def quantise(self, x: np.ndarray) -> np.ndarray:
         """float32 [N, features] -> int64 [N, MW]: the host's work before the accelerator."""
         return run_host_ops(self.host_input, x)[:, self.input_index].astype(np.int64)
@@ -230,7 +254,8 @@ class Accelerator:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_atomically(folder / "accelerator.npz", buffer.getvalue())
-        description = {**description, "sha256": self.sha256}
+        streams = {"input_stream": asdict(self.input_stream), "output_stream": asdict(self.output_stream)}
+        description = {**description, **streams, "sha256": self.sha256}
         write_atomically(folder / "accelerator.json", (json.dumps(description, indent=2) + "\n").encode())
 
     @classmethod

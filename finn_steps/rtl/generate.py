@@ -1,0 +1,137 @@
+"""From an Accelerator to a folder of RTL: cores, library, memory files and the top module `finn_accel`."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from pathlib import Path
+
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
+from finn_steps.rtl.design import TOP, Design
+from finn_steps.rtl.stage import Stage, converter, instance, wires
+
+LIBRARY = Path(__file__).with_name("library")
+
+
+def generate(accelerator: Accelerator, folder: Path | str) -> Design:
+    """Write finn_accel.sv, the cores, the library modules they use, memory files, filelist.f and design.json.
+
+    The folder is made if need be; files of an earlier design in it are removed. ValueError, naming the layer, for what
+    cannot be built.
+    """
+    folder = Path(folder)
+    stages = plan(accelerator)
+    generated = {name: text for stage in stages for name, text in stage.sources.items()}
+    library = sorted({f"{module}.sv" for stage in stages for module in stage.library})
+    memories = {name: text for stage in stages for name, text in stage.memories.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_earlier(folder)
+    for name in library:
+        write_atomically(folder / name, (LIBRARY / name).read_bytes())
+    for name, text in {**generated, **memories, f"{TOP}.sv": top(accelerator, stages)}.items():
+        write_atomically(folder / name, text.encode())
+    design = Design(
+        folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), accelerator.input_stream, accelerator.output_stream
+    )
+    design.save()
+    return design
+
+
+def plan(accelerator: Accelerator) -> list[Stage]:
+    """The stages from input to output, converters between them included."""
+    stages: list[Stage] = []
+    for style, group in groupby(accelerator.layers, key=lambda layer: layer.folding.style):
+        layers = list(group)
+        if style == "folded":
+            from finn_steps.rtl.folded import folded_stage
+
+            new = [folded_stage(accelerator, layer) for layer in layers]
+        else:
+            new = [core_stage(style, layers)]
+        for stage in new:
+            join = converter(stages[-1], stage) if stages else None
+            stages += [join, stage] if join else [stage]
+    return stages
+
+
+def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
+    """Consecutive layers of one style as one free-running core, with one output memory and the credits around it."""
+    name = identifier(layers[0].name)
+    if len(layers) > 1:
+        name = f"{name}_to_{identifier(layers[-1].name)}"
+    core = make_core(style, layers, f"{name}_core")
+    ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if style != "unrolled" else {})
+    body = f"  wire {name}_start;\n  wire [{core.output_bits - 1}:0] {name}_y;\n"
+    body += instance(core.module, f"{name}_pipeline", {}, ports | {"x": f"{name}_in_data", "y": f"{name}_y"})
+    parameters = {"WIDTH": core.output_bits, "LATENCY": core.latency, "II": core.ii}
+    handshake = {"clk": "ap_clk", "rst_n": "ap_rst_n", "s_valid": f"{name}_in_valid", "s_ready": f"{name}_in_ready",
+                 "s_last": f"{name}_in_last", "start": f"{name}_start", "y": f"{name}_y"}
+    handshake |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
+    body += instance("credit_pipeline", f"{name}_credits", parameters, handshake)
+    first, last = layers[0], layers[-1]
+    return Stage(name, first.MW, bits(first.idt), first.MW, last.MH, bits(last.odt), last.MH, body, ("credit_pipeline",),
+                 {f"{core.module}.sv": core.verilog})
+
+
+def make_core(style: str, layers: list[SparseLayer], module: str):
+    """The free-running pipeline of these layers, a `Core`."""
+    if style == "unrolled":
+        from finn_steps.rtl.unrolled import unrolled_core as generator
+    elif style == "bitplane":
+        from finn_steps.rtl.bitplane import bitplane_core as generator
+    else:
+        from finn_steps.rtl.serial import serial_core as generator
+    return generator(layers, module)
+
+
+def top(accelerator: Accelerator, stages: list[Stage]) -> str:
+    """The top module: the stages in a row between the two AXI-Streams, beats padded to whole bytes."""
+    into, out = accelerator.input_stream, accelerator.output_stream
+    text = f"""// {accelerator.name}: {into.elements} x {accelerator.idt} in, {into.lanes} a beat; {out.elements} x {accelerator.odt} out, {out.lanes} a beat.
+// A beat is padded to whole bytes, element 0 lowest. s_axis_0_tlast goes through to the last beat of its frame's answer.
+module {TOP} (
+    input  wire logic ap_clk,
+    input  wire logic ap_rst_n,
+    input  wire logic [{8 * into.bytes - 1}:0] s_axis_0_tdata,
+    input  wire logic s_axis_0_tvalid,
+    output logic s_axis_0_tready,
+    input  wire logic s_axis_0_tlast,
+    output logic [{8 * out.bytes - 1}:0] m_axis_0_tdata,
+    output logic m_axis_0_tvalid,
+    input  wire logic m_axis_0_tready,
+    output logic m_axis_0_tlast
+);
+"""
+    for stage in stages:
+        text += "\n" + wires(f"{stage.name}_in", stage.in_width) + wires(f"{stage.name}_out", stage.out_width) + stage.body
+    first, last = stages[0].name, stages[-1].name
+    links = [(f"{a.name}_out", f"{b.name}_in") for a, b in zip(stages, stages[1:])]
+    text += "\n" + f"  assign {first}_in_data = s_axis_0_tdata[{stages[0].in_width - 1}:0];\n"
+    text += f"  assign {first}_in_valid = s_axis_0_tvalid;\n  assign {first}_in_last = s_axis_0_tlast;\n"
+    text += f"  assign s_axis_0_tready = {first}_in_ready;\n"
+    for source, sink in links:
+        text += "".join(f"  assign {sink}_{signal} = {source}_{signal};\n" for signal in ("data", "valid", "last"))
+        text += f"  assign {source}_ready = {sink}_ready;\n"
+    padding = 8 * out.bytes - stages[-1].out_width
+    data = f"{last}_out_data" if not padding else f"{{{padding}'b0, {last}_out_data}}"
+    text += f"  assign m_axis_0_tdata = {data};\n  assign m_axis_0_tvalid = {last}_out_valid;\n"
+    text += f"  assign m_axis_0_tlast = {last}_out_last;\n  assign {last}_out_ready = m_axis_0_tready;\nendmodule\n"
+    return text
+
+
+def bits(datatype: str) -> int:
+    """Bits of one element of a FINN datatype; BIPOLAR is one bit, 0 for -1."""
+    return DataType[datatype].bitwidth()
+
+
+def identifier(name: str) -> str:
+    """A layer's name as part of Verilog names."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name if name[:1].isalpha() else f"n{name}")
+
+
+def _remove_earlier(folder: Path) -> None:
+    if (folder / "design.json").exists():
+        for name in (*Design.load(folder).files, *Design.load(folder).memories, "filelist.f", "design.json"):
+            (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,84 @@
+// Handshake around a free-running core: admits a frame only when the output memory has room for all that is in flight.
+// Contract: `start` is high in the cycle in which the core takes a frame, at most every II cycles; `y` is that frame's answer
+// LATENCY cycles later, and may be anything at other times. The answer is at the output one cycle after `y`, and stays until
+// it is taken. The core is never stopped, so no enable fans out. CREDITS frames keep the full rate: one returns two cycles
+// after its answer. s_ready depends on registers only.
+module credit_pipeline #(
+    parameter int unsigned WIDTH   = 8,
+    parameter int unsigned LATENCY = 4,
+    parameter int unsigned II      = 1,
+    parameter int unsigned CREDITS = (LATENCY + II + 1) / II
+) (
+    input  wire logic             clk,
+    input  wire logic             rst_n,
+    input  wire logic             s_valid,
+    output logic                  s_ready,
+    input  wire logic             s_last,
+    output logic                  start,
+    input  wire logic [WIDTH-1:0] y,
+    output logic      [WIDTH-1:0] m_data,
+    output logic                  m_valid,
+    input  wire logic             m_ready,
+    output logic                  m_last
+);
+  if (II < 1) begin : g_bad_ii
+    $error("credit_pipeline: II (%0d) must be at least 1", II);
+  end
+  if (CREDITS < 1) begin : g_bad_credits
+    $error("credit_pipeline: CREDITS (%0d) must be at least 1", CREDITS);
+  end
+  localparam int unsigned ADDRESS = $clog2(CREDITS + 1);
+
+  // Frames that may still be admitted.
+  logic [ADDRESS-1:0] credits;
+  logic paced;
+  wire pop = m_valid && m_ready;
+  assign s_ready = credits != '0 && paced;
+  assign start   = s_valid && s_ready;
+  always_ff @(posedge clk)
+    if (!rst_n) credits <= ADDRESS'(CREDITS);
+    else if (start != pop) credits <= pop ? credits + 1'b1 : credits - 1'b1;
+
+  // One frame in II cycles.
+  if (II == 1) begin : g_every_cycle
+    assign paced = 1'b1;
+  end else begin : g_paced
+    logic [$clog2(II)-1:0] wait_cycles;
+    assign paced = wait_cycles == '0;
+    always_ff @(posedge clk)
+      if (!rst_n) wait_cycles <= '0;
+      else if (start) wait_cycles <= ($clog2(II))'(II - 1);
+      else if (!paced) wait_cycles <= wait_cycles - 1'b1;
+  end
+
+  // Which cycles of `y` are answers, and which of them the last of a batch.
+  logic answered, answered_last;
+  if (LATENCY == 0) begin : g_combinational
+    assign answered = start;
+    assign answered_last = s_last;
+  end else if (LATENCY == 1) begin : g_one
+    always_ff @(posedge clk) answered <= rst_n && start;
+    always_ff @(posedge clk) answered_last <= s_last;
+  end else begin : g_pipeline
+    logic [LATENCY-1:0] valid, last;
+    always_ff @(posedge clk) valid <= rst_n ? {valid[LATENCY-2:0], start} : '0;
+    always_ff @(posedge clk) last <= {last[LATENCY-2:0], s_last};
+    assign answered = valid[LATENCY-1];
+    assign answered_last = last[LATENCY-1];
+  end
+
+  // Credits bound what is in here to less than 2**ADDRESS, so equal pointers mean empty and nothing overflows.
+  logic [WIDTH:0] answers[2**ADDRESS];
+  logic [ADDRESS-1:0] write, read;
+  always_ff @(posedge clk) if (answered) answers[write] <= {answered_last, y};
+  always_ff @(posedge clk)
+    if (!rst_n) begin
+      write <= '0;
+      read  <= '0;
+    end else begin
+      if (answered) write <= write + 1'b1;
+      if (pop) read <= read + 1'b1;
+    end
+  assign {m_last, m_data} = answers[read];
+  assign m_valid = write != read;
+endmodule

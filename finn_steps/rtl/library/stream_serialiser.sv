@@ -1,0 +1,42 @@
+// Cuts a frame of BEATS * WIDTH bits into BEATS beats, lowest bits first.
+// Contract: nothing is stored; the frame is held at the input until its last beat is taken. m_last is high with the last beat
+// of a frame that came with s_last.
+module stream_serialiser #(
+    parameter int unsigned WIDTH = 8,
+    parameter int unsigned BEATS = 4
+) (
+    input  wire logic                   clk,
+    input  wire logic                   rst_n,
+    input  wire logic [BEATS*WIDTH-1:0] s_data,
+    input  wire logic                   s_valid,
+    output logic                        s_ready,
+    input  wire logic                   s_last,
+    output logic      [      WIDTH-1:0] m_data,
+    output logic                        m_valid,
+    input  wire logic                   m_ready,
+    output logic                        m_last
+);
+  if (BEATS < 2) begin : g_bad_beats
+    $error("stream_serialiser: BEATS (%0d) must be at least 2", BEATS);
+  end
+  localparam int unsigned COUNT = $clog2(BEATS);
+
+  logic [COUNT-1:0] beat;
+  wire final_beat = beat == COUNT'(BEATS - 1);
+  always_ff @(posedge clk)
+    if (!rst_n) beat <= '0;
+    else if (m_valid && m_ready) beat <= final_beat ? '0 : beat + 1'b1;
+
+  logic [WIDTH-1:0] beats[2**COUNT];
+  for (genvar i = 0; i < 2 ** COUNT; i++) begin : g_beats
+    if (i < BEATS) begin : g_beat
+      assign beats[i] = s_data[i*WIDTH+:WIDTH];
+    end else begin : g_none
+      assign beats[i] = 'x;
+    end
+  end
+  assign m_data  = beats[beat];
+  assign m_valid = s_valid;
+  assign m_last  = s_last && final_beat;
+  assign s_ready = m_ready && final_beat;
+endmodule

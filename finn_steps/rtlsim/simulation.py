@@ -1,0 +1,104 @@
+"""Run frames through compiled RTL; everything is seen from outside, at the ports."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from finn_steps.cache import cache_folder as default_cache_folder
+from finn_steps.rtl.design import Design
+from finn_steps.rtlsim.compiler import compile_design
+
+STEADY_FRAMES = 64
+"""Frames sent back to back to measure the initiation interval, of which the second half counts."""
+
+
+@dataclass(frozen=True, eq=False)
+class SimulationResult:
+    """What came out of the ports.
+
+    y               int64 [N, MH], the answers in order
+    latency_cycles  from the cycle in which the first beat of a frame, alone in the design, is taken to that in which the last
+                    beat of its answer is given
+    ii_cycles       cycles from answer to answer with frames back to back and no stall, in steady state
+    cycles          all cycles of this run, reset excluded
+    """
+
+    y: np.ndarray
+    latency_cycles: int
+    ii_cycles: float
+    cycles: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One run: answers, and for each frame the cycle of its first beat in and of its last beat out."""
+
+    y: np.ndarray
+    taken: np.ndarray
+    given: np.ndarray
+    cycles: int
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A compiled design. `folder` holds the executable and the memory files it reads."""
+
+    design: Design
+    folder: Path
+
+    @classmethod
+    def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None) -> Simulation:
+        """Compile what generate() wrote, or take it from the cache (default: $QAPFLOW_CACHE/rtlsim or ~/.cache/qapflow/rtlsim).
+
+        RuntimeError where g++ is missing or the RTL is rejected.
+        """
+        design = Design.load(rtl_folder)
+        return cls(design, compile_design(design, Path(cache_folder or default_cache_folder("rtlsim"))))
+
+    def run(self, x: np.ndarray, input_gaps: float = 0.0, output_stalls: float = 0.0, seed: int = 0) -> SimulationResult:
+        """int64 [N, MW], N at least 1, as one batch (TLAST with its last beat).
+
+        For the share `input_gaps` of cycles the input waits, for `output_stalls` the output is not ready, both in random runs
+        of 1 to 128 cycles. RuntimeError where the stream hangs or breaks the protocol; TLAST must come once, at the very end.
+        """
+        x = np.asarray(x, dtype=np.int64)
+        batch = self.trace(x, input_gaps, output_stalls, seed)
+        alone = self.trace(x[:1], seed=seed)
+        steady = batch
+        if len(x) < STEADY_FRAMES or input_gaps > 0 or output_stalls > 0:
+            steady = self.trace(x[np.arange(STEADY_FRAMES) % len(x)], seed=seed)
+        half = len(steady.given) // 2
+        ii = (steady.given[-1] - steady.given[half]) / (len(steady.given) - 1 - half)
+        return SimulationResult(batch.y, int(alone.given[0] - alone.taken[0]), float(ii), batch.cycles)
+
+    def trace(
+        self,
+        x: np.ndarray,
+        input_gaps: float = 0.0,
+        output_stalls: float = 0.0,
+        seed: int = 0,
+        resets: tuple[int, ...] = (),
+        patience: int = 500_000,
+    ) -> Trace:
+        """One run of the batch x, int64 [N, MW], from reset.
+
+        At each cycle of `resets` (ascending) the design is reset in mid-stream and the batch sent anew; the answers are
+        those after the last reset. `patience` is how many cycles without any transfer count as hung.
+        """
+        x = np.asarray(x, dtype=np.int64)
+        if len(x) == 0:
+            raise ValueError("a simulation needs at least one frame")
+        into, out = self.design.input_stream, self.design.output_stream
+        numbers = (len(x), into.beats, into.bytes, out.beats, out.bytes, input_gaps, output_stalls, seed, patience, *resets)
+        command = [str(self.folder / "simulation"), *map(str, numbers)]
+        done = subprocess.run(command, input=into.pack(x).tobytes(), cwd=self.folder, capture_output=True)
+        if done.returncode:
+            reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
+            raise RuntimeError(f"simulation of {self.design.folder}: {reason.splitlines()[-1]}")
+        times = np.frombuffer(done.stdout, dtype="<u8", count=1 + 2 * len(x)).astype(np.int64)
+        beats = np.frombuffer(done.stdout, dtype=np.uint8, offset=times.size * 8).reshape(-1, out.bytes)
+        return Trace(out.unpack(beats), times[1 : 1 + len(x)], times[1 + len(x) :], int(times[0]))

@@ -1,0 +1,98 @@
+"""The simulator finds what is wrong with a stream: each fault is in a small design written for it."""
+
+import numpy as np
+import pytest
+
+from finn_steps.rtl.design import TOP, Design
+from finn_steps.rtlsim import Simulation
+from finn_steps.stream import StreamFormat
+
+GOOD = {"valid": "full", "last": "last", "data": "data", "ready": "!full || m_axis_0_tready"}
+
+
+def design(folder, elements=3, bits=23, **faults):
+    """A register slice that gives what it takes, wide beats of odd width; `faults` replaces some of its expressions."""
+    signals = {**GOOD, **faults}
+    stream = StreamFormat(elements, bits, True, elements)
+    width = 8 * stream.bytes
+    folder.mkdir(exist_ok=True)
+    (folder / f"{TOP}.sv").write_text(f"""
+module {TOP} (
+    input wire logic ap_clk, input wire logic ap_rst_n,
+    input wire logic [{width - 1}:0] s_axis_0_tdata, input wire logic s_axis_0_tvalid, output logic s_axis_0_tready,
+    input wire logic s_axis_0_tlast,
+    output logic [{width - 1}:0] m_axis_0_tdata, output logic m_axis_0_tvalid, input wire logic m_axis_0_tready,
+    output logic m_axis_0_tlast);
+  logic full, last;
+  logic [{width - 1}:0] data;
+  logic [9:0] cycle;
+  always_ff @(posedge ap_clk) begin
+    cycle <= ap_rst_n ? cycle + 1 : 0;
+    if (s_axis_0_tready) data <= s_axis_0_tdata;
+    if (s_axis_0_tready) last <= s_axis_0_tlast;
+    if (!ap_rst_n) full <= 0; else if (s_axis_0_tready) full <= s_axis_0_tvalid;
+  end
+  assign m_axis_0_tvalid = {signals["valid"]};
+  assign m_axis_0_tlast = {signals["last"]};
+  assign m_axis_0_tdata = {signals["data"]};
+  assign s_axis_0_tready = {signals["ready"]};
+endmodule
+""")
+    made = Design(folder, (f"{TOP}.sv",), (), stream, stream)
+    made.save()
+    return made
+
+
+def frames(rng, count, elements, bits):
+    return rng.integers(-(1 << bits - 1), 1 << bits - 1, (count, elements))
+
+
+@pytest.mark.parametrize("elements, bits", [(1, 5), (2, 16), (3, 23), (5, 29)])
+def test_beats_of_any_width(tmp_path, elements, bits):
+    simulation = Simulation.build(design(tmp_path / "a folder", elements, bits).folder)
+    x = frames(np.random.default_rng(0), 500, elements, bits)
+    free = simulation.run(x)
+    assert np.array_equal(free.y, x)
+    assert (free.latency_cycles, free.ii_cycles) == (1, 1.0)
+    assert np.array_equal(simulation.run(x, 0.4, 0.4, seed=5).y, x)
+
+
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        ({"valid": "full && cycle < 40"}, "hung: 200 of 200 input beats taken, 39 of 200 output beats given"),
+        ({"valid": "full && cycle[3:0] != 0", "ready": "!full || (m_axis_0_tready && m_axis_0_tvalid)"}, "tvalid fell before tready"),
+        ({"data": "data ^ cycle"}, "changed while it waited"),
+        ({"last": "1'b0"}, "tlast is missing at output beat 199"),
+        ({"last": "last || cycle == 30"}, "tlast came early"),
+        ({"valid": "full || cycle[9:5] == 20"}, "more output than 200 frames"),
+        ({"valid": "full || !ap_rst_n"}, "high in reset"),
+    ],
+)
+def test_faults_are_named(tmp_path, fault, message):
+    simulation = Simulation.build(design(tmp_path, **fault).folder)
+    x = frames(np.random.default_rng(0), 200, 3, 23)
+    with pytest.raises(RuntimeError, match=message):
+        for seed in range(5):
+            simulation.trace(x, output_stalls=0.3 * (seed > 0), seed=seed, patience=2000)
+
+
+def test_rejected_rtl_is_one_line(tmp_path):
+    with pytest.raises(RuntimeError, match="Verilator rejects .*finn_accel.sv") as caught:
+        Simulation.build(design(tmp_path, valid="nowhere +").folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_no_compiler(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RuntimeError, match=r"apt.* install g\+\+"):
+        Simulation.build(design(tmp_path / "rtl").folder, tmp_path / "cache")
+
+
+def test_compiled_once(tmp_path, monkeypatch):
+    made = design(tmp_path / "rtl")
+    first = Simulation.build(made.folder, tmp_path / "a cache")
+    assert len(list((tmp_path / "a cache").iterdir())) == 2
+    assert np.array_equal(first.run(np.ones((3, 3))).y, np.ones((3, 3)))
+    monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
+    assert Simulation.build(made.folder, tmp_path / "a cache").folder == first.folder
