@@ -1,0 +1,87 @@
+"""Thresholds by evaluation: where does the model's own chain of operators, run in float32, step to the next integer?
+
+Nothing is solved for: each threshold is found by bisection on what onnxruntime answers, so the model's rounding, ties and
+the order of its float operations are right by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+SCANNED = 2**16
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """The step functions of a layer's neurons, over the model's integer accumulator `a`.
+
+    thresholds  int64 [MH, steps]: the integer reaches low + 1 + k at direction * a >= thresholds[:, k]
+    direction   int64 [MH]: 1 where the integer rises with the accumulator, -1 where it falls
+    Thresholds reached by every accumulator of the row are the row's least direction * a; those never reached, one more than
+    its greatest.
+    """
+
+    thresholds: np.ndarray
+    direction: np.ndarray
+
+
+def find_activation(name: str, integers: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray,
+                    levels: np.ndarray) -> Activation:
+    """Find the thresholds of every neuron of layer `name`.
+
+    integers   the model's chain: int64 accumulators [N, MH] -> the quantiser's integers [N, MH]
+    low, high  int64 [MH], the accumulators to cover
+    levels     int64 [steps], ascending: the integers whose first accumulator is wanted
+    ValueError where a neuron's chain rises and falls.
+    """
+    ends = integers(np.stack([low, high]))
+    direction = np.where(ends[1] < ends[0], -1, 1)
+    least, greatest = np.minimum(low * direction, high * direction), np.maximum(low * direction, high * direction)
+    _check_monotone(name, integers, low, high, direction)
+    first = np.broadcast_to(least, (len(levels), len(least))).copy()
+    last = np.broadcast_to(greatest + 1, first.shape).copy()
+    wanted = np.asarray(levels)[:, None]
+    while np.any(first < last):
+        middle = (first + last) // 2
+        reached = integers(np.minimum(middle, greatest) * direction) >= wanted
+        reached |= middle > greatest
+        last = np.where(reached, middle, last)
+        first = np.where(reached, first, np.minimum(middle + 1, last))
+    return Activation(first.T.copy(), direction)
+
+
+def _check_monotone(name, integers, low, high, direction) -> None:
+    count = min(SCANNED, int((high - low).max()) + 1)
+    accumulators = low + (np.arange(count)[:, None] * (high - low)) // max(1, count - 1)
+    steps = np.diff(integers(accumulators), axis=0) * direction
+    if np.any(steps < 0):
+        neuron = int(np.argwhere(steps < 0)[0][1])
+        raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: monotone ones")
+
+
+def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],
+                            activation: Activation, low: np.ndarray, high: np.ndarray, error: np.ndarray,
+                            levels: np.ndarray) -> list[np.ndarray]:
+    """For each neuron, the accumulators that float rounding of the layer's MatMul could carry over a threshold.
+
+    integers_of_values  the model's chain on the MatMul's float output [N, MH]
+    values              int64 accumulators [N, MH] -> the exact float output
+    error               float64 [MH]: the greatest rounding error of the MatMul's float output
+    """
+    direction, thresholds = activation.direction, activation.thresholds.T
+    wanted = np.asarray(levels)[:, None]
+    found: list[set[int]] = [set() for _ in direction]
+    for below in (0, 1):
+        accumulators = (thresholds - below) * direction
+        inside = (accumulators >= low) & (accumulators <= high)
+        towards = -direction if below == 0 else direction
+        shifted = values(accumulators) + towards * error
+        outward = np.nextafter(shifted.astype(np.float32), np.float32(np.inf) * towards.astype(np.float32))
+        reached = integers_of_values(outward) >= wanted
+        flipped = inside & (error > 0) & (reached == bool(below))
+        for level, neuron in np.argwhere(flipped):
+            found[neuron].add(int(accumulators[level, neuron]))
+    return [np.array(sorted(entries), dtype=np.int64) for entries in found]
