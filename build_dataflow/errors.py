@@ -51,4 +51,5 @@ def describe(error: BaseException) -> str:
         return f"{where}{error.strerror}" + (f"; {hint}" if hint else "")
     if isinstance(error, (ValueError, OSError, RuntimeError)) and str(error):
         return str(error)
-    return f"{type(error).__name__}: {error}: this was not expected; --verbose shows where it happened"
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return f"{what}: this was not expected; --verbose shows where it happened"
