@@ -1,0 +1,175 @@
+"""What one training is: read from `models/<name>/train.yaml`, or from one cell of a study's grid."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import yaml
+
+from models.pruning.schedule import PUBLISHED, check_schedule
+
+BATCH_NORMS = ("none", "on", "no_affine", "no_running_statistics", "folded")
+SALIENCIES = ("magnitude", "fisher", "random")
+GRANULARITIES = ("weights", "blocks", "neurons")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training. Lists by layer may be given as one number for all layers.
+
+    Network: `hidden` widths; `weight_bits` of each layer and `activation_bits` after each hidden layer (32 is float);
+    the input is quantised to `input_bits` over ±`input_sigmas` standard deviations (32: not at all); `batch_norm` is one of
+    none, on, no_affine, no_running_statistics, folded (trained with it, merged into the weights before pruning).
+
+    Fitting: Adam; each pruning iteration runs at most `epochs`, ends after `patience` epochs without a better validation
+    loss (0: never) and restores the best. `schedule` of the learning rate is constant or cosine. `dense_epochs` is for the
+    first training, `final_epochs` for the last one (None: `epochs`). `l1` weighs the sum of |w| in the loss.
+    `random_labels` is the share of training labels replaced by uniform classes. With `folds` > 1, training and validation
+    parts are joined and fold number `fold` is the validation part.
+
+    Pruning: `method` is none, qap or dpp. For qap, `saliency` names one or more criteria (the best on validation is kept),
+    `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
+    to their initial values after each pruning (the lottery ticket), `floor` is the least number of weights of a layer, and
+    `digit_budget` (None: off) the number of nonzero signed digits to which the pruned net is reduced at the end.
+    For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` of
+    blocks takes `block` neighbouring inputs as one kernel; temperature falls linearly from `temperature_start` to
+    `temperature_end`; `entropy_penalty` is mu; after `epochs` the masks are frozen and `final_epochs` fine-tune.
+    """
+
+    dataset: str = "qapjets"
+    seed: int = 1
+    hidden: tuple[int, ...] = (64, 32, 32)
+    weight_bits: int | tuple[int, ...] = 6
+    activation_bits: int | tuple[int, ...] = 6
+    input_bits: int = 8
+    input_sigmas: float = 4.0
+    activation_max: float = 4.0
+    batch_norm: str = "folded"
+
+    learning_rate: float = 1e-3
+    final_learning_rate: float | None = None
+    schedule: str = "constant"
+    batch_size: int = 1024
+    epochs: int = 50
+    dense_epochs: int | None = None
+    final_epochs: int | None = None
+    patience: int = 10
+    l1: float = 0.0
+    random_labels: float = 0.0
+    folds: int = 1
+    fold: int = 0
+
+    method: str = "qap"
+    saliency: tuple[str, ...] = ("magnitude",)
+    remaining: tuple[float, ...] = PUBLISHED
+    rewind: bool = False
+    floor: int | tuple[int, ...] = 0
+    digit_budget: int | None = None
+    digit_steps: int = 6
+
+    keep: int | tuple[int, ...] = 4
+    tile: int | tuple[int, ...] = 0
+    granularity: str = "weights"
+    block: int = 1
+    temperature_start: float = 5.0
+    temperature_end: float = 0.5
+    entropy_penalty: float = 5e-5
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        if isinstance(self.saliency, str):
+            object.__setattr__(self, "saliency", (self.saliency,))
+        if self.remaining == "published":
+            object.__setattr__(self, "remaining", PUBLISHED)
+        self._check()
+
+    def _check(self) -> None:
+        for name, allowed in (
+            ("batch_norm", BATCH_NORMS), ("schedule", ("constant", "cosine")), ("method", ("none", "qap", "dpp")),
+            ("granularity", GRANULARITIES),
+        ):
+            _one_of(name, getattr(self, name), allowed)
+        if not self.saliency:
+            raise ValueError(f"saliency: name at least one of {', '.join(SALIENCIES)}")
+        for saliency in self.saliency:
+            _one_of("saliency", saliency, SALIENCIES)
+        check_schedule(self.remaining)
+        for name in ("epochs", "batch_size", "folds", "block", "digit_steps"):
+            if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
+                raise ValueError(f"{name} ({getattr(self, name)}) must be a whole number of at least 1")
+        if not all(isinstance(width, int) and width > 0 for width in self.hidden):
+            raise ValueError(f"hidden ({list(self.hidden)}) must be a list of positive widths")
+        for name, low in (("weight_bits", 2), ("activation_bits", 1), ("input_bits", 2)):
+            values = getattr(self, name)
+            for bits in values if isinstance(values, tuple) else (values,):
+                if not isinstance(bits, int) or not (low <= bits <= 16 or bits == 32):
+                    raise ValueError(f"{name} ({bits}) must be {low} to 16, or 32 for float")
+        if not 0 <= self.random_labels <= 1:
+            raise ValueError(f"random_labels ({self.random_labels}) must be a share between 0 and 1")
+        if not 0 <= self.fold < self.folds:
+            raise ValueError(f"fold ({self.fold}) must be 0 to {self.folds - 1} with folds: {self.folds}")
+        if not 0 < self.temperature_end <= self.temperature_start:
+            raise ValueError(
+                f"temperature_end ({self.temperature_end}) must be above 0 and at most temperature_start ({self.temperature_start})"
+            )
+        for name in ("weight_bits", "floor", "keep", "tile"):
+            self.by_layer(name)
+        self.by_layer("activation_bits", len(self.hidden))
+
+    @property
+    def layers(self) -> int:
+        return len(self.hidden) + 1
+
+    def by_layer(self, name: str, count: int | None = None) -> tuple:
+        """The value of field `name` for each layer; ValueError where a list has another length than the network."""
+        value, count = getattr(self, name), self.layers if count is None else count
+        if not isinstance(value, tuple):
+            return (value,) * count
+        if len(value) != count:
+            raise ValueError(f"{name} ({list(value)}) has {len(value)} entries, the network needs {count}")
+        return value
+
+    @property
+    def sha256(self) -> str:
+        """Hash of every field: two trainings with the same hash, data and versions are the same training."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+    def with_fields(self, **values) -> TrainConfig:
+        """A copy with some fields changed; an unknown name raises ValueError with the nearest known one."""
+        check_names("training", values, [field.name for field in fields(self)])
+        return replace(self, **values)
+
+
+def read_config(path: Path | str) -> TrainConfig:
+    """The training that a YAML file describes. ValueError names the file and the field that is wrong."""
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+        if not isinstance(content, dict):
+            raise ValueError("a training is a mapping of fields to values")
+        return TrainConfig().with_fields(**content)
+    except (yaml.YAMLError, TypeError, ValueError) as fault:
+        raise ValueError(f"{path}: {fault}") from fault
+
+
+def check_names(what: str, given, known: list[str]) -> None:
+    """ValueError for the first of `given` that is not in `known`, with the nearest known name."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"; did you mean '{near[0]}'?" if near else f"; known: {', '.join(known)}"
+            raise ValueError(f"{what} has no field '{name}'{hint}")
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        near = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        raise ValueError(f"{name} '{value}' is none of {', '.join(allowed)}{hint}")

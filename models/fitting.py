@@ -1,0 +1,116 @@
+"""One fit: Adam on data that lies in memory, early stopping on the validation loss, the best state restored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.pruning.masks import snapshot
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """How long and how fast: at most `epochs`, ended after `patience` epochs without a better validation loss (0: never)."""
+
+    epochs: int
+    patience: int
+    learning_rate: float
+    batch_size: int
+    schedule: str = "constant"
+    l1: float = 0.0
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit did. `best_epoch` counts from 0; losses are means over the part."""
+
+    epochs: int
+    best_epoch: int
+    validation_loss: float
+
+
+class Diverged(RuntimeError):
+    """The loss is not a number any more. The model holds the last good checkpoint."""
+
+
+Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N]
+
+
+def fit(
+    model: nn.Module,
+    train: Quantised,
+    validation: Quantised,
+    plan: FitPlan,
+    generator: torch.Generator,
+    after_step: Callable[[], None] = lambda: None,
+    before_epoch: Callable[[int], None] = lambda epoch: None,
+    penalty: Callable[[], Tensor] | None = None,
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+) -> Fit:
+    """Train `model` in place and leave it at its best epoch, in evaluation mode.
+
+    `after_step` runs after each optimiser step (masks), `before_epoch` before each epoch (temperature), `penalty` is added
+    to the loss, `on_epoch` hears of each epoch's validation loss. Raises Diverged, with step and epoch, on a loss that is
+    not finite.
+    """
+    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], plan.learning_rate, fused=True)
+    x, y = train
+    steps = math.ceil(len(y) / plan.batch_size)
+    best_loss, best_epoch, best_state = math.inf, -1, snapshot(model)
+    for epoch in range(plan.epochs):
+        before_epoch(epoch)
+        model.train()
+        order = torch.randperm(len(y), generator=generator)
+        for step, chosen in enumerate(order.split(plan.batch_size)):
+            set_learning_rate(optimiser, plan, (epoch * steps + step) / (plan.epochs * steps))
+            loss = F.cross_entropy(model.forward_quantised(x[chosen]), y[chosen])
+            if plan.l1:
+                loss = loss + plan.l1 * sum(weight.abs().sum() for weight in model.weights)
+            if penalty is not None:
+                loss = loss + penalty()
+            if not math.isfinite(loss.item()):
+                model.load_state_dict(best_state)
+                model.eval()
+                raise Diverged(f"the loss became {loss.item()} in epoch {epoch}, step {step}; "
+                               f"the checkpoint of epoch {best_epoch} is kept; try a lower learning_rate")
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            after_step()
+        validation_loss = mean_loss(model, validation)
+        on_epoch(epoch, validation_loss)
+        if validation_loss < best_loss:
+            best_loss, best_epoch, best_state = validation_loss, epoch, snapshot(model)
+        if plan.patience and epoch - best_epoch >= plan.patience:
+            break
+    model.load_state_dict(best_state)
+    model.eval()
+    return Fit(epoch + 1, best_epoch, best_loss)
+
+
+def set_learning_rate(optimiser: torch.optim.Optimizer, plan: FitPlan, progress: float) -> None:
+    """Constant, or falling from `learning_rate` to nothing as half a cosine over `progress` 0..1."""
+    if plan.schedule == "cosine":
+        for group in optimiser.param_groups:
+            group["lr"] = plan.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def logits(model: nn.Module, x: Tensor) -> Tensor:
+    """Logits [N, classes] of quantised inputs x, in evaluation mode."""
+    model.eval()
+    with torch.no_grad():
+        return model.forward_quantised(x)
+
+
+def mean_loss(model: nn.Module, data: Quantised) -> float:
+    return F.cross_entropy(logits(model, data[0]), data[1]).item()
+
+
+def accuracy(model: nn.Module, data: Quantised) -> float:
+    """Share of samples whose greatest logit (the first of equal ones) is the label's."""
+    return (logits(model, data[0]).argmax(1) == data[1]).double().mean().item()

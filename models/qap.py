@@ -1,0 +1,127 @@
+"""Quantisation-aware pruning: train, prune globally by saliency, fine-tune (or rewind), again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from models.configuration import TrainConfig
+from models.fitting import Fit, FitPlan, Quantised, accuracy, fit
+from models.network import QuantMLP
+from models.pruning import saliency as criteria
+from models.pruning.masks import Masks, snapshot
+from models.tensors import Tensors
+
+FISHER_SAMPLES = 16384
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Quantised inputs and labels of the three parts: what the training loop runs on."""
+
+    train: Quantised
+    validation: Quantised
+    test: Quantised
+
+
+@dataclass(frozen=True)
+class Level:
+    """The net after one iteration. `kept` counts living weights by layer; `state` is its state_dict."""
+
+    remaining: float
+    kept: tuple[int, ...]
+    fit: Fit
+    validation_accuracy: float
+    state: dict
+
+
+Report = Callable[[str, int, float], None]  # stage, epoch, validation loss
+
+
+def no_report(stage: str, epoch: int, loss: float) -> None:
+    pass
+
+
+def build(config: TrainConfig, tensors: Tensors) -> QuantMLP:
+    """The untrained network of `config`; its initial weights depend on the seed alone."""
+    torch.manual_seed(config.seed)
+    return QuantMLP(config, tensors.mean, tensors.std, len(tensors.classes))
+
+
+def prepare(model: QuantMLP, tensors: Tensors) -> Prepared:
+    """Standardise and quantise every feature once; neither has anything to learn."""
+    with torch.no_grad():
+        return Prepared(*((model.quantise_input(part.x).detach(), part.y)
+                          for part in (tensors.train, tensors.validation, tensors.test)))
+
+
+def train_dense(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> tuple[QuantMLP, Prepared, dict, Level]:
+    """The net before any pruning, the prepared data, its initial state (to rewind to), and its scores."""
+    model = build(config, tensors)
+    prepared = prepare(model, tensors)
+    start = snapshot(model)
+    plan = fit_plan(config, config.dense_epochs)
+    done = fit(model, prepared.train, prepared.validation, plan, shuffler(config, 0), on_epoch=_named(report, "dense"))
+    if config.batch_norm == "folded":
+        model.fold_batch_norm()
+        done = fit(model, prepared.train, prepared.validation, fit_plan(config), shuffler(config, 1),
+                   on_epoch=_named(report, "folded"))
+        start = rewound_start(model, start)
+    return model, prepared, start, level(model, Masks(model.weights), 1.0, done, prepared)
+
+
+def rewound_start(model: QuantMLP, start: dict) -> dict:
+    """The initial state in the shape of a model whose batch norms are merged: at the start they are the identity."""
+    return {key: value for key, value in start.items() if key in model.state_dict()}
+
+
+def prune(
+    model: QuantMLP, config: TrainConfig, saliency: str, prepared: Prepared, start: dict, report: Report = no_report,
+    on_level: Callable[[Level], None] = lambda level: None,
+) -> list[Level]:
+    """Prune `model` in place along `config.remaining`, training after each cut; one Level for each."""
+    masks, levels = Masks(model.weights), []
+    total = sum(weight.numel() for weight in model.weights)
+    for number, share in enumerate(config.remaining):
+        masks.prune(scores(model, saliency, prepared, config, number), round(share * total), config.by_layer("floor"))
+        if config.rewind:
+            model.load_state_dict(start)
+            masks.apply()
+        final = number == len(config.remaining) - 1
+        plan = fit_plan(config, config.final_epochs if final else None, config.final_learning_rate if final else None)
+        done = fit(model, prepared.train, prepared.validation, plan, shuffler(config, 2 + number), after_step=masks.apply,
+                   on_epoch=_named(report, f"{saliency} {share:.1%} left"))
+        masks.check()
+        levels.append(level(model, masks, share, done, prepared))
+        on_level(levels[-1])
+    return levels
+
+
+def scores(model: QuantMLP, saliency: str, prepared: Prepared, config: TrainConfig, number: int) -> list[torch.Tensor]:
+    """The saliency of every weight before cut `number`."""
+    if saliency == "magnitude":
+        return criteria.magnitude(model.weights)
+    if saliency == "fisher":
+        x, y = prepared.train
+        return criteria.fisher(model, x[:FISHER_SAMPLES], y[:FISHER_SAMPLES])
+    return criteria.random(model.weights, shuffler(config, 1000 + number))
+
+
+def level(model: QuantMLP, masks: Masks, share: float, done: Fit, prepared: Prepared) -> Level:
+    return Level(share, tuple(masks.counts), done, accuracy(model, prepared.validation), snapshot(model))
+
+
+def fit_plan(config: TrainConfig, epochs: int | None = None, learning_rate: float | None = None) -> FitPlan:
+    return FitPlan(epochs or config.epochs, config.patience, learning_rate or config.learning_rate, config.batch_size,
+                   config.schedule, config.l1)
+
+
+def shuffler(config: TrainConfig, stage: int) -> torch.Generator:
+    """The random order of stage number `stage`: reproducible, and another one for each stage."""
+    return torch.Generator().manual_seed(config.seed * 100_003 + stage)
+
+
+def _named(report: Report, stage: str) -> Callable[[int, float], None]:
+    return lambda epoch, loss: report(stage, epoch, loss)

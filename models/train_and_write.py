@@ -1,0 +1,30 @@
+"""Train a network and write its folder: model.onnx first, then record.json, each atomically."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from models.configuration import TrainConfig
+from models.data import load_dataset
+from models.export import export
+from models.record import record, write_json
+from models.tensors import to_tensors
+from models.training import train
+
+CHECKED_JETS = 500
+
+
+def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
+    """Train as `config` says, write `folder`/{model.onnx, record.json}, return the record. Progress goes to stderr."""
+    dataset = load_dataset(config.dataset)
+    tensors = to_tensors(dataset, config)
+    console = Console(stderr=True, highlight=False)
+    with console.status("training") as status:
+        trained = train(config, tensors, lambda stage, epoch, loss: status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}"))
+    folder.mkdir(parents=True, exist_ok=True)
+    written = record(folder.resolve().name, command, config, dataset, trained)
+    export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])
+    write_json(folder / "record.json", written)
+    return written

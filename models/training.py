@@ -1,0 +1,88 @@
+"""One training from configuration to a deployable network, and what it scored on the way."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import dataclass, field
+
+import torch
+
+from models import qap
+from models.biases import snap_biases
+from models.configuration import TrainConfig
+from models.fitting import accuracy
+from models.network import FLOAT_BITS, QuantMLP
+from models.qap import Level, Prepared, Report, no_report
+from models.tensors import Tensors
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training. `accuracy` maps a net (float, quantised, then each saliency or method) to its accuracies on the
+    parts; `model` is the one named by `shipped`, deployable."""
+
+    model: QuantMLP
+    shipped: str
+    accuracy: dict[str, dict[str, float]]
+    levels: dict[str, list[Level]]
+    time_s: dict[str, float] = field(default_factory=dict)
+
+
+def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> Trained:
+    """Train the float twin, the quantised dense net, and a pruned net for each saliency; keep the best on validation.
+
+    Deterministic: one thread, every random choice from `config.seed`. Raises Diverged, or ValueError for a configuration
+    that no network can have.
+    """
+    torch.set_num_threads(1)
+    clock = Clock()
+    float_model, float_data, _, _ = qap.train_dense(float_twin(config), tensors, lambda s, e, v: report(f"float {s}", e, v))
+    scored = {"float": accuracies(float_model, float_data)}
+    clock.lap("float")
+    dense, prepared, start, _ = qap.train_dense(config, tensors, report)
+    scored["quantised"] = accuracies(dense, prepared)
+    clock.lap("quantised")
+    candidates, levels = {}, {}
+    for name in pruners(config):
+        model = copy.deepcopy(dense)
+        levels[name] = prune(model, config, name, prepared, start, report)
+        snap_biases(model)
+        scored[name], candidates[name] = accuracies(model, prepared), model
+        clock.lap(name)
+    if not candidates:
+        snap_biases(dense)
+        candidates["quantised"], scored["quantised"] = dense, accuracies(dense, prepared)
+    shipped = max(candidates, key=lambda name: scored[name]["validation"])
+    return Trained(candidates[shipped], shipped, scored, levels, clock.laps)
+
+
+def pruners(config: TrainConfig) -> tuple[str, ...]:
+    """The names of the pruned nets that `config` asks for."""
+    return {"none": (), "qap": config.saliency, "dpp": ("dpp",)}[config.method]
+
+
+def prune(model: QuantMLP, config: TrainConfig, name: str, prepared: Prepared, start: dict, report: Report) -> list[Level]:
+    return qap.prune(model, config, name, prepared, start, report)
+
+
+def float_twin(config: TrainConfig) -> TrainConfig:
+    """The float network of the same shape, trained in the same way, with nothing pruned and nothing penalised."""
+    return config.with_fields(weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, input_bits=FLOAT_BITS, method="none", l1=0.0)
+
+
+def accuracies(model: QuantMLP, prepared: Prepared) -> dict[str, float]:
+    return {part: accuracy(model, getattr(prepared, part)) for part in ("train", "validation", "test")}
+
+
+class Clock:
+    """Seconds between laps, by name."""
+
+    def __init__(self):
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        self.laps[name] = round(now - self._last, 1)
+        self._last = now
