@@ -80,7 +80,7 @@ set_up() {
         stage "1/3 making $venv with $(command -v "$found_python")" make_venv
     fi
     touch -- "$venv/setting-up"
-    stage "2/3 installing $(grep -c == "$lock") pinned packages" pip --no-deps -r "$lock"
+    stage "2/3 installing $(grep -c '^[^#]*==' "$lock") pinned packages" pip --no-deps -r "$lock"
     stage "3/3 installing PyTorch (${QAPFLOW_TORCH_INDEX:-CPU build})" install_torch
     recipe >"$venv/stamp.new"
     mv -- "$venv/stamp.new" "$venv/stamp"
