@@ -25,14 +25,17 @@ image_for_these_locks() {
 image=qapflow:$(image_for_these_locks)
 
 mounted=()
-mount_at_same_path() { # PATH [,readonly]: unless a folder mounted already holds it, or it is the container's own
+mount_at_same_path() { # PATH: unless a folder mounted already holds it, or it is the container's own
     local path=$1 folder
-    for folder in "${mounted[@]}"; do [[ $path/ == "$folder"/* ]] && return; done
+    for folder in "${mounted[@]}"; do [[ $path/ == "$folder"/* ]] && return 0; done
     case $path/ in
-        / | /bin/* | /cache/* | /dev/* | /etc/* | /lib*/* | /opt/qapflow-environment/* | /proc/* | /run/* | /sbin/* | /sys/* | /usr/* | /var/ | /opt/) return ;;
+        // | /bin/* | /cache/* | /dev/* | /etc/* | /lib*/* | /opt/qapflow-environment/* | /proc/* | /run/* | /sbin/* | /sys/* | /usr/* | /var/ | /opt/) return 0 ;;
     esac
-    mounted+=("$path")
-    options+=(--mount "type=bind,\"source=$path\",\"target=$path\"${2:-}")
+    mount "$path"
+}
+mount() { # PATH [,readonly]
+    mounted+=("$1")
+    options+=(--mount "type=bind,\"source=$1\",\"target=$1\"${2:-}")
 }
 
 options=(--rm --init --user "$(id -u):$(id -g)" --env "USER=$(id -un)" --volume "qapflow-cache-$(id -u):/cache")
@@ -46,7 +49,7 @@ xilinx() {
     [ -n "$version" ] || fail "FINN_XILINX_PATH is set, FINN_XILINX_VERSION is not: name the version, such as 2024.2"
     for vivado in "$path/Vivado/$version" "$path/$version/Vivado" ""; do [ ! -d "$vivado" ] || break; done
     [ -n "$vivado" ] || fail "no Vivado $version at $path/Vivado/$version nor at $path/$version/Vivado; set FINN_XILINX_VERSION"
-    mount_at_same_path "$path" ,readonly
+    mount "$path" ,readonly
     options+=(--env "FINN_XILINX_PATH=$path" --env "FINN_XILINX_VERSION=$version" --env "XILINX_VIVADO=$vivado" --env "VIVADO_PATH=$vivado")
     [ -z "${XILINXD_LICENSE_FILE:-}" ] || options+=(--env XILINXD_LICENSE_FILE)
 }

