@@ -242,6 +242,13 @@ class Accelerator:
                 raise ValueError(f"folding names layer '{name}', the network has {', '.join(sorted(known))}")
         return replace(self, layers=tuple(replace(l, folding=foldings.get(l.name, l.folding)) for l in self.layers))
 
+    @classmethod
+    def from_model(cls, model) -> Accelerator:
+        """Read a FINN graph (qonnx ModelWrapper) of SparseMVAU nodes. ValueError, naming the node, for any other operator."""
+        from finn_steps.from_model import accelerator_from_model
+
+        return accelerator_from_model(model)
+
     @property
     def sha256(self) -> str:
         """Hash of all that decides the hardware and the host's work; the identity of a package and its bitstream."""

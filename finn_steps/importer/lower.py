@@ -30,14 +30,13 @@ class Imported:
     """accelerator as imported, nothing removed yet; standard: the model in standard operators, the reference for it.
 
     tensors     for each layer, and for "input", the tensor of `standard` that carries its integers: see LayerTensor
-    borderline  for each thresholded layer a list of MH arrays: accumulators of the accelerator's layer that float rounding in
-                the model's MatMul could carry over a threshold; all empty where float32 is exact (power-of-two scales)
+    borderline  for each thresholded layer the accumulators that float rounding could carry over a threshold
     """
 
     accelerator: Accelerator
     standard: onnx.ModelProto
     tensors: dict[str, LayerTensor]
-    borderline: dict[str, list[np.ndarray]]
+    borderline: dict[str, Borderline]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +49,18 @@ class LayerTensor:
     tensor: str
     scale: np.ndarray
     bipolar: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Borderline:
+    """tensor: the MatMul's float output in the standard model, float32 close to accumulator * scale (scale float64 [MH]).
+    accumulators: MH arrays of the model's integer accumulators next to a threshold, for which rounding in that MatMul could
+    change the quantiser's integer. All empty where float32 is exact: power-of-two scales.
+    """
+
+    tensor: str
+    scale: np.ndarray
+    accumulators: tuple[np.ndarray, ...]
 
 
 def import_model(model: Path | str | onnx.ModelProto | ModelWrapper, name: str = "network") -> Imported:
@@ -67,7 +78,7 @@ class _Lowering:
         shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
         self.features = int(np.prod(shape))
         self.tensors: dict[str, LayerTensor] = {}
-        self.borderline: dict[str, list[np.ndarray]] = {}
+        self.borderline: dict[str, Borderline] = {}
 
     def run(self) -> Imported:
         weights = [read_weights(self.model, stage.matmul) for stage in self.chain.layers]
@@ -79,7 +90,7 @@ class _Lowering:
             layer = f"layer{number}"
             if stage.quantiser is None:
                 layers.append(self._raw(layer, stage, matrix, levels))
-                host_output = (HostOp("mul", _common(_scale(levels, matrix))), *self._tail(stage.before, matrix))
+                host_output = (*_multiply(_scale(levels, matrix)), *self._tail(stage.before, matrix))
                 break
             layers.append(self._thresholded(layer, stage, matrix, levels, final))
             levels = Quantiser.of(stage.quantiser, self.constants).levels
@@ -141,7 +152,7 @@ class _Lowering:
         odt = "BIPOLAR" if output.bipolar and final else output.datatype
         layer = SparseLayer(name, weights, np.zeros(len(scale)), thresholds, levels.datatype, odt)
         limits = np.clip(thresholds, layer.accumulator_min[:, None], layer.accumulator_max[:, None] + 1)
-        self.borderline[name] = [(row * sign - sign * start) // stride for row, sign, start in zip(touched, direction, offset)]
+        self.borderline[name] = Borderline(stage.matmul.output[0], scale, tuple(touched))
         return SparseLayer(name, weights, np.zeros(len(scale)), limits, levels.datatype, odt)
 
 
@@ -162,9 +173,11 @@ def _scale(levels: Levels, matrix: IntegerWeights) -> np.ndarray:
     return np.float64(levels.scale) * matrix.scale.astype(np.float64)
 
 
-def _common(scale: np.ndarray) -> np.ndarray:
+def _multiply(scale: np.ndarray) -> tuple[HostOp, ...]:
     scale = scale.astype(np.float32)
-    return scale[0] if np.all(scale == scale[0]) else scale
+    if np.all(scale == 1):
+        return ()
+    return (HostOp("mul", scale[0] if np.all(scale == scale[0]) else scale),)
 
 
 def _rounding_error(matrix: IntegerWeights, levels: Levels, scale: np.ndarray) -> np.ndarray:

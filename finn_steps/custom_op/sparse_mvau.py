@@ -1,0 +1,141 @@
+"""SparseMVAU: a matrix-vector-activation unit whose zero weights cost nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from finn.custom_op.fpgadataflow import register_custom_op
+from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import STYLES, Folding, SparseLayer
+
+
+@register_custom_op
+class SparseMVAU(HWCustomOp):
+    """One SparseLayer as a FINN node.
+
+    inputs      x [..., MW]; weights [MW, MH]; thresholds [MH, steps], or the bias [MH] where noActivation is 1
+    attributes  those of Folding, and the datatypes of x and of the output; everything else is derived
+    """
+
+    def get_nodeattr_types(self):
+        return {
+            **super().get_nodeattr_types(),
+            "MW": ("i", True, 0),
+            "MH": ("i", True, 0),
+            "inputDataType": ("s", True, ""),
+            "outputDataType": ("s", True, ""),
+            "noActivation": ("i", True, 0, {0, 1}),
+            "numInputVectors": ("ints", False, [1]),
+            "style": ("s", False, "unrolled", set(STYLES)),
+            "PE": ("i", False, 1),
+            "SIMD": ("i", False, 1),
+            "digits": ("i", False, 1),
+            "registers_every": ("i", False, 1),
+            "nonzeros": ("i", False, 0),
+            "layer": ("s", False, ""),
+        }
+
+    @property
+    def folding(self) -> Folding:
+        attributes = ("style", "PE", "SIMD", "digits", "registers_every")
+        return Folding(**{name: self.get_nodeattr(name) for name in attributes})
+
+    def set_folding(self, folding: Folding) -> None:
+        """ValueError, naming the layer, for a folding that it cannot take."""
+        folding.check(self.get_nodeattr("layer"), self.get_nodeattr("MH"), self.get_nodeattr("MW"))
+        for name, value in vars(folding).items():
+            self.set_nodeattr(name, value)
+
+    def sparse_layer(self, model) -> SparseLayer:
+        """The node and its initialisers as a SparseLayer."""
+        weights, extra = (_integers(model.get_initializer(name)) for name in self.onnx_node.input[1:3])
+        raw = bool(self.get_nodeattr("noActivation"))
+        return SparseLayer(
+            name=self.get_nodeattr("layer"),
+            weights=weights.T,
+            bias=extra if raw else np.zeros(weights.shape[1]),
+            thresholds=None if raw else extra,
+            idt=self.get_nodeattr("inputDataType"),
+            odt=self.get_nodeattr("outputDataType"),
+            folding=self.folding,
+        )
+
+    def execute_node(self, context, graph):
+        """Exact integers, in FINN's float32 containers."""
+        x, weights, extra = (context[name] for name in self.onnx_node.input)
+        weights, extra = _integers(weights), _integers(extra)
+        acc = _integers(x) @ weights
+        odt = self.get_output_datatype()
+        if self.get_nodeattr("noActivation"):
+            y = acc + extra
+        else:
+            y = int(odt.min()) + (acc[..., None] >= extra).sum(-1) * (2 if odt.name == "BIPOLAR" else 1)
+        context[self.onnx_node.output[0]] = y.astype(np.float32)
+
+    def infer_node_datatype(self, model):
+        node = self.onnx_node
+        idt = model.get_tensor_datatype(node.input[0])
+        if idt.name != self.get_nodeattr("inputDataType"):
+            raise ValueError(f"{node.name}: input {node.input[0]} is {idt.name}, the node takes {self.get_nodeattr('inputDataType')}")
+        model.set_tensor_datatype(node.output[0], self.get_output_datatype())
+
+    def get_input_datatype(self, ind=0):
+        return DataType[self.get_nodeattr("inputDataType")] if ind == 0 else DataType["INT32"]
+
+    def get_output_datatype(self, ind=0):
+        return DataType[self.get_nodeattr("outputDataType")]
+
+    def get_normal_input_shape(self, ind=0):
+        MW, MH = self.get_nodeattr("MW"), self.get_nodeattr("MH")
+        if ind == 1:
+            return (MW, MH)
+        if ind == 2:
+            steps = self.get_output_datatype().get_num_possible_values() - 1
+            return (MH,) if self.get_nodeattr("noActivation") else (MH, steps)
+        return (*self.get_nodeattr("numInputVectors"), MW)
+
+    def get_normal_output_shape(self, ind=0):
+        return (*self.get_nodeattr("numInputVectors"), self.get_nodeattr("MH"))
+
+    def get_folded_input_shape(self, ind=0):
+        return (*self.get_nodeattr("numInputVectors"), *self._fold(self.get_nodeattr("MW"), self.get_nodeattr("SIMD")))
+
+    def get_folded_output_shape(self, ind=0):
+        return (*self.get_nodeattr("numInputVectors"), *self._fold(self.get_nodeattr("MH"), self.get_nodeattr("PE")))
+
+    def _fold(self, elements: int, lanes: int) -> tuple[int, int]:
+        lanes = lanes if self.get_nodeattr("style") == "folded" else elements
+        return elements // lanes, lanes
+
+    def get_instream_width(self, ind=0):
+        return self.get_folded_input_shape()[-1] * self.get_input_datatype().bitwidth() if ind == 0 else 0
+
+    def get_outstream_width(self, ind=0):
+        return self.get_folded_output_shape()[-1] * self.get_output_datatype().bitwidth()
+
+    def get_number_output_values(self):
+        return {"out0": int(np.prod(self.get_folded_output_shape()[:-1]))}
+
+    def get_exp_cycles(self):
+        """Cycles between two inputs. For `folded` the bound nonzeros / (PE * SIMD); the schedule's own count is in the report."""
+        style, vectors = self.get_nodeattr("style"), int(np.prod(self.get_nodeattr("numInputVectors")))
+        if style == "folded":
+            return vectors * max(1, -(-self.get_nodeattr("nonzeros") // (self.get_nodeattr("PE") * self.get_nodeattr("SIMD"))))
+        if style == "unrolled":
+            return vectors
+        return vectors * -(-self.get_input_datatype().bitwidth() // self.get_nodeattr("digits"))
+
+    def get_op_and_param_counts(self):
+        """As FINN counts, but for the weights that are there."""
+        bits = self.get_input_datatype().bitwidth()
+        count = self.get_nodeattr("nonzeros")
+        return {f"op_mac_{bits}bx_sparse": count * int(np.prod(self.get_nodeattr("numInputVectors"))), "param_weight_sparse": count}
+
+    def verify_node(self):
+        self.folding.check(self.get_nodeattr("layer"), self.get_nodeattr("MH"), self.get_nodeattr("MW"))
+        return ["The folding is legal"]
+
+
+def _integers(values: np.ndarray) -> np.ndarray:
+    return np.rint(values).astype(np.int64)

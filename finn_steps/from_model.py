@@ -1,0 +1,24 @@
+"""From a FINN graph of SparseMVAU nodes to the Accelerator."""
+
+from __future__ import annotations
+
+from qonnx.core.modelwrapper import ModelWrapper
+
+from finn_steps.accelerator import Accelerator
+from finn_steps.finn_environment import prepare_finn
+
+
+def accelerator_from_model(model: ModelWrapper) -> Accelerator:
+    """Read a graph after InferSparseMVAU, specialised or not. ValueError, naming the node, for any other operator."""
+    prepare_finn()
+    from qonnx.custom_op.registry import getCustomOp
+
+    from finn_steps.transformation.host_ends import read_host_ends
+
+    layers, tensor = [], model.graph.input[0].name
+    for node in model.graph.node:
+        if node.op_type not in ("SparseMVAU", "SparseMVAU_rtl") or node.input[0] != tensor:
+            raise ValueError(f"node {node.name} ({node.op_type}) is no link of a chain of SparseMVAU nodes")
+        layers.append(getCustomOp(node).sparse_layer(model))
+        tensor = node.output[0]
+    return Accelerator(layers=tuple(layers), **vars(read_host_ends(model)))

@@ -1,0 +1,1 @@
+"""Between accelerators and FINN's graphs."""
