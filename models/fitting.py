@@ -51,8 +51,9 @@ def fit(
     before_epoch: Callable[[int], None] = lambda epoch: None,
     penalty: Callable[[], Tensor] | None = None,
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
+    restore: str = "best",
 ) -> Fit:
-    """Train `model` in place and leave it at its best epoch, in evaluation mode.
+    """Train `model` in place and leave it at its best epoch (or with restore="last" at its last), in evaluation mode.
 
     `after_step` runs after each optimiser step (masks), `before_epoch` before each epoch (temperature), `penalty` is added
     to the loss, `on_epoch` hears of each epoch's validation loss. Raises Diverged, with step and epoch, on a loss that is
@@ -88,7 +89,8 @@ def fit(
             best_loss, best_epoch, best_state = validation_loss, epoch, snapshot(model)
         if plan.patience and epoch - best_epoch >= plan.patience:
             break
-    model.load_state_dict(best_state)
+    if restore == "best":
+        model.load_state_dict(best_state)
     model.eval()
     return Fit(epoch + 1, best_epoch, best_loss)
 

@@ -11,6 +11,7 @@ import torch
 from models import qap
 from models.biases import snap_biases
 from models.configuration import TrainConfig
+from models.dpp import train_dpp
 from models.fitting import accuracy
 from models.network import FLOAT_BITS, QuantMLP
 from models.qap import Level, Prepared, Report, no_report
@@ -45,8 +46,11 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     clock.lap("quantised")
     candidates, levels = {}, {}
     for name in pruners(config):
-        model = copy.deepcopy(dense)
-        levels[name] = prune(model, config, name, prepared, start, report)
+        if name == "dpp":
+            model, _, levels[name] = train_dpp(config, tensors, report)
+        else:
+            model = copy.deepcopy(dense)
+            levels[name] = qap.prune(model, config, name, prepared, start, report)
         snap_biases(model)
         scored[name], candidates[name] = accuracies(model, prepared), model
         clock.lap(name)
@@ -60,10 +64,6 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
 def pruners(config: TrainConfig) -> tuple[str, ...]:
     """The names of the pruned nets that `config` asks for."""
     return {"none": (), "qap": config.saliency, "dpp": ("dpp",)}[config.method]
-
-
-def prune(model: QuantMLP, config: TrainConfig, name: str, prepared: Prepared, start: dict, report: Report) -> list[Level]:
-    return qap.prune(model, config, name, prepared, start, report)
 
 
 def float_twin(config: TrainConfig) -> TrainConfig:

@@ -1,0 +1,120 @@
+"""Training by dynamic probabilistic pruning: sample masks while training, then freeze them and fine-tune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from models import qap
+from models.configuration import TrainConfig
+from models.fitting import fit
+from models.metrics.mask_statistics import confidence, diversity
+from models.network import QuantMLP, is_quantised
+from models.pruning.dynamic import TopK, add_mask, freeze_mask, temperature
+from models.pruning.masks import Masks
+from models.qap import Level, Prepared, Report, no_report
+from models.tensors import Tensors
+
+
+@dataclass(frozen=True)
+class MaskEpoch:
+    """Confidence and diversity of each layer's mask logits before an epoch."""
+
+    epoch: int
+    confidence: tuple[float, ...]
+    diversity: tuple[float, ...]
+
+
+def train_dpp(
+    config: TrainConfig, tensors: Tensors, report: Report = no_report, on_masks: Callable[[MaskEpoch], None] = lambda m: None
+) -> tuple[QuantMLP, Prepared, list[Level]]:
+    """Train from scratch with sampled masks for `config.epochs`, freeze, fine-tune for `config.final_epochs`.
+
+    The net that comes back keeps exactly `keep` weights in every row (or tile): checked, RuntimeError otherwise.
+    """
+    model = qap.build(config, tensors)
+    prepared = qap.prepare(model, tensors)
+    choices = add_masks(model, config)
+
+    def before_epoch(epoch: int) -> None:
+        on_masks(mask_epoch(epoch, choices))
+        for choice in choices:
+            choice.temperature = temperature(epoch, config.epochs, config.temperature_start, config.temperature_end)
+
+    def penalty() -> torch.Tensor:
+        return config.entropy_penalty * sum(choice.entropy() for choice in choices)
+
+    sampling = qap.fit_plan(config)
+    fit(model, prepared.train, prepared.validation, sampling, qap.shuffler(config, 0), before_epoch=before_epoch,
+        penalty=penalty if config.entropy_penalty else None, on_epoch=lambda e, v: report("dpp sampling", e, v), restore="last")
+    masks = freeze(model)
+    if config.batch_norm == "folded":
+        model.fold_batch_norm()
+    plan = qap.fit_plan(config, config.final_epochs, config.final_learning_rate)
+
+    def hold() -> None:
+        masks.apply()
+        keep_alive(model, masks)
+
+    hold()
+    done = fit(model, prepared.train, prepared.validation, plan, qap.shuffler(config, 1), after_step=hold,
+               on_epoch=lambda e, v: report("dpp frozen", e, v))
+    check_rows(model, config, masks)
+    share = sum(masks.counts) / sum(weight.numel() for weight in model.weights)
+    return model, prepared, [qap.level(model, masks, share, done, prepared)]
+
+
+def add_masks(model: QuantMLP, config: TrainConfig) -> list[TopK]:
+    """A mask on each layer. With granularity `neurons` the last layer has none: its neurons are the classes."""
+    layers = list(zip(model.layers, config.by_layer("keep"), config.by_layer("tile")))
+    if config.granularity == "neurons":
+        layers = layers[:-1]
+    return [add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}") for i, (layer, keep, tile) in enumerate(layers)]
+
+
+def freeze(model: QuantMLP) -> Masks:
+    """Fix every mask of `model`; the Masks that hold them from now on."""
+    alive = [freeze_mask(layer) if hasattr(layer, "parametrizations") else torch.ones_like(layer.weight, dtype=torch.bool)
+             for layer in model.layers]
+    masks = Masks(model.weights)
+    masks.alive = alive
+    masks.apply()
+    return masks
+
+
+def keep_alive(model: QuantMLP, masks: Masks) -> None:
+    """Move each living weight that would round to zero out to one quantisation step, so that k weights stay k in hardware."""
+    with torch.no_grad():
+        for layer, alive in zip(model.layers, masks.alive):
+            weight = layer.weight
+            step = layer.quant_weight().scale if is_quantised(layer) else torch.tensor(torch.finfo().tiny)
+            faint = alive & (weight.abs() <= step / 2)
+            weight.copy_(torch.where(faint, torch.where(weight < 0, -step, step), weight))
+
+
+def check_rows(model: QuantMLP, config: TrainConfig, masks: Masks) -> None:
+    """RuntimeError unless every row (and tile) of every masked layer has exactly k nonzero quantised weights (blocks)."""
+    for i, (weights, keep, tile) in enumerate(zip(model.quantised_weights(), config.by_layer("keep"), config.by_layer("tile"))):
+        counts = row_counts(weights != 0, tile, config.granularity, config.block)
+        if config.granularity == "neurons" and i == len(model.layers) - 1:
+            continue
+        if not bool((counts == keep).all()):
+            raise RuntimeError(f"layer {i}: rows keep {sorted(set(counts.flatten().tolist()))} of their candidates, not exactly {keep}")
+
+
+def row_counts(alive: torch.Tensor, tile: int, granularity: str, block: int) -> torch.Tensor:
+    """Living candidates in each row and tile of a mask [MH, MW]."""
+    if granularity == "neurons":
+        candidates = alive.any(1)[None]
+    elif granularity == "blocks":
+        candidates = alive.view(len(alive), -1, block).any(-1)
+    else:
+        candidates = alive
+    return candidates.reshape(len(candidates), -1, tile or candidates.shape[1]).sum(-1)
+
+
+def mask_epoch(epoch: int, choices: list[TopK]) -> MaskEpoch:
+    logits = [choice.logits.detach().numpy() for choice in choices]
+    return MaskEpoch(epoch, tuple(map(confidence, logits)), tuple(map(diversity, logits)))
