@@ -3,6 +3,7 @@
 from qonnx.core.datatype import DataType
 
 from finn_steps.rtl.core import Core
+from finn_steps.rtl.generate import identifier
 
 
 def plain_core(latency=3, ii=1):
@@ -13,7 +14,7 @@ def plain_core(latency=3, ii=1):
         text, previous, bits = "", "taken", DataType[layers[0].idt].bitwidth()
         for layer in layers:
             text += layer_text(layer, previous, bits)
-            previous, bits = layer.name, DataType[layer.odt].bitwidth()
+            previous, bits = identifier(layer.name), DataType[layer.odt].bitwidth()
         first, last = layers[0], layers[-1]
         in_bits, out_bits = first.MW * DataType[first.idt].bitwidth(), last.MH * bits
         start = "    input wire logic start,\n" if ii > 1 else ""
@@ -32,16 +33,16 @@ def plain_core(latency=3, ii=1):
 
 
 def layer_text(layer, source, in_bits):
-    out_bits = DataType[layer.odt].bitwidth()
+    name, out_bits = identifier(layer.name), DataType[layer.odt].bitwidth()
     signed = "$signed" if DataType[layer.idt].signed() else "$unsigned"
-    text = f"  wire [{layer.MH * out_bits - 1}:0] {layer.name};\n"
+    text = f"  wire [{layer.MH * out_bits - 1}:0] {name};\n"
     for row in range(layer.MH):
         terms = [f"({int(w)}) * 32'({signed}({source}[{i * in_bits}+:{in_bits}]))" for i, w in enumerate(layer.weights[row])]
-        text += f"  wire signed [31:0] {layer.name}_acc{row} = {' + '.join([str(int(layer.bias[row])), *terms])};\n"
-        value = f"{layer.name}_acc{row}"
+        text += f"  wire signed [31:0] {name}_acc{row} = {' + '.join([str(int(layer.bias[row])), *terms])};\n"
+        value = f"{name}_acc{row}"
         if layer.thresholds is not None:
             least = 0 if layer.odt == "BIPOLAR" else int(DataType[layer.odt].min())
-            reached = [f"32'({layer.name}_acc{row} >= {int(t)})" for t in layer.thresholds[row]]
+            reached = [f"32'({name}_acc{row} >= {int(t)})" for t in layer.thresholds[row]]
             value = f"({least} + {' + '.join(reached)})"
-        text += f"  assign {layer.name}[{row * out_bits}+:{out_bits}] = {out_bits}'({value});\n"
+        text += f"  assign {name}[{row * out_bits}+:{out_bits}] = {out_bits}'({value});\n"
     return text
