@@ -54,8 +54,11 @@ def normalise(model: onnx.ModelProto | ModelWrapper) -> ModelWrapper:
             node.op_type = "BipolarQuant" if node.op_type == "BipolarQuant" else "Quant"
     _fix_batch(graph, 1)
     _check_operators(wrapper)
-    for transformation in (InferShapes(), FoldConstants(exclude_op_types=list(QUANTISERS))):
-        wrapper = wrapper.transform(transformation)
+    try:
+        for transformation in (InferShapes(), FoldConstants(exclude_op_types=list(QUANTISERS))):
+            wrapper = wrapper.transform(transformation)
+    except Exception as error:
+        raise ValueError(f"the model's shapes do not fit together: {str(error).splitlines()[0]}") from error
     _split_gemm(wrapper)
     wrapper = _quantisers_from_qcdq(wrapper)
     wrapper = wrapper.transform(RemoveUnusedTensors())
@@ -80,6 +83,8 @@ def _check_operators(wrapper: ModelWrapper) -> None:
     for node in wrapper.graph.node:
         if node.op_type.startswith("Conv"):
             raise ValueError(f"node {node.name} ({node.op_type}) is a convolution; supported: layers of MatMul or Gemm")
+        if node.domain not in ("", "ai.onnx", QONNX_DOMAIN):
+            raise ValueError(f"node {node.name} ({node.op_type}) is of domain {node.domain}; supported: ONNX's own operators and QONNX's")
         if node.op_type in ("If", "Loop", "Scan"):
             raise ValueError(f"node {node.name} ({node.op_type}) is control flow; supported: a plain chain of layers")
 

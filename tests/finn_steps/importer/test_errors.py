@@ -1,0 +1,189 @@
+"""What cannot be built gets one line that names the node and says what is supported."""
+
+import numpy as np
+
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from finn_steps.importer.lower import import_model
+from tests.qonnx_nets import Net, qonnx_net
+
+
+def model():
+    return qonnx_net(Net(widths=(4, 6, 3)))
+
+
+def node(m, name):
+    return next(n for n in m.graph.node if n.name == name)
+
+
+def constant(m, name, value):
+    for tensor in [t for t in m.graph.initializer if t.name == name]:
+        m.graph.initializer.remove(tensor)
+    m.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
+
+
+def insert_after(m, name, kind, *extra, **attributes):
+    """A new node `odd` behind node `name`."""
+    before = node(m, name)
+    output, inner = before.output[0], f"{name}.inner"
+    for reader in m.graph.node:
+        for i, tensor in enumerate(reader.input):
+            if tensor == output:
+                reader.input[i] = "odd"
+    position = list(m.graph.node).index(before) + 1
+    m.graph.node.insert(position, helper.make_node(kind, [output, *extra], ["odd"], name="odd", **attributes))
+    if m.graph.output[0].name == output:
+        m.graph.output[0].name = "odd"
+    return inner
+
+
+def convolution(m):
+    constant(m, "kernel", np.ones((1, 4, 1)))
+    insert_after(m, "input_quant", "Conv", "kernel")
+
+
+def float_layer(m):
+    node(m, "fc1").input[1] = "fc1.w"
+
+
+def two_inputs(m):
+    m.graph.input.append(helper.make_tensor_value_info("second", TensorProto.FLOAT, [1, 4]))
+
+
+def two_outputs(m):
+    m.graph.output.append(helper.make_tensor_value_info("fc0.relu", TensorProto.FLOAT, [1, 6]))
+
+
+def residual(m):
+    insert_after(m, "fc0.act", "Add", "fc0.relu")
+
+
+def branch(m):
+    m.graph.node.append(helper.make_node("Relu", ["fc0.act"], ["unused"], name="odd"))
+
+
+def unknown_operator(m):
+    insert_after(m, "fc0", "Erf")
+
+
+def unknown_domain(m):
+    insert_after(m, "fc0", "Magic", domain="my.company")
+
+
+def no_hidden_quantiser(m):
+    m.graph.node.remove(node(m, "fc0.act"))
+    node(m, "fc1").input[0] = "fc0.relu"
+
+
+def no_input_quantiser(m):
+    m.graph.node.remove(node(m, "input_quant"))
+    node(m, "fc0").input[0] = "standardised"
+
+
+def scale_by_input(m):
+    constant(m, "fc0.weight_quant.scale", [[0.5, 0.25, 0.5, 0.25]])
+
+
+def weight_zero_point(m):
+    constant(m, "fc0.weight_quant.zero_point", 1)
+
+
+def falling_and_rising(m):
+    insert_after(m, "fc0", "LeakyRelu", alpha=-0.5)
+
+
+def reciprocal(m):
+    insert_after(m, "fc0", "Div")
+    constant(m, "one", 1)
+    node(m, "odd").input[:] = ["one", "fc0"]
+
+
+def computed_weights(m):
+    m.graph.node.insert(3, helper.make_node("Sin", ["fc0.weight_quant"], ["fc0.wave"], name="odd"))
+    node(m, "fc0").input[1] = "fc0.wave"
+
+
+def dynamic_weights(m):
+    node(m, "fc1").input[1] = "fc0.act"
+
+
+def rounding(m):
+    next(a for a in node(m, "fc0.act").attribute if a.name == "rounding_mode").s = b"STOCHASTIC"
+
+
+def scale_by_activation(m):
+    constant(m, "fc0.act.scale", [0.5, 0.25, 0.5, 0.25, 0.5, 0.5])
+
+
+def zero_scale(m):
+    constant(m, "fc0.act.scale", 0)
+
+
+def too_many_bits(m):
+    constant(m, "fc0.act.bits", 16)
+
+
+def operator_behind_quantiser(m):
+    insert_after(m, "fc0.act", "Sigmoid")
+
+
+def strange_tail(m):
+    insert_after(m, "fc1", "Erf")
+
+
+def lone_dequantise(m):
+    constant(m, "odd.scale", 0.5)
+    m.graph.initializer.append(numpy_helper.from_array(np.uint8(0), "odd.zero"))
+    insert_after(m, "fc0", "DequantizeLinear", "odd.scale", "odd.zero")
+
+
+def open_features(m):
+    m.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "features"
+
+
+def no_layer(m):
+    del m.graph.node[3:]
+    m.graph.output[0].name = "input_quant"
+
+
+CASES = {
+    convolution: ("odd", "convolution"), float_layer: ("fc1", "float layer"), two_inputs: ("second", "one input"),
+    two_outputs: ("fc0.relu", "one output"), residual: ("odd", "residual"), branch: ("odd", "branches"),
+    unknown_operator: ("odd", "Erf"), unknown_domain: ("odd", "Magic"), no_hidden_quantiser: ("fc1", "quantiser"),
+    no_input_quantiser: ("fc0", "QuantIdentity"), scale_by_input: ("fc0", "each input"), weight_zero_point: ("fc0", "zero point"),
+    falling_and_rising: ("odd", "monotone"), reciprocal: ("odd", "monotone"), computed_weights: ("odd", "constant quantised weights"),
+    dynamic_weights: ("fc1", "fc0.act"), rounding: ("fc0.act", "STOCHASTIC"), scale_by_activation: ("fc0.act", "one scale"),
+    zero_scale: ("fc0.act", "scale"), too_many_bits: ("fc0.act", "bits"), operator_behind_quantiser: ("odd", "Sigmoid"),
+    strange_tail: ("odd", "Erf"), lone_dequantise: ("odd", "DequantizeLinear"), open_features: ("x", "fixed shape"),
+    no_layer: ("model", "MatMul or Gemm"),
+}
+
+
+@pytest.mark.parametrize("change", CASES, ids=lambda change: change.__name__)
+def test_one_line_names_the_node(change):
+    m = model()
+    change(m)
+    with pytest.raises(ValueError) as raised:
+        import_model(m)
+    message = str(raised.value)
+    assert "\n" not in message
+    for expected in CASES[change]:
+        assert expected in message, message
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match="none.onnx"):
+        import_model(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None], ids=["empty", "text", "truncated"])
+def test_broken_file(tmp_path, content):
+    path = tmp_path / "broken.onnx"
+    whole = model().SerializeToString()
+    path.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(ValueError, match="broken.onnx: not an ONNX model, or truncated") as raised:
+        import_model(path)
+    assert "\n" not in str(raised.value)
+
+
