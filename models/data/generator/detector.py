@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data.generator.events import Particles
+from models.data.generator.particles import Particles
 
 TRACK_MAX_PT = 220.0
 TRACK_RESOLUTION = (0.00025, 0.015)

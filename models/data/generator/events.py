@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import awkward as ak
 import numpy as np
 import pythia8mc
 
+from models.data.generator.particles import Particles
 from models.data.generator.polarisation import LongitudinalDecays
 from models.data.generator.processes import COMMON, LONGITUDINAL, SETTINGS
 
 NEUTRINOS = (12, 14, 16)
 PYTHIA_SEEDS = 900_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Particles:
-    """Final particles of several events, one after another. `event` int64 [N] ascending; `pdg` int64 [N] without sign;
-    `charged` bool [N]; `p` float64 [N, 4]: px, py, pz, E in GeV."""
-
-    event: np.ndarray
-    pdg: np.ndarray
-    charged: np.ndarray
-    p: np.ndarray
 
 
 class EventSource:

@@ -19,7 +19,7 @@ def jet_features(jets: Jets) -> np.ndarray:
     jets, groomed = jets.select(keep), groomed.select(keep)
     if not len(jets.sizes):
         return np.zeros((0, len(FEATURES)), np.float32)
-    c = correlators(*_directions(groomed), groomed.sizes)
+    c = correlators(*directions(groomed), groomed.sizes)
     spread = c.e2[:, 1] > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         c1, e2 = c.e2, c.e2[:, 1:]
@@ -31,7 +31,7 @@ def jet_features(jets: Jets) -> np.ndarray:
     return np.stack(columns, axis=1)[spread].astype(np.float32)
 
 
-def _directions(jets: Jets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def directions(jets: Jets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """pT fraction, rapidity and azimuth of every constituent."""
     px, py, pz, energy = jets.p.T
     pt = np.hypot(px, py)
