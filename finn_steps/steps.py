@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import RemoveUnusedTensors
 
+from finn_steps.accelerator import Accelerator, write_atomically
 from finn_steps.importer.lower import import_model
 from finn_steps.reference import write_standard_onnx
 from finn_steps.simplify import simplify
@@ -14,11 +17,40 @@ from finn_steps.transformation.integer_graph import integer_graph
 
 
 def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
-    """The model becomes an integer network without dead parts; standard.onnx, its reference, is written beside it."""
+    """The model becomes an integer network without dead parts. Beside it are written, for verification and report:
+
+    standard.onnx       the model in standard operators, for Reference
+    import/             the network before simplification (accelerator.json, .npz), and borderline.npz
+    report/import.json  the model's sizes, and what simplification removed
+    """
+    folder = Path(cfg.output_dir)
     imported = import_model(model, name_of(cfg))
-    simplified = simplify(imported.accelerator)
-    write_standard_onnx(imported, Path(cfg.output_dir) / "standard.onnx", simplified)
-    return integer_graph(simplified.accelerator)
+    simplified = simplify(imported.accelerator).accelerator
+    write_standard_onnx(imported, folder / "standard.onnx")
+    for name in ("import", "report"):
+        (folder / name).mkdir(exist_ok=True)
+    imported.accelerator.save(folder / "import")
+    imported.borderline.save(folder / "import" / "borderline.npz")
+    facts = model_facts(imported.accelerator, simplified)
+    write_atomically(folder / "report" / "import.json", (json.dumps(facts, indent=2) + "\n").encode())
+    return integer_graph(simplified)
+
+
+def model_facts(imported: Accelerator, simplified: Accelerator) -> dict:
+    """Sizes of the model as it came, and of what cannot change any output."""
+    layers = imported.layers
+    return {
+        "weights": sum(layer.weights.size for layer in layers),
+        "nonzero_weights": sum(layer.nonzeros for layer in layers),
+        "weight_bits": [DataType[layer.wdt].bitwidth() for layer in layers],
+        "activation_bits": [DataType[layer.odt].bitwidth() for layer in layers if layer.thresholds is not None],
+        "input_bits": DataType[imported.idt].bitwidth(),
+        "removed": {
+            "inputs": imported.MW - simplified.MW,
+            "neurons": sum(a.MH - b.MH for a, b in zip(layers, simplified.layers)),
+            "nonzero_weights": sum(a.nonzeros - b.nonzeros for a, b in zip(layers, simplified.layers)),
+        },
+    }
 
 
 def step_infer_sparse_mvau(model: ModelWrapper, cfg) -> ModelWrapper:

@@ -12,6 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
 from finn_steps.host import HostOp
+from finn_steps.importer.borderline import Borderline
 from finn_steps.importer.chain import Chain, Stage, read_chain
 from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.host_ends import host_operations, quantising_operations, scaling_operations
@@ -30,13 +31,13 @@ class Imported:
     """accelerator as imported, nothing removed yet; standard: the model in standard operators, the reference for it.
 
     tensors     for each layer, and for "input", the tensor of `standard` that carries its integers: see LayerTensor
-    borderline  for each thresholded layer the accumulators that float rounding could carry over a threshold
+    borderline  accumulators that float rounding could carry over a threshold
     """
 
     accelerator: Accelerator
     standard: onnx.ModelProto
     tensors: dict[str, LayerTensor]
-    borderline: dict[str, Borderline]
+    borderline: Borderline
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,18 +50,6 @@ class LayerTensor:
     tensor: str
     scale: np.ndarray
     bipolar: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Borderline:
-    """tensor: the MatMul's float output in the standard model, float32 close to accumulator * scale (scale float64 [MH]).
-    accumulators: MH arrays of the model's integer accumulators next to a threshold, for which rounding in that MatMul could
-    change the quantiser's integer. All empty where float32 is exact: power-of-two scales.
-    """
-
-    tensor: str
-    scale: np.ndarray
-    accumulators: tuple[np.ndarray, ...]
 
 
 def import_model(model: Path | str | onnx.ModelProto | ModelWrapper, name: str = "network") -> Imported:
@@ -78,7 +67,7 @@ class _Lowering:
         shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
         self.features = int(np.prod(shape))
         self.tensors: dict[str, LayerTensor] = {}
-        self.borderline: dict[str, Borderline] = {}
+        self.borderline: dict[str, np.ndarray] = {}
 
     def run(self) -> Imported:
         weights = [read_weights(self.model, stage.matmul) for stage in self.chain.layers]
@@ -97,7 +86,7 @@ class _Lowering:
             if final:
                 host_output = (*scaling_operations(levels), *self._tail(stage.after, matrix))
         accelerator = Accelerator(self.name, tuple(layers), self.features, np.arange(self.features), host_input, host_output)
-        return Imported(accelerator, self.standard, self.tensors, self.borderline)
+        return Imported(accelerator, self.standard, self.tensors, Borderline(self.borderline))
 
     def _check_widths(self, weights: list[IntegerWeights]) -> None:
         width, before = self.features, f"input {self.model.graph.input[0].name}"
@@ -152,7 +141,9 @@ class _Lowering:
         odt = "BIPOLAR" if output.bipolar and final else output.datatype
         layer = SparseLayer(name, weights, np.zeros(len(scale)), thresholds, levels.datatype, odt)
         limits = np.clip(thresholds, layer.accumulator_min[:, None], layer.accumulator_max[:, None] + 1)
-        self.borderline[name] = Borderline(stage.matmul.output[0], scale, tuple(touched))
+        pairs = [(m, (a - offset[m]) * direction[m] // stride) for m, row in enumerate(touched) for a in row]
+        if pairs:
+            self.borderline[name] = np.array(pairs, dtype=np.int64).T
         return SparseLayer(name, weights, np.zeros(len(scale)), limits, levels.datatype, odt)
 
 
