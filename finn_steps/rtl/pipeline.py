@@ -1,0 +1,135 @@
+"""Writes a netlist as a free-running SystemVerilog pipeline: places nodes in stages, and delays what later stages need."""
+
+from __future__ import annotations
+
+from finn_steps.rtl import truth_table
+from finn_steps.rtl.core import Core
+from finn_steps.rtl.netlist import Netlist, Node
+
+WIDTH = 120
+
+
+def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int) -> Core:
+    """A Core whose y[i] is the literal outputs[i]; `registers_every` nodes in series between two registers, at most."""
+    stages = schedule(net, registers_every)
+    last = max((stages[net.driver[literal >> 1]] for literal in outputs if literal > 1), default=0)
+    ages = delays(net, outputs, stages, last)
+    writer = _Writer(net, stages, ages)
+    body = [line for index in range(len(net.nodes)) if ages[net.nodes[index].first] is not None
+            for line in writer.node(index)]
+    registers = [line for index in range(len(net.nodes)) for line in writer.registers(index)]
+    answer = _concatenation([writer.literal(literal, last) for literal in outputs], "        ")
+    text = "\n".join([
+        "// Generated: a free-running pipeline of constant weights.",
+        "/* verilator lint_off UNUSEDSIGNAL */",
+        "`default_nettype none",
+        f"module {module} (",
+        "    input  wire logic clk,",
+        f"    input  wire logic [{input_bits - 1}:0] x,",
+        f"    output logic [{len(outputs) - 1}:0] y",
+        ");",
+        *body,
+        "    always_ff @(posedge clk) begin",
+        *registers,
+        f"        y <= {answer};",
+        "    end",
+        "endmodule",
+        "`default_nettype wire",
+        "",
+    ])
+    return Core(module, text, last + 1, 1, input_bits, len(outputs))
+
+
+def schedule(net: Netlist, registers_every: int) -> list[int]:
+    """The stage of each node, 0 for those that read the inputs: as soon as possible."""
+    return [max(0, node.unit - 1) // registers_every for node in net.nodes]
+
+
+def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> list[int | None]:
+    """For each signal, the number of stages it must outlive its own; None where nothing reads it."""
+    ages: list[int | None] = [None] * len(net.driver)
+    for literal in outputs:
+        if literal > 1:
+            ages[literal >> 1] = last - stages[net.driver[literal >> 1]]
+    for index in reversed(range(len(net.nodes))):
+        node = net.nodes[index]
+        if all(ages[node.first + bit] is None for bit in range(node.outputs)):
+            continue
+        for bit in range(node.outputs):
+            ages[node.first + bit] = ages[node.first + bit] or 0
+        for signal in node.reads:
+            ages[signal] = max(ages[signal] or 0, stages[index] - stages[net.driver[signal]])
+    return ages
+
+
+class _Writer:
+    """Names and statements. Signal n of a node is a bit of `n<node>`; k stages later, of `n<node>_<k>`."""
+
+    def __init__(self, net: Netlist, stages: list[int], ages: list[int | None]):
+        self.net, self.stages, self.ages = net, stages, ages
+
+    def literal(self, literal: int, stage: int) -> str:
+        if literal <= 1:
+            return f"1'b{literal}"
+        index = self.net.driver[literal >> 1]
+        name = self._signal(self.net.nodes[index], index, literal >> 1, stage - self.stages[index])
+        return f"~{name}" if literal & 1 else name
+
+    def _signal(self, node: Node, index: int, signal: int, age: int) -> str:
+        if age == 0:
+            if node.kind == "input":
+                return f"x[{node.a[0]}]"
+            return f"n{index}" if node.kind == "function" else f"n{index}[{signal - node.first + (node.carry > 0)}]"
+        alive = self._alive(node, age)
+        return f"n{index}_{age}" + (f"[{alive.index(signal)}]" if len(alive) > 1 else "")
+
+    def _alive(self, node: Node, age: int) -> list[int]:
+        return [s for s in range(node.first, node.first + node.outputs) if (self.ages[s] or 0) >= age]
+
+    def node(self, index: int) -> list[str]:
+        """The declarations of a node and the statement that computes it."""
+        node, stage = self.net.nodes[index], self.stages[index]
+        lines = []
+        if node.kind == "function":
+            lines.append(f"    logic n{index};")
+            lines.append(f"    assign n{index} = {self._function(node.b[0], stage)};")
+        elif node.kind == "adder":
+            a = [self.literal(literal, stage) for literal in node.a]
+            b = [self._function(function, stage) for function in node.b]
+            if node.carry:
+                a, b = [self.literal(node.carry, stage)] + a, [self.literal(node.carry, stage)] + b
+            lines.append(f"    logic [{len(a) - 1}:0] n{index};")
+            lines.append(f"    assign n{index} = {_concatenation(a)}\n        + {_concatenation(b, '        ')};")
+        age = 1
+        while alive := self._alive(node, age):
+            size = f"[{len(alive) - 1}:0] " if len(alive) > 1 else ""
+            lines.append(f"    logic {size}n{index}_{age};")
+            age += 1
+        return lines
+
+    def _function(self, function, stage: int) -> str:
+        inputs, table = function
+        return truth_table.expression(table, [self.literal(literal, stage) for literal in inputs])
+
+    def registers(self, index: int) -> list[str]:
+        """The assignments of a node's delayed bits."""
+        node, lines, age = self.net.nodes[index], [], 1
+        while alive := self._alive(node, age):
+            source = _concatenation([self._signal(node, index, signal, age - 1) for signal in alive])
+            lines.append(f"        n{index}_{age} <= {source};")
+            age += 1
+        return lines
+
+
+def _concatenation(bits: list[str], indent: str = "        ") -> str:
+    """{bits}, the first as the least significant, broken into lines."""
+    if len(bits) == 1:
+        return bits[0]
+    lines, line = [], ""
+    for bit in reversed(bits):
+        if line and len(line) + len(bit) > WIDTH:
+            lines.append(line)
+            line = ""
+        line += f"{bit}, "
+    lines.append(line[:-2])
+    return "{" + f"\n{indent}    ".join(lines) + "}"

@@ -1,0 +1,81 @@
+"""Fully unrolled layers: constants wired in, zeros absent, a new frame every cycle."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Sequence
+
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import SparseLayer
+from finn_steps.rtl import activation
+from finn_steps.rtl.core import Core
+from finn_steps.rtl.heap import compress
+from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.pipeline import pipeline
+from finn_steps.rtl.word import Word
+
+
+def unrolled_core(layers: Sequence[SparseLayer], module: str) -> Core:
+    """One pipeline for consecutive layers; see Core. `folding.registers_every` of the first layer holds for all."""
+    net = Netlist()
+    idt = DataType[layers[0].idt]
+    width = idt.bitwidth()
+    bits = net.input(width * layers[0].MW)
+    words = [Word.binary(bits[width * i: width * (i + 1)], idt.signed()) for i in range(layers[0].MW)]
+    for layer in layers:
+        words = [neuron(net, layer, row, words) for row in range(layer.MH)]
+    outputs = [literal for word in words for literal in encode(net, word, layers[-1].odt)]
+    return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every)
+
+
+def neuron(net: Netlist, layer: SparseLayer, row: int, words: list[Word]) -> Word:
+    """The output of one row of a layer, from the layer's inputs."""
+    terms, constant, low, high = accumulator(layer.weights[row], int(layer.bias[row]), words)
+    if layer.thresholds is None:
+        signed, width = low < 0, max((-low - 1 if low < 0 else 0).bit_length(), high.bit_length(), 1) + (low < 0)
+        word = Word.binary(compress(net, terms, constant, width), signed)
+        return Word(word.terms, 0, low, high)
+    odt = DataType[layer.odt]
+    step = 2 if layer.odt == "BIPOLAR" else 1
+    always, thresholds = activation.reachable(layer.thresholds[row], low, high)
+    least = int(odt.min()) + step * always
+    if not thresholds:
+        return Word((), least, least, least)
+    origin, shift = activation.alignment(thresholds, low, high)
+    acc = compress(net, terms, constant - origin, (high - origin).bit_length())
+    reached = activation.count_reached(net, acc[shift:], [t - origin >> shift for t in thresholds], len(thresholds).bit_length())
+    return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
+
+
+def accumulator(weights, bias: int, words: list[Word]) -> tuple[dict[int, int], int, int, int]:
+    """(terms, constant, low, high) of weights @ words + bias: bits with their weights, and the range of the sum."""
+    terms: dict[int, int] = defaultdict(int)
+    low = high = constant = bias
+    for weight, word in zip(weights.tolist(), words):
+        if weight == 0:
+            continue
+        constant += weight * word.constant
+        low += min(weight * word.low, weight * word.high)
+        high += max(weight * word.low, weight * word.high)
+        for literal, scale in word.terms:
+            if literal > 1:
+                terms[literal & ~1] += -weight * scale if literal & 1 else weight * scale
+            if literal & 1:
+                constant += weight * scale
+    return {literal: weight for literal, weight in terms.items() if weight}, constant, low, high
+
+
+def encode(net: Netlist, word: Word, datatype: str) -> list[int]:
+    """The bits of a value in a FINN datatype: two's complement or unsigned; BIPOLAR is one bit, 0 for -1."""
+    odt = DataType[datatype]
+    if datatype == "BIPOLAR":
+        return [word.terms[0][0]] if word.terms else [int(word.constant > 0)]
+    width = odt.bitwidth()
+    if word.constant == 0 and all(weight == 1 << i or weight == -1 << i for i, (_, weight) in enumerate(word.terms)):
+        literals = [literal for literal, _ in word.terms]
+        signed = bool(word.terms) and word.terms[-1][1] < 0
+        return (literals + [literals[-1] if signed else 0] * width)[:width]
+    literals = [literal for literal, _ in word.terms]
+    values = [word.constant + sum(w for i, (_, w) in enumerate(word.terms) if v >> i & 1) for v in range(1 << len(literals))]
+    return [net.function(literals, sum((value >> bit & 1) << v for v, value in enumerate(values))) for bit in range(width)]

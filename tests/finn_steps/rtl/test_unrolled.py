@@ -1,0 +1,69 @@
+"""Unrolled cores answer as the layers do: every frame, back to back, at every pipelining."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import Folding, SparseLayer
+from finn_steps.rtl.unrolled import unrolled_core
+from tests.finn_steps.rtl.core_simulation import simulate
+from tests.nets import random_accelerator, random_inputs
+
+
+def check(layers, folder, samples=1000, registers_every=1):
+    folding = Folding(registers_every=registers_every)
+    layers = [replace(layer, folding=folding) for layer in layers]
+    core = unrolled_core(layers, "core_under_test")
+    idt, odt = DataType[layers[0].idt], DataType[layers[-1].odt]
+    x = corners(layers[0], samples)
+    expected = x
+    for layer in layers:
+        expected = layer.execute(expected)
+    if layers[-1].odt == "BIPOLAR":
+        expected = (expected + 1) // 2
+    y = simulate(core, x, idt.bitwidth(), odt.bitwidth(), odt.min() < 0 and layers[-1].odt != "BIPOLAR", folder)
+    np.testing.assert_array_equal(y, expected)
+    return core
+
+
+def corners(layer, samples):
+    """Random frames, all least, all greatest, and each input alone at its least and greatest."""
+    idt = DataType[layer.idt]
+    alone = np.concatenate([np.eye(layer.MW, dtype=np.int64) * int(value) for value in (idt.min(), idt.max())])
+    return np.concatenate([random_inputs(np.random.default_rng(1), samples, layer.MW, layer.idt), alone])
+
+
+@pytest.mark.parametrize("registers_every", [1, 2, 5])
+def test_network(tmp_path, registers_every):
+    accelerator = random_accelerator(widths=(16, 8, 8, 4), zeros=0.5, seed=registers_every)
+    check(accelerator.layers, tmp_path, registers_every=registers_every)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_float_scales(tmp_path, seed):
+    accelerator = random_accelerator(widths=(16, 8, 4), zeros=0.5, seed=seed, scales="float")
+    check(accelerator.layers, tmp_path)
+
+
+@pytest.mark.parametrize("idt", ["BINARY", "UINT2", "INT3", "TERNARY", "UINT8"])
+@pytest.mark.parametrize("odt", ["BINARY", "BIPOLAR", "TERNARY", "INT2", "UINT3"])
+def test_datatypes(tmp_path, idt, odt):
+    rng = np.random.default_rng(7)
+    steps = DataType[odt].get_num_possible_values() - 1
+    thresholds = np.sort(rng.integers(-40, 40, (6, steps)), axis=1)
+    weights = rng.integers(-3, 4, (6, 9))
+    check([SparseLayer("mixed", weights, rng.integers(-9, 9, 6), thresholds, idt, odt)], tmp_path)
+
+
+def test_degenerate_rows(tmp_path):
+    weights = np.array([[0, 0, 0], [1, 0, 0], [-1, 0, 0], [4, 0, 0], [0, 7, -5]])
+    check([SparseLayer("rows", weights, np.array([3, 0, 0, -2, 1]), None, "INT4", "INT8")], tmp_path)
+
+
+def test_same_text_twice():
+    layers = random_accelerator(widths=(16, 8, 4), seed=3).layers
+    assert unrolled_core(layers, "core").verilog == unrolled_core(layers, "core").verilog
