@@ -47,6 +47,16 @@ class BuildOptions:
             raise FileNotFoundError(f"{self.model}: no such model")
         family_of(self.part)
 
+    @property
+    def target_ii_cycles(self) -> int:
+        """The II wanted, from target_ii or target_fps at the clock; 1 without either. ValueError for a rate above the clock."""
+        if self.target_fps is None:
+            return self.target_ii or 1
+        cycles = int(1e9 / (self.target_fps * self.clock_ns))
+        if cycles < 1:
+            raise ValueError(f"{self.name}: target_fps {self.target_fps:g} is above one inference a cycle; at {self.clock_ns:g} ns the most is {1e9 / self.clock_ns:.4g}")
+        return min(cycles, self.target_ii or cycles)
+
     def as_json(self) -> dict:
         return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
 

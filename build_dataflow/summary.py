@@ -20,13 +20,13 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    parts = {name: read_json(report / f"{name}.json") for name in ("import", "verification", "synthesis", "estimate")}
+    parts = {name: read_json(report / f"{name}.json") for name in ("verification", "synthesis", "estimate")}
     verification = parts["verification"] or {}
     summary = {
         "schema": SCHEMA,
         "name": options.name,
         "build_dataflow": {"commit": commit(), "versions": {name: importlib.metadata.version(name) for name in PACKAGES}},
-        "model": {**model_facts(accelerator), **(parts["import"] or {})},
+        "model": model_facts(Accelerator.load(folder / "imported")),
         "accuracy": verification.pop("accuracy", None),
         "hardware": {
             "part": options.part,
@@ -44,7 +44,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
 
 
 def model_facts(accelerator: Accelerator) -> dict:
-    """Sizes of the hardware network: what is left once dead neurons and unused inputs are gone."""
+    """Sizes of the network as it was exported; what is left of it in hardware is under hardware.layers."""
     layers = accelerator.layers
     return {
         "weights": sum(layer.weights.size for layer in layers),

@@ -1,0 +1,75 @@
+"""One build, from a QONNX file to a verified accelerator: FINN's builder runs the steps, the result is published whole."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from pathlib import Path
+
+from build_dataflow import steps
+from build_dataflow.configuration import BuildOptions
+from build_dataflow.jsonfile import read_json, write_json
+from build_dataflow.output_folder import OutputFolder
+from build_dataflow.progress import Progress
+from build_dataflow.summary import summarise
+from finn_steps.builder import run_steps
+from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
+
+
+def steps_of(options: BuildOptions) -> list:
+    """The steps of a build in order: names of FINN's own, and ours."""
+    return [
+        step_import_qonnx,
+        "step_tidy_up",
+        "step_convert_to_hw",
+        step_infer_sparse_mvau,
+        steps.step_choose_folding,
+        "step_specialize_layers",
+        steps.step_generate_rtl,
+        steps.step_compile_simulation,
+        steps.step_verify_rtl,
+        *([steps.step_synthesise] if options.synthesis else []),
+        steps.step_package,
+    ]
+
+
+def build(options: BuildOptions, output: Path, resume: bool = False, progress: Progress | None = None) -> dict:
+    """Build into `output` and return the summary. What stood there stays usable until the new build is whole.
+
+    ValueError for a model or options that cannot be built, VerificationError where hardware and model differ.
+    """
+    progress = progress or Progress()
+    folder = OutputFolder(output)
+    with folder.locked():
+        folder.start(resume)
+        done = begin(folder, options, resume)
+        run_steps(options.model, steps_of(options), folder.partial, build=options, finished=done, around_step=recorder(folder.partial, progress))
+        summary = summarise(folder.partial, options, read_json(folder.partial / "report" / "steps.json"))
+        write_json(folder.partial / "report" / "summary.json", summary)
+        folder.publish()
+    return summary
+
+
+def recorder(folder: Path, progress: Progress):
+    """A context manager for one step: shows it, and writes its time down when it is done."""
+
+    @contextmanager
+    def around(name: str):
+        path = folder / "report" / "steps.json"
+        with progress.step(name):
+            yield
+        write_json(path, {**(read_json(path) or {}), name: progress.seconds[name]})
+
+    return around
+
+
+def begin(folder: OutputFolder, options: BuildOptions, resume: bool) -> list[str]:
+    """Write down what is being built; with `resume`, check that it is the same and return the names of the steps that are done."""
+    asked = {**options.as_json(), "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest()}
+    path = folder.partial / "report" / "options.json"
+    before = read_json(path) if resume else None
+    if before is not None and before != asked:
+        changed = ", ".join(key for key in asked if before.get(key) != asked[key])
+        raise ValueError(f"{folder.final}: the interrupted build had other options ({changed}); give the same ones, or build without --resume")
+    write_json(path, asked)
+    return list(read_json(folder.partial / "report" / "steps.json") or {})

@@ -1,0 +1,46 @@
+"""`build`: a network becomes a verified accelerator."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the build (default: build/<name>).")
+@click.option("--part", help="Xilinx part (default: xc7z020clg400-1, the PYNQ-Z1's).")
+@click.option("--clock-ns", type=float, help="Clock period wanted, in ns.")
+@click.option("--target-ii", type=int, help="At most this many cycles between two inferences.")
+@click.option("--target-fps", type=float, help="At least this many inferences a second.")
+@click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
+@click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
+@click.option("--label", help="The label's column in --data FILE.")
+@click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
+@click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
+@click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
+@click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, **overrides) -> None:
+    """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
+
+    \b
+    Examples:
+      ./run-local.sh build jet_qap
+      ./run-local.sh build jet_qap --target-ii 4 --output build/jet_folded
+      ./run-local.sh build path/to/model.onnx --data samples.csv --label class
+    """
+    from build_dataflow.configuration import read_options
+
+    options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None})
+
+    from build_dataflow.build import build
+    from build_dataflow.report import print_report
+
+    output = output or Path("build") / options.name
+    summary = build(options, output, resume)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        print_report(summary, output)

@@ -1,0 +1,57 @@
+"""The summary as a person reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+
+def find_build(name: str) -> Path:
+    """The folder of a finished build: build/NAME, or NAME itself. FileNotFoundError where there is none."""
+    for folder in (Path("build") / name, Path(name)):
+        if (folder / "report" / "summary.json").is_file():
+            return folder
+    raise FileNotFoundError(f"build/{name}: no finished build here; make one with `build {name}`")
+
+
+def print_report(summary: dict, folder: Path, console: Console | None = None) -> None:
+    """Print what matters of the summary: exactness first, then what it costs."""
+    console = console or Console(highlight=False)
+    facts = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for name, value in rows(summary):
+        facts.add_row(name, value)
+    console.print(f"\n[bold]{summary['name']}[/bold]")
+    console.print(facts)
+    layers = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    columns = ("name", "style", "MW", "MH", "nonzeros", "PE", "SIMD", "idt", "wdt", "accdt", "odt")
+    for column in columns:
+        layers.add_column(column, justify="right" if column in ("MW", "MH", "nonzeros", "PE", "SIMD") else "left")
+    for layer in summary["hardware"]["layers"]:
+        layers.add_row(*(str(layer[column]) for column in columns))
+    console.print(layers)
+    console.print(f"\n{folder}/report/summary.json", soft_wrap=True)
+
+
+def rows(summary: dict) -> list[tuple[str, str]]:
+    """(name, value) pairs of the report."""
+    model, hardware = summary["model"], summary["hardware"]
+    lines = [("weights", f"{model['nonzero_weights']:,} of {model['weights']:,} nonzero ({1 - model['nonzero_weights'] / model['weights']:.1%} zeros)")]
+    if verification := summary.get("verification"):
+        text = f"{verification['samples'] - verification['mismatches']:,} of {verification['samples']:,} samples equal to {verification['reference']} ({verification['data']})"
+        if verification["borderline"]:
+            text += f"; {verification['borderline']:,} on a threshold within float rounding"
+        lines.append(("verification", text))
+    if accuracy := summary.get("accuracy"):
+        lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
+    clock = hardware["clock_ns"]
+    lines.append(("latency", f"{hardware['latency_cycles']} cycles ({hardware['latency_cycles'] * clock:.0f} ns at {clock:g} ns)"))
+    lines.append(("II", f"{hardware['ii_cycles']:g} cycles ({1e3 / (hardware['ii_cycles'] * clock):.4g} million inferences/s at {clock:g} ns)"))
+    if synthesis := summary.get("synthesis"):
+        for result in (synthesis, *synthesis.get("other_families", {}).values()):
+            lines.append((f"Yosys, {result['family']}", ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS) + f", {result['logic_levels']} logic levels"))
+    return lines
+
+
+COUNTS = (("lut", "LUT"), ("ff", "FF"), ("carry", "CARRY4"), ("dsp", "DSP"), ("bram", "BRAM18"))

@@ -1,0 +1,77 @@
+"""The steps of a build after the FINN graph is made: plain FINN steps `(model, cfg) -> model`, their options in `cfg.build`.
+
+Each leaves its findings in a file of its own under the output folder, so that an interrupted build goes on from the last whole step
+and the summary is put together from what is there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from qonnx.custom_op.registry import getCustomOp
+
+from build_dataflow.configuration import family_of
+from build_dataflow.jsonfile import write_json
+from build_dataflow.verify import verify_build
+from deploy.package import package
+from finn_steps.accelerator import Accelerator
+from finn_steps.folding.configuration import foldings_as_json, read_foldings
+from finn_steps.folding.choose import choose_foldings
+from finn_steps.rtl.generate import generate
+from finn_steps.rtlsim import Simulation
+from finn_steps.synthesis.yosys import FAMILIES, synthesise
+
+
+def step_choose_folding(model, cfg):
+    """Style, PE, SIMD and pipelining of every layer, from the targets or from the user's folding_config.json."""
+    folder, build = Path(cfg.output_dir), cfg.build
+    accelerator = Accelerator.from_model(model)
+    if build.folding is not None:
+        foldings = read_foldings(build.folding, accelerator)
+    else:
+        foldings = choose_foldings(accelerator, build.target_ii_cycles)
+    write_json(folder / "folding_config.json", foldings_as_json(foldings))
+    for node in model.graph.node:
+        getCustomOp(node).set_folding(foldings[node.name])
+    return model
+
+
+def step_generate_rtl(model, cfg):
+    """The FINN graph becomes accelerator.json and RTL."""
+    folder = Path(cfg.output_dir)
+    accelerator = Accelerator.from_model(model)
+    accelerator.save(folder)
+    shutil.rmtree(folder / "rtl", ignore_errors=True)
+    generate(accelerator, folder / "rtl")
+    return model
+
+
+def step_compile_simulation(model, cfg):
+    """Verilator and g++ turn the RTL into a simulation; the same RTL is compiled once on a machine."""
+    Simulation.build(Path(cfg.output_dir) / "rtl")
+    return model
+
+
+def step_verify_rtl(model, cfg):
+    """Every sample through the RTL and through onnxruntime; a differing integer fails the build."""
+    verify_build(Path(cfg.output_dir), cfg.build)
+    return model
+
+
+def step_synthesise(model, cfg):
+    """Yosys counts for the family of the part and for the other one."""
+    folder, family = Path(cfg.output_dir), family_of(cfg.build.part)
+    results = {name: {"family": name, **asdict(synthesise(folder / "rtl", name))} for name in FAMILIES}
+    write_json(folder / "report" / "synthesis.json", {**results.pop(family), "other_families": results})
+    return model
+
+
+def step_package(model, cfg):
+    """deploy/ and driver/: what goes to the board."""
+    folder = Path(cfg.output_dir)
+    with np.load(folder / "verification_output" / "vectors.npz") as vectors:
+        package(folder, folder, folder / "rtl", vectors["x"], vectors["integers"], vectors["outputs"], folder / "deploy")
+    return model

@@ -1,0 +1,159 @@
+"""Verification of one build: the RTL in Verilator, the Accelerator's integers and onnxruntime must say the same."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from build_dataflow.configuration import BuildOptions
+from build_dataflow.jsonfile import write_json
+from finn_steps.accelerator import Accelerator
+from finn_steps.emulator import Emulator
+from finn_steps.reference import Reference
+from finn_steps.rtl.generate import generate
+from finn_steps.rtlsim import Simulation
+from finn_steps.stimulus import corner_inputs, random_model_inputs
+from finn_steps.verification import differing_samples, first_mismatch, locate_in_rtl
+from models.data import load_dataset
+
+STALLED_SAMPLES = 2000
+STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
+"""Shares of cycles with an input gap and with an output stall."""
+PACKAGED_VECTORS = 1000
+LOCATED_SAMPLES = 4
+CHUNK = 50_000
+
+
+class VerificationError(RuntimeError):
+    """The hardware or the import differs from the model."""
+
+
+def samples_for(options: BuildOptions, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """Model inputs float32 [N, features], labels int64 [N] or None, and what they are."""
+    if options.data is None:
+        return random_model_inputs(accelerator, options.samples, options.seed), None, f"random inputs, seed {options.seed}"
+    dataset = load_dataset(options.data, label=options.label)
+    if dataset.test.x.shape[1] != accelerator.features:
+        raise ValueError(f"{options.data} has {dataset.test.x.shape[1]} features, {options.model} takes {accelerator.features}")
+    return dataset.test.x, dataset.test.y, f"{dataset.name}, test split"
+
+
+def verify_build(folder: Path, options: BuildOptions) -> dict:
+    """Verify the build in `folder` on the test split (or random inputs), corners and stalls; write what was seen.
+
+    report/verification.json         counts, measured latency and II, accuracies
+    verification_output/vectors.npz  x, integers, outputs: for the package
+    VerificationError at the first integer that differs, naming sample, layer, neuron and both values.
+    """
+    accelerator = Accelerator.load(folder)
+    simulation = Simulation.build(folder / "rtl")
+    reference = Reference(folder / "standard.onnx")
+    x, labels, source = samples_for(options, accelerator)
+
+    q = accelerator.quantise(x)
+    computed = accelerator.execute(q)
+    borderline = require_equal_to_model(reference, accelerator, x, q)
+    result = simulation.run(q, seed=options.seed)
+    require_equal_rtl(accelerator, q, computed, result.y, "back to back")
+    few = q[:STALLED_SAMPLES]
+    for gaps, stalls in STALL_PATTERNS:
+        y = simulation.run(few, input_gaps=gaps, output_stalls=stalls, seed=options.seed).y
+        require_equal_rtl(accelerator, few, computed[: len(few)], y, f"{gaps:.0%} input gaps, {stalls:.0%} output stalls")
+    corners = corner_inputs(accelerator)
+    require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
+
+    outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
+    differing = differing_samples(reference.integers(x), result.y)
+    report = {
+        "reference": "onnxruntime",
+        "data": source,
+        "samples": len(x),
+        "mismatches": int((differing & ~borderline).sum()),
+        "borderline": int(borderline.sum()),
+        "borderline_differing": int((differing & borderline).sum()),
+        "equal_float_outputs": int(np.all(outputs == model_outputs, axis=1).sum()),
+        "stall_patterns": len(STALL_PATTERNS),
+        "stalled_samples": len(few),
+        "corners": len(corners),
+        "latency_cycles": result.latency_cycles,
+        "ii_cycles": result.ii_cycles,
+    }
+    if labels is not None:
+        right = {"onnxruntime": accuracy(model_outputs, labels), "hardware": accuracy(outputs, labels)}
+        report["accuracy"] = {**right, "samples": len(labels), "dataset": source}
+    write_json(folder / "report" / "verification.json", report)
+    (folder / "verification_output").mkdir(exist_ok=True)
+    kept = slice(0, PACKAGED_VECTORS)
+    np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=result.y[kept], outputs=outputs[kept])
+    return report
+
+
+def require_equal_to_model(reference: Reference, accelerator: Accelerator, x: np.ndarray, q: np.ndarray) -> np.ndarray:
+    """Hold the integers to onnxruntime layer by layer; bool [N]: samples on a threshold within the model's own float rounding.
+
+    Borderline samples are counted, not compared. VerificationError at the first other sample that differs.
+    """
+    model, borderline = reference.layer_integers(x), reference.borderline(x)
+    if "input" in model:
+        require_equal_integers("input", model["input"][:, accelerator.input_index], q, np.zeros(len(x), bool))
+    for layer in accelerator.layers:
+        q = layer.execute(q)
+        require_equal_integers(layer.name, model[layer.name], q, borderline)
+    return borderline
+
+
+def require_equal_integers(layer: str, expected: np.ndarray, got: np.ndarray, borderline: np.ndarray) -> None:
+    if mismatch := first_mismatch(expected, np.where(borderline[:, None], expected, got), layer):
+        raise VerificationError(f"the integers differ from onnxruntime: {mismatch}")
+
+
+def require_equal_rtl(accelerator: Accelerator, q: np.ndarray, expected: np.ndarray, got: np.ndarray, condition: str) -> None:
+    """VerificationError where the RTL differs from the integers, with the first layer that goes wrong."""
+    mismatch = first_mismatch(expected, got, accelerator.layers[-1].name)
+    if not mismatch:
+        return
+    failing = q[differing_samples(expected, got)][:LOCATED_SAMPLES]
+    inner = locate_in_rtl(accelerator, failing, simulate_alone)
+    where = f"first in {inner.layer}, neuron {inner.neuron}: expected {inner.expected}, got {inner.got}" if inner else \
+        "every layer is right by itself, so the fault is in the streams between them"
+    raise VerificationError(f"the RTL differs from the integers ({condition}): {mismatch}; {where}")
+
+
+def simulate_alone(accelerator: Accelerator, q: np.ndarray) -> np.ndarray:
+    """int64 [N, MW] -> int64 [N, MH] through freshly generated RTL."""
+    with tempfile.TemporaryDirectory() as folder:
+        generate(accelerator, Path(folder) / "rtl")
+        return Simulation.build(Path(folder) / "rtl").run(q).y
+
+
+def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int) -> dict[str, int]:
+    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too.
+
+    VerificationError at the first difference; the number compared is returned, and how many were borderline.
+    """
+    accelerator = Accelerator.load(folder)
+    emulator, reference, simulation = Emulator(accelerator), Reference(folder / "standard.onnx"), Simulation.build(folder / "rtl")
+    counts = {"samples": 0, "rtl_samples": 0, "borderline": 0}
+    for number, start in enumerate(range(0, samples, CHUNK)):
+        x = random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number)
+        q = accelerator.quantise(x)
+        computed = emulator.execute(q).astype(np.int64)
+        borderline = reference.borderline(x)
+        if np.any(differing_samples(reference.integers(x), computed) & ~borderline):
+            require_equal_to_model(reference, accelerator, x, q)
+            raise VerificationError("the emulator differs from the integers that it was compiled from")
+        counts["borderline"] += int(borderline.sum())
+        counts["samples"] += len(x)
+        through_rtl = min(len(x), rtl_samples - counts["rtl_samples"])
+        if through_rtl > 0:
+            require_equal_rtl(accelerator, q[:through_rtl], computed[:through_rtl], simulation.run(q[:through_rtl]).y, "back to back")
+            counts["rtl_samples"] += through_rtl
+    return counts
+
+
+def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
+    """Share of samples whose greatest output (first of equals) is the label; a single output counts as its sign."""
+    chosen = outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0)
+    return float(np.mean(chosen == labels))
