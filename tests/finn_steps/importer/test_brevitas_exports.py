@@ -1,9 +1,10 @@
 """Networks defined in Brevitas and exported by Brevitas, as a user would."""
 
 import numpy as np
-import onnxruntime
+import onnx
 import pytest
 
+from finn_steps.importer.evaluate import session
 from finn_steps.importer.lower import import_model
 from finn_steps.reference import Reference
 from tests.qonnx_nets import model_inputs
@@ -52,9 +53,10 @@ def test_qonnx_export(tmp_path, scaling, batch_norm, bits, quantised_output):
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_qcdq_export(tmp_path, batch_norm):
     net = network("pow2", batch_norm, 4)
+    """onnxruntime runs the exported file itself; its default graph optimisation drops the Clip and is off (11 of 50 samples differ)."""
     path = export(net, tmp_path / "model.onnx", qcdq=True)
     check(path, net, exact=True)
-    plain, x = onnxruntime.InferenceSession(str(path)), model_inputs(16, 50, 1)
+    plain, x = session(onnx.load(path)), model_inputs(16, 50, 1)
     outputs = np.concatenate([plain.run(None, {plain.get_inputs()[0].name: row[None]})[0] for row in x])
     assert np.array_equal(Reference(import_model(path)).outputs(x), outputs)
 
@@ -63,7 +65,7 @@ def check(path, net, exact):
     imported = import_model(path)
     accelerator, reference = imported.accelerator, Reference(imported)
     x = model_inputs(16, 1000, 0)
-    expected, clear = reference.layer_integers(x), ~reference.borderline(x)
+    expected, clear = reference.layer_integers(x), ~imported.borderline.samples(accelerator, accelerator.quantise(x))
     q = accelerator.quantise(x)
     assert np.array_equal(q, expected["input"])
     for layer in accelerator.layers:
