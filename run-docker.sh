@@ -19,7 +19,7 @@ read -ra build_options <<<"${QAPFLOW_DOCKER_BUILD_EXTRA:-}"
 [ -z "${QAPFLOW_TORCH_INDEX:-}" ] || build_options+=(--build-arg "QAPFLOW_TORCH_INDEX=$QAPFLOW_TORCH_INDEX")
 
 image_for_these_locks() {
-    { cat -- "$root"/docker/Dockerfile "$root"/run-local.sh "$root"/requirements/*.txt; printf '%s\n' "${build_options[@]}"; } |
+    { cat -- "$root"/docker/Dockerfile "$root"/run-local.sh "$root"/requirements/{base,torch}.txt; printf '%s\n' "${build_options[@]}"; } |
         sha256sum | cut -c 1-12
 }
 image=qapflow:$(image_for_these_locks)

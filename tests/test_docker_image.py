@@ -42,7 +42,7 @@ def run_docker(tmp_path_factory):
     """A clone that belongs to an ordinary user, and its run-docker.sh, started as if by that user."""
     if reason := missing():
         pytest.skip(reason)
-    there = tmp_path_factory.mktemp("docker image")
+    there = tmp_path_factory.mktemp("image")
     there.parent.chmod(0o755)
     there.chmod(0o755)
     clone, tools = there / "a clone", there / "bin"
