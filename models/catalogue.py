@@ -14,13 +14,25 @@ def names() -> list[str]:
 
 def train_yaml(name: str) -> Path:
     """The training of network `name`, which may also be a path to a YAML file. ValueError with the nearest names if neither."""
+    return find(name, "network", names(), lambda known: MODELS / known / "train.yaml")
+
+
+def study_names() -> list[str]:
+    return sorted(path.stem for path in (MODELS / "studies").glob("*.yaml"))
+
+
+def study_yaml(name: str) -> Path:
+    """The YAML of study `name`, which may also be a path to one. ValueError with the nearest names if neither."""
+    return find(name, "study", study_names(), lambda known: MODELS / "studies" / f"{known}.yaml")
+
+
+def find(name: str, what: str, known: list[str], place) -> Path:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
-            raise ValueError(f"{path}: no such file; give a network ({', '.join(names())}) or a training's YAML")
+            raise ValueError(f"{path}: no such file; give a {what} ({', '.join(known)}) or the path of its YAML")
         return path
-    if name not in names():
-        near = difflib.get_close_matches(name, names())
-        hint = f"did you mean {' or '.join(near)}?" if near else f"networks: {', '.join(names())}"
-        raise ValueError(f"no network '{name}' in {MODELS}; {hint}")
-    return MODELS / name / "train.yaml"
+    if name not in known:
+        near = difflib.get_close_matches(name, known)
+        raise ValueError(f"no {what} '{name}'; " + (f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"))
+    return place(name)

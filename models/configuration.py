@@ -21,6 +21,8 @@ GRANULARITIES = ("weights", "blocks", "neurons")
 class TrainConfig:
     """One training. Lists by layer may be given as one number for all layers.
 
+    Data: `dataset` is a name or a path; `label` the column of the classes in a table of your own.
+
     Network: `hidden` widths; `weight_bits` of each layer and `activation_bits` after each hidden layer (32 is float);
     the input is quantised to `input_bits` over ±`input_sigmas` standard deviations (32: not at all); `batch_norm` is one of
     none, on, no_affine, no_running_statistics, folded (trained with it, merged into the weights before pruning).
@@ -41,6 +43,7 @@ class TrainConfig:
     """
 
     dataset: str = "qapjets"
+    label: str | None = None
     seed: int = 1
     hidden: tuple[int, ...] = (64, 32, 32)
     weight_bits: int | tuple[int, ...] = 6

@@ -18,7 +18,7 @@ CHECKED_JETS = 500
 
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
     """Train as `config` says, write `folder`/{model.onnx, record.json}, return the record. Progress goes to stderr."""
-    dataset = load_dataset(config.dataset)
+    dataset = load_dataset(config.dataset, config.label)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
     with console.status("training") as status:

@@ -13,9 +13,12 @@ import yaml
 @click.argument("name")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write (default: the network's own).")
 @click.option("--data", help="Data set: a name or a path (default: what the training says).")
+@click.option("--label", help="Column of the classes, for a table of your own.")
 @click.option("--seed", type=int, help="Another seed than the training's.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Change a field of the training; may be repeated.")
-def command(name: str, output: Path | None, data: str | None, seed: int | None, changes: tuple[str, ...]) -> None:
+def command(
+    name: str, output: Path | None, data: str | None, label: str | None, seed: int | None, changes: tuple[str, ...]
+) -> None:
     """Train network NAME (models/NAME/train.yaml, or a path to such a file), prune it, and export it.
 
     Writes model.onnx (QONNX) and record.json: command, seed, versions, data, and the accuracies of the float, the quantised
@@ -33,15 +36,13 @@ def command(name: str, output: Path | None, data: str | None, seed: int | None, 
 
     path = train_yaml(name)
     values = {key: yaml.safe_load(value) for key, value in (split(change) for change in changes)}
-    if data is not None:
-        values["dataset"] = data
-    if seed is not None:
-        values["seed"] = seed
+    given = {"dataset": data, "label": label, "seed": seed}
+    values |= {field: value for field, value in given.items() if value is not None}
     folder = output or path.parent
     if path.stem != "train" and output is None:
         raise click.UsageError(f"{path} is not a network's train.yaml: name a folder with --output")
     written = train_and_write(
-        read_config(path).with_fields(**values), folder, shlex.join(["train", *command_words(name, output, data, seed, changes)])
+        read_config(path).with_fields(**values), folder, shlex.join(["train", *words(name, data, label, seed, changes)])
     )
     click.echo(summary(written, folder))
 
@@ -53,12 +54,11 @@ def split(change: str) -> tuple[str, str]:
     return field, value
 
 
-def command_words(name, output, data, seed, changes) -> list[str]:
-    """The command's arguments, without where it wrote."""
-    words = [name]
-    words += ["--data", data] if data is not None else []
-    words += ["--seed", str(seed)] if seed is not None else []
-    return words + [word for change in changes for word in ("--set", change)]
+def words(name: str, data: str | None, label: str | None, seed: int | None, changes: tuple[str, ...]) -> list[str]:
+    """The command's arguments, without where it wrote: what makes the same network again."""
+    options = {"--data": data, "--label": label, "--seed": seed}
+    given = [word for option, value in options.items() if value is not None for word in (option, str(value))]
+    return [name, *given, *(word for change in changes for word in ("--set", change))]
 
 
 def summary(record: dict, folder: Path) -> str:

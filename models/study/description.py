@@ -1,0 +1,105 @@
+"""What a study is: a YAML of trainings to run, expanded here."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import yaml
+
+from models.configuration import TrainConfig, check_names
+
+KNOWN = ("title", "base", "arms", "grid", "repeat", "search")
+SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "retrain")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a study: the arm it belongs to and its configuration."""
+
+    arm: str
+    config: TrainConfig
+
+    @property
+    def id(self) -> str:
+        """Names the run's file; the same training has the same id in every start of the study."""
+        return self.config.sha256[:16]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Bayesian optimisation of the hidden widths: `hidden` holds a (least, greatest) pair for each hidden layer. `parallel`
+    trials are proposed at a time, whatever the number of workers, so the result does not depend on it. The best on
+    validation loss is trained again with the fields of `retrain`, once for each repeat."""
+
+    trials: int
+    hidden: tuple[tuple[int, int], ...]
+    parallel: int = 1
+    seed: int = 0
+    retrain: tuple[tuple[str, object], ...] = ()
+
+
+@dataclass(frozen=True)
+class Study:
+    """A title and its trainings: `runs` are known from the start, a search adds more as it goes."""
+
+    title: str
+    runs: tuple[Run, ...]
+    search: Search | None = None
+    base: TrainConfig = TrainConfig()
+    repeat: tuple[tuple[tuple[str, object], ...], ...] = ((),)
+
+
+def read_study(path: Path | str) -> Study:
+    """Read and expand a study. ValueError names the file and what is wrong in it, with the nearest known name.
+
+    `base`: fields of every training. `arms`: named sets of fields (optional). `grid`: fields with lists of values, every
+    combination of which is run. `repeat`: sets of fields that change together, such as seed and fold. Runs are
+    arms x grid x repeat.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text())
+        if not isinstance(content, dict):
+            raise ValueError("a study is a mapping")
+        check_names("study", content, list(KNOWN))
+        return expand(content, path.stem)
+    except (yaml.YAMLError, TypeError, ValueError, AttributeError) as fault:
+        raise ValueError(f"{path}: {fault}") from fault
+
+
+def expand(content: dict, name: str) -> Study:
+    base = TrainConfig().with_fields(**content.get("base") or {})
+    arms = content.get("arms") or {name: {}}
+    grid = content.get("grid") or {}
+    repeat = content.get("repeat") or [{}]
+    check_names("grid", grid, [field.name for field in fields(TrainConfig)])
+    for field, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise ValueError(f"grid: {field} needs a list of values")
+    search = read_search(content["search"]) if "search" in content else None
+    runs = [] if search and "arms" not in content else [
+        Run(arm, base.with_fields(**{**(arm_fields or {}), **dict(zip(grid, values)), **together}))
+        for arm, arm_fields in arms.items()
+        for values in itertools.product(*grid.values())
+        for together in repeat
+    ]
+    unique = {}
+    for run in runs:
+        if run.id in unique:
+            raise ValueError(f"arms '{unique[run.id].arm}' and '{run.arm}' describe the same training")
+        unique[run.id] = run
+    return Study(content.get("title", name), tuple(runs), search, base, tuple(tuple(t.items()) for t in repeat))
+
+
+def read_search(content: dict) -> Search:
+    check_names("search", content, list(SEARCH_KNOWN))
+    hidden = content.get("hidden")
+    if not isinstance(hidden, list) or not all(isinstance(pair, list) and len(pair) == 2 and 0 < pair[0] <= pair[1] for pair in hidden):
+        raise ValueError(f"search: hidden ({hidden}) needs a [least, greatest] pair for each hidden layer")
+    trials, parallel = content.get("trials", 20), content.get("parallel", 1)
+    for key, value in (("trials", trials), ("parallel", parallel)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"search: {key} ({value}) must be a whole number of at least 1")
+    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), tuple((content.get("retrain") or {}).items()))

@@ -1,0 +1,49 @@
+"""Bayesian optimisation of layer widths by Optuna: the rival of pruning in Hawks et al. 2021.
+
+The sampler is seeded and told results in the order of the trials, so a search that was killed is taken up by asking for the
+same trials again and reading the finished ones from their files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import optuna
+
+from models.study.description import Run, Search, Study
+
+RunAll = Callable[[list[Run]], list[dict]]
+
+
+def search(study: Study, run_all: RunAll) -> list[dict]:
+    """The results of every trial, then those of the best widths trained again for each repeat. `run_all` gives results in
+    the order of its runs."""
+    plan, results, seen = study.search, [], {}
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=plan.seed))
+    done = 0
+    while done < plan.trials:
+        trials = [sampler.ask() for _ in range(min(plan.parallel, plan.trials - done))]
+        runs = [Run("search", study.base.with_fields(hidden=widths(trial, plan))) for trial in trials]
+        fresh = {run.id: run for run in runs if run.id not in seen}
+        seen |= dict(zip(fresh, run_all(list(fresh.values()))))
+        for trial, run in zip(trials, runs):
+            sampler.tell(trial, objective(seen[run.id]))
+        done += len(trials)
+    results += list(seen.values())
+    best = widths(sampler.best_trial, plan)
+    again = [Run("best of search", study.base.with_fields(**{**dict(plan.retrain), **dict(repeat), "hidden": best}))
+             for repeat in study.repeat]
+    return results + run_all([run for run in again if run.id not in seen])
+
+
+def widths(trial, plan: Search) -> tuple[int, ...]:
+    """The hidden widths of a running or a finished trial."""
+    if hasattr(trial, "suggest_int"):
+        return tuple(trial.suggest_int(f"hidden_{i}", least, most, log=True) for i, (least, most) in enumerate(plan.hidden))
+    return tuple(trial.params[f"hidden_{i}"] for i in range(len(plan.hidden)))
+
+
+def objective(result: dict) -> float:
+    """Validation loss of the trained net; a diverged one is as bad as it gets."""
+    return result["rows"][-1].get("validation_loss", 1e9)
