@@ -85,11 +85,10 @@ class Driver:
         import pynq.lib.dma
 
         self.overlay = pynq.Overlay(str(self.bitstream.path), download=download)
-        self.fabric = Fabric(self.overlay.accelerator)
-        self.fabric.check(self.network)
+        self.fabric = Fabric(block_registers(pynq, self.overlay))
+        self.dma_bytes = self.fabric.check(self.network)
         self.dma = self.overlay.dma
         self._recover()
-        self.dma_bytes = self.fabric["dma_bytes"]
         frame = self.network.input_stream.frame_bytes(self.dma_bytes), self.network.output_stream.frame_bytes(self.dma_bytes)
         self.batch = max(1, min(self.batch, self.dma.buffer_max_size // max(frame)))
         self._slots = [Slot(*(pynq.allocate((self.batch, size), np.uint8) for size in frame)) for _ in range(2)]
@@ -174,6 +173,8 @@ class Driver:
             while not channel.idle:
                 if channel.error:
                     self._give_up(f"the DMA reports an error while {name} {slot.samples} samples")
+                if self.fabric.cut_short:
+                    self._give_up(f"the fabric lost its place while {name} {slot.samples} samples")
                 if time.perf_counter() - begin > self.timeout:
                     self._give_up(f"the DMA was not done {name} {slot.samples} samples after {self.timeout} s")
             if channel.error:
@@ -202,6 +203,14 @@ class Driver:
         self.fabric.clear()
         for channel in (self.dma.sendchannel, self.dma.recvchannel):
             channel.start()
+
+
+def block_registers(pynq, overlay):
+    """MMIO of the measurement block; pynq files it under the cell's name or under cell/port."""
+    for name, entry in overlay.ip_dict.items():
+        if name.split("/")[0] == "accelerator" and "phys_addr" in entry:
+            return pynq.MMIO(entry["phys_addr"], entry["addr_range"], device=overlay.device)
+    raise FabricError(f"the overlay has no cell 'accelerator' but {', '.join(overlay.ip_dict)}; this bitstream is not qapflow's")
 
 
 def take_lock():

