@@ -5,6 +5,7 @@
 #   QAPFLOW_VENV         put the environment here instead of in .venv
 #   QAPFLOW_SETUP_ONLY   if 1, end after the set-up
 set -euo pipefail
+unset PYTHONHOME
 
 root=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 venv=${QAPFLOW_VENV:-$root/.venv}
@@ -73,6 +74,7 @@ install_torch() {
 sound() { [ ! -e "$venv/setting-up" ] && [ "$(version_of "$python")" = "$(version_of "$found_python")" ] && "$python" -m pip --version; }
 
 set_up() {
+    trap 'echo >&2; exit 130' INT
     : >"$log"
     rm -f -- "$venv/stamp"
     if ! sound >>"$log" 2>&1; then
@@ -85,6 +87,7 @@ set_up() {
     recipe >"$venv/stamp.new"
     mv -- "$venv/stamp.new" "$venv/stamp"
     rm -f -- "$venv/setting-up"
+    trap - INT
 }
 
 check_prerequisites

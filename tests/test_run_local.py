@@ -55,6 +55,7 @@ class Checkout:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments: str, **options) -> subprocess.CompletedProcess:
@@ -129,13 +130,15 @@ def test_takes_python3_when_it_is_of_the_right_version(checkout):
     assert checkout.run("build", STANDIN_VERSION="3.12").returncode == 0
 
 
+@pytest.mark.parametrize("how, status", [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("stage", ["base.txt", "torch.txt"])
-def test_killed_set_up_is_made_good_on_the_next_start(checkout, stage):
+def test_interrupted_set_up_is_made_good_on_the_next_start(checkout, stage, how, status):
     process = checkout.start("build", PIP_SECONDS="0.2")
     while not any(stage in call for call in checkout.calls()):
         time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    os.killpg(process.pid, how)
+    _, shown = process.communicate()
+    assert process.returncode == status and "error" not in shown
     checkout.calls_file.unlink()
 
     again = checkout.run("build")
