@@ -58,7 +58,7 @@ stage() {
     fail "set-up: $text: $(tail -n 1 -- "$log") (log: $log); the next start goes on from here"
 }
 
-pip() { "$python" -m pip install --disable-pip-version-check --no-input "$@"; }
+pip() { "$python" -m pip install --disable-pip-version-check --no-input --no-user "$@"; }
 
 make_venv() { "$found_python" -m venv --clear "$venv"; }
 

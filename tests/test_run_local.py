@@ -82,7 +82,7 @@ def test_first_start_sets_up_and_second_only_runs(checkout):
         f"run-local: 2/3 installing {lock.read_text().count('==') - 1} pinned packages",
         "run-local: 3/3 installing PyTorch (CPU build)",
     ]
-    quiet = "pip install --disable-pip-version-check --no-input"
+    quiet = "pip install --disable-pip-version-check --no-input --no-user"
     assert checkout.calls() == ["venv", f"{quiet} --no-deps -r {lock}", f"{quiet} --no-index -r {torch_lock}"]
 
     second = checkout.run("build")
@@ -190,7 +190,7 @@ def test_another_python_makes_the_environment_anew(checkout):
 
 
 def torch_installs(checkout: Checkout) -> list[str]:
-    return [re.sub(r".*--no-input (.*) -r .*", r"\1", call) for call in checkout.calls() if "torch.txt" in call]
+    return [re.sub(r".*--no-user (.*) -r .*", r"\1", call) for call in checkout.calls() if "torch.txt" in call]
 
 
 def test_pytorch_comes_from_this_disk_else_from_its_cpu_index(checkout):
