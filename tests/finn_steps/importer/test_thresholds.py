@@ -1,0 +1,57 @@
+"""Bisection against a full scan, on functions with jumps, plateaus, ties and both directions."""
+
+import numpy as np
+import pytest
+
+from finn_steps.importer.thresholds import borderline_accumulators, find_activation
+
+LEVELS = np.arange(1, 8)
+LOW, HIGH = np.array([-50, -3, 0, -20]), np.array([60, 3, 0, 20])
+
+
+def chain(accumulators):
+    """Half-even rounding on exact ties, a falling neuron, one that never moves, one that jumps over levels."""
+    a = accumulators.astype(np.float32)
+    values = np.stack([a[:, 0] / 4, -a[:, 1] * 2, a[:, 2] * 0 + 3, np.where(a[:, 3] > 2, 7, -5)], axis=1)
+    return np.clip(np.rint(values), 0, 7)
+
+
+def test_every_accumulator_gives_the_chains_integer():
+    activation = find_activation("node n", chain, LOW, HIGH, LEVELS)
+    assert activation.direction.tolist() == [1, -1, 1, 1]
+    for neuron in range(4):
+        for a in range(LOW[neuron], HIGH[neuron] + 1):
+            accumulators = np.clip(np.full(4, a), LOW, HIGH)[None]
+            accumulators[0, neuron] = a
+            reached = (activation.direction[neuron] * a >= activation.thresholds[neuron]).sum()
+            assert reached == chain(accumulators)[0, neuron]
+
+
+def test_never_and_always_reached_are_the_rows_ends():
+    activation = find_activation("node n", chain, LOW, HIGH, LEVELS)
+    assert activation.thresholds[2].tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert activation.thresholds[1, -1] == 4
+
+
+def test_ties_round_to_even():
+    thresholds = find_activation("node n", chain, LOW, HIGH, LEVELS).thresholds[0]
+    assert thresholds.tolist() == [3, 6, 11, 14, 19, 22, 27]
+
+
+def test_rising_and_falling_is_refused():
+    with pytest.raises(ValueError, match="node n: .* neuron 1 rises and falls"):
+        find_activation("node n", lambda a: np.stack([a[:, 0], np.abs(a[:, 1])], axis=1), np.array([-5, -5]), np.array([5, 6]), LEVELS)
+
+
+def test_borderline_accumulators_lie_next_to_a_threshold():
+    def integers_of_values(values):
+        return np.clip(np.floor(values), 0, 7)
+
+    def values(accumulators):
+        return accumulators * np.array([0.5, 0.3])
+
+    low, high = np.array([-20, -20]), np.array([20, 20])
+    activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), low, high, LEVELS)
+    found = borderline_accumulators(integers_of_values, values, activation, low, high, np.array([0.0, 1e-3]), LEVELS)
+    assert found[0].tolist() == []
+    assert found[1].tolist() == [10, 20]
