@@ -13,6 +13,7 @@ from build_dataflow.output_folder import OutputFolder
 from build_dataflow.progress import Progress
 from build_dataflow.summary import summarise
 from finn_steps.builder import run_steps
+from finn_steps.importer.model_file import read_model
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 
 
@@ -39,6 +40,7 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     ValueError for a model or options that cannot be built, VerificationError where hardware and model differ.
     """
     progress = progress or Progress()
+    read_model(options.model)
     folder = OutputFolder(output)
     with folder.locked():
         folder.start(resume)

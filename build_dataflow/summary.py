@@ -6,8 +6,6 @@ import importlib.metadata
 import subprocess
 from pathlib import Path
 
-from qonnx.core.datatype import DataType
-
 from build_dataflow.configuration import ROOT, BuildOptions
 from build_dataflow.jsonfile import read_json
 from finn_steps.accelerator import Accelerator
@@ -20,13 +18,13 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    parts = {name: read_json(report / f"{name}.json") for name in ("verification", "synthesis", "estimate")}
+    parts = {name: read_json(report / f"{name}.json") for name in ("import", "verification", "synthesis", "estimate")}
     verification = parts["verification"] or {}
     summary = {
         "schema": SCHEMA,
         "name": options.name,
         "build_dataflow": {"commit": commit(), "versions": {name: importlib.metadata.version(name) for name in PACKAGES}},
-        "model": model_facts(Accelerator.load(folder / "imported")),
+        "model": parts["import"],
         "accuracy": verification.pop("accuracy", None),
         "hardware": {
             "part": options.part,
@@ -41,18 +39,6 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
         "time_s": {"total": round(sum(step_seconds.values()), 2), "steps": step_seconds},
     }
     return {key: value for key, value in summary.items() if value is not None}
-
-
-def model_facts(accelerator: Accelerator) -> dict:
-    """Sizes of the network as it was exported; what is left of it in hardware is under hardware.layers."""
-    layers = accelerator.layers
-    return {
-        "weights": sum(layer.weights.size for layer in layers),
-        "nonzero_weights": sum(layer.nonzeros for layer in layers),
-        "weight_bits": [DataType[layer.wdt].bitwidth() for layer in layers],
-        "activation_bits": [DataType[layer.odt].bitwidth() for layer in layers if layer.thresholds is not None],
-        "input_bits": DataType[accelerator.idt].bitwidth(),
-    }
 
 
 def layer_facts(layer) -> dict:

@@ -11,6 +11,7 @@ from build_dataflow.configuration import BuildOptions
 from build_dataflow.jsonfile import write_json
 from finn_steps.accelerator import Accelerator
 from finn_steps.emulator import Emulator
+from finn_steps.importer.borderline import Borderline
 from finn_steps.reference import Reference
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -54,7 +55,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
 
     q = accelerator.quantise(x)
     computed = accelerator.execute(q)
-    borderline = require_equal_to_model(reference, accelerator, x, q)
+    borderline = require_equal_to_model(folder, x, computed)
     result = simulation.run(q, seed=options.seed)
     require_equal_rtl(accelerator, q, computed, result.y, "back to back")
     few = q[:STALLED_SAMPLES]
@@ -90,18 +91,23 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     return report
 
 
-def require_equal_to_model(reference: Reference, accelerator: Accelerator, x: np.ndarray, q: np.ndarray) -> np.ndarray:
+def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) -> np.ndarray:
     """Hold the integers to onnxruntime layer by layer; bool [N]: samples on a threshold within the model's own float rounding.
 
+    computed  int64 [N, MH], what the accelerator that is built computes
     Borderline samples are counted, not compared. VerificationError at the first other sample that differs.
     """
-    model, borderline = reference.layer_integers(x), reference.borderline(x)
+    imported, borderline = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
+    model, values = Reference(folder / "standard.onnx").layer_integers(x), imported.quantise(x)
+    touched = borderline.samples(imported, values)
     if "input" in model:
-        require_equal_integers("input", model["input"][:, accelerator.input_index], q, np.zeros(len(x), bool))
-    for layer in accelerator.layers:
-        q = layer.execute(q)
-        require_equal_integers(layer.name, model[layer.name], q, borderline)
-    return borderline
+        require_equal_integers("input", model["input"], values, np.zeros(len(x), bool))
+    for layer in imported.layers:
+        values = layer.execute(values)
+        require_equal_integers(layer.name, model[layer.name], values, touched)
+    if mismatch := first_mismatch(values, computed, imported.layers[-1].name):
+        raise VerificationError(f"the simplified network differs from the imported one: {mismatch}")
+    return touched
 
 
 def require_equal_integers(layer: str, expected: np.ndarray, got: np.ndarray, borderline: np.ndarray) -> None:
@@ -135,15 +141,15 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     """
     accelerator = Accelerator.load(folder)
     emulator, reference, simulation = Emulator(accelerator), Reference(folder / "standard.onnx"), Simulation.build(folder / "rtl")
+    imported, touched = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
     counts = {"samples": 0, "rtl_samples": 0, "borderline": 0}
     for number, start in enumerate(range(0, samples, CHUNK)):
         x = random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number)
         q = accelerator.quantise(x)
         computed = emulator.execute(q).astype(np.int64)
-        borderline = reference.borderline(x)
+        borderline = touched.samples(imported, imported.quantise(x))
         if np.any(differing_samples(reference.integers(x), computed) & ~borderline):
-            require_equal_to_model(reference, accelerator, x, q)
-            raise VerificationError("the emulator differs from the integers that it was compiled from")
+            require_equal_to_model(folder, x, computed)
         counts["borderline"] += int(borderline.sum())
         counts["samples"] += len(x)
         through_rtl = min(len(x), rtl_samples - counts["rtl_samples"])

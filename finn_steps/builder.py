@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from finn_steps.accelerator import write_atomically
 from finn_steps.finn_environment import prepare_finn
 
 Step = Callable[[Any, Any], Any]
@@ -42,7 +43,7 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
     cfg = DataflowBuildConfig(**{
         "output_dir": str(output_dir), "synth_clk_period_ns": getattr(build, "clock_ns", 10.0), "generate_outputs": [],
         "fpga_part": getattr(build, "part", "xc7z020clg400-1"), "standalone_thresholds": True, "requant_bitwidth_threshold": 64,
-        "save_intermediate_models": True, "enable_build_pdb_debug": False, "verbose": False, **config})
+        "save_intermediate_models": False, "enable_build_pdb_debug": False, "verbose": False, **config})
     cfg.build = build
     cfg.steps = list(steps)
     functions = build_dataflow.resolve_build_steps(cfg, partial=False)
@@ -61,6 +62,13 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
     if not failure:
         raise StepError(f"FINN's builder failed outside of its steps; see {output_dir / LOG}")
     _raise(*failure[0], output_dir / LOG)
+
+
+def save_intermediate(model, step: str, output_dir: Path) -> None:
+    """Write intermediate_models/<step>.onnx, whole or not at all, as a part of the step: FINN's own saving is neither."""
+    folder = output_dir / "intermediate_models"
+    folder.mkdir(exist_ok=True)
+    write_atomically(folder / f"{step}.onnx", model.model.SerializeToString())
 
 
 def _first_to_run(names: list[str], finished: Iterable[str], output_dir: Path) -> int:
@@ -85,7 +93,9 @@ def _recording(function: Step, around_step, failure: list, terminal) -> Step:
                 loud = sys.stdout, sys.stderr
                 sys.stdout, sys.stderr = quiet
                 try:
-                    return function(model, cfg)
+                    made = function(model, cfg)
+                    save_intermediate(made, function.__name__, Path(cfg.output_dir))
+                    return made
                 finally:
                     sys.stdout, sys.stderr = loud
         except BaseException as error:

@@ -1,0 +1,100 @@
+"""What a user can get wrong: one line that says what, where and the way out, a non-zero exit, nothing lost."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from build_dataflow.configuration import ROOT, read_options
+from build_dataflow.output_folder import OutputFolder
+
+
+def run(*arguments, **environment):
+    """The command line in a process of its own: (exit status, standard error)."""
+    done = subprocess.run([sys.executable, "-m", "build_dataflow", *map(str, arguments)], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, **environment})
+    return done.returncode, done.stderr
+
+
+def one_error(stderr):
+    lines = [line for line in stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "Traceback" not in stderr, stderr
+    return lines[0]
+
+
+def test_no_such_model(tmp_path):
+    status, stderr = run("build", tmp_path / "missing.onnx")
+    assert status == 1 and "missing.onnx: no such model" in one_error(stderr)
+
+
+def test_unknown_build_suggests_the_nearest():
+    status, stderr = run("build", "jet_qup")
+    assert status == 1 and "'jet_qup' is no known build" in one_error(stderr) and "jet_qap" in one_error(stderr)
+
+
+def test_truncated_onnx(small_model, tmp_path):
+    truncated = tmp_path / "truncated.onnx"
+    truncated.write_bytes(small_model.read_bytes()[:700])
+    status, stderr = run("build", truncated, "--output", tmp_path / "out")
+    assert status == 1 and "truncated.onnx" in one_error(stderr)
+    assert not (tmp_path / "out").exists()
+
+
+def test_output_that_cannot_be_written(small_model):
+    status, stderr = run("build", small_model, "--output", "/proc/nowhere/out")
+    assert status == 1 and "/proc/nowhere/out: the output folder cannot be written" in one_error(stderr)
+
+
+def test_output_that_is_something_else(small_model, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    status, stderr = run("build", small_model, "--output", tmp_path)
+    assert status == 1 and "is no build of ours" in one_error(stderr)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_no_compiler(small_model, tmp_path):
+    (tmp_path / "bin").mkdir()
+    status, stderr = run("build", small_model, "--output", tmp_path / "out", "--no-synthesis", PATH=str(tmp_path / "bin"), QAPFLOW_CACHE=str(tmp_path / "cache"))
+    assert status == 1 and "g++" in one_error(stderr) and "install" in one_error(stderr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_no_space_left(small_model, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("this machine does not let root mount a tmpfs")
+    try:
+        status, stderr = run("build", small_model, "--output", disk / "out")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+    assert status == 1 and "No space left on device" in one_error(stderr) and "free some space" in one_error(stderr)
+
+
+def test_unknown_field_suggests_the_nearest(small_model, tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"model: '{small_model}'\nclock: 5\n")
+    with pytest.raises(ValueError, match="unknown field 'clock', did you mean 'clock_ns'"):
+        read_options(str(path), {})
+
+
+@pytest.mark.parametrize("field, value, message", [
+    ("target_ii", 0, "target_ii \\(0\\) must be a number above zero"),
+    ("part", "ice40", "part 'ice40' is of no known family"),
+    ("clock_ns", -1.0, "clock_ns \\(-1.0\\)"),
+])
+def test_values_that_make_no_sense(small_model, field, value, message):
+    with pytest.raises(ValueError, match=message):
+        read_options(str(small_model), {field: value})
+
+
+def test_rate_above_the_clock(small_model):
+    with pytest.raises(ValueError, match="target_fps 1e\\+09 is above one inference a cycle"):
+        read_options(str(small_model), {"target_fps": 1e9, "clock_ns": 5.0}).target_ii_cycles
+
+
+def test_second_build_in_the_same_folder(tmp_path):
+    with OutputFolder(tmp_path / "out").locked():
+        with pytest.raises(RuntimeError, match="another build is writing here"), OutputFolder(tmp_path / "out").locked():
+            pass
