@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -83,6 +84,8 @@ def _run(files: dict[Task, Path], workers: int, progress: Callable[[int], None])
             for future in as_completed(futures):
                 future.result()
                 progress(futures[future].jets)
+        except BrokenProcessPool as error:
+            raise RuntimeError("a worker died (out of memory?): the finished parts are kept, give the same command again") from error
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -13,7 +13,7 @@ from models.data.reference import HIDDEN, Scores
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's colours, which colour-blind people can tell apart."""
-STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+STYLES = ("-", (0, (4, 1)), (0, (5, 1, 1, 1)), (0, (1.2, 0.8)), (0, (5, 1, 1, 1, 1, 1)))
 BINS = 50
 JET_CLASSES = {"g": "gluon", "q": "light quark", "t": "top", "w": "W", "z": "Z"}
 
@@ -53,7 +53,7 @@ def draw(dataset: Dataset, scores: Scores, output: Path, title: str) -> None:
 def _distribution(axis, dataset: Dataset, feature: int) -> None:
     x = np.concatenate([part.x[:, feature] for part in (dataset.train, dataset.validation, dataset.test)]).astype(np.float64)
     y = np.concatenate([part.y for part in (dataset.train, dataset.validation, dataset.test)])
-    edges, log = _edges(x)
+    edges, log = _edges(x, may_be_log="mass" not in dataset.features[feature])
     for label in range(len(dataset.classes)):
         values = x[y == label]
         counts, _ = np.histogram(values, edges)
@@ -66,12 +66,12 @@ def _distribution(axis, dataset: Dataset, feature: int) -> None:
     axis.set_xlabel(_axis_name(dataset.features[feature]), labelpad=1)
 
 
-def _edges(x: np.ndarray) -> tuple[np.ndarray, bool]:
+def _edges(x: np.ndarray, may_be_log: bool = True) -> tuple[np.ndarray, bool]:
     """Bin edges over the central 99 % (whole numbers for counts), and whether the axis is logarithmic: for positive values that spread over
-    more than a factor of 20."""
+    more than a factor of 20, but not for masses, whose peaks a linear axis shows."""
     low, high = np.quantile(x, [0.005, 0.995])
     positive = x[x > 0]
-    if len(positive) > 0.98 * len(x) and len(positive) and not (x < 0).any():
+    if may_be_log and len(positive) > 0.98 * len(x) and len(positive) == np.count_nonzero(x):
         low_positive, high_positive = np.quantile(positive, [0.005, 0.995])
         if high_positive > 20.0 * low_positive:
             return np.geomspace(low_positive, high_positive, BINS + 1), True
@@ -137,5 +137,4 @@ def _axis_name(feature: str) -> str:
         return feature.replace("$", r"\$")
     letter, index = words[0][0].upper(), words[0][1:]
     exponents = ",".join(word[1:] for word in words[1:-1])
-    name = rf"\alpha,\beta={exponents}" if len(words) == 4 else rf"\beta={exponents}"
-    return rf"${letter}_{index}^{{{name}}}$"
+    return rf"${letter}_{index}^{{({exponents})}}$" if len(words) == 4 else rf"${letter}_{index}^{{\beta={exponents}}}$"

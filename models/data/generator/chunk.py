@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data.generator.clustering import leading_jets
+from models.data.generator.clustering import groom, leading_jets
 from models.data.generator.detector import detect
 from models.data.generator.events import EventSource
 from models.data.generator.features import jet_features
@@ -14,13 +14,14 @@ EVENTS_AT_ONCE = 250
 MAX_EMPTY_BATCHES = 20
 
 
-def generate_chunk(jet_class: str, chunk: int, jets: int, seed: int) -> np.ndarray:
-    """float32 [jets, 16]: the first `jets` jets of chunk number `chunk`. Depends on nothing but the arguments."""
+def generate_chunk(jet_class: str, chunk: int, count: int, seed: int) -> np.ndarray:
+    """float32 [count, 16]: `count` jets of chunk number `chunk`. Depends on nothing but the arguments."""
     events_seed, detector_seed = np.random.SeedSequence(seed, spawn_key=(CLASSES.index(jet_class), chunk)).spawn(2)
     source, rng = EventSource(jet_class, events_seed), np.random.default_rng(detector_seed)
-    rows, missing, empty = [], jets, 0
+    rows, missing, empty = [], count, 0
     while missing > 0:
-        found = jet_features(leading_jets(detect(source.take(min(EVENTS_AT_ONCE, missing)), rng)))[:missing]
+        jets = leading_jets(detect(source.take(min(EVENTS_AT_ONCE, missing)), rng))
+        found = jet_features(jets, groom(jets))
         rows.append(found)
         missing -= len(found)
         empty = 0 if len(found) else empty + 1

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data.generator.clustering import Jets, groom
+from models.data.generator.clustering import Jets
 from models.data.generator.correlators import correlators
 from models.data.generator.names import FEATURES
 
 
-def jet_features(jets: Jets) -> np.ndarray:
-    """float32 [kept jets, 16]. Jets with fewer than two groomed constituents, or with all of them in one place, are dropped.
+def jet_features(jets: Jets, groomed: Jets) -> np.ndarray:
+    """float32 [kept jets, 16], from jets and the same jets groomed. Jets with fewer than two groomed constituents, or with all of them
+    in one place, are dropped.
 
     zlogz (energy fractions, natural logarithm) and multiplicity are of the jet itself, the rest of the groomed jet:
     C1 = e2, C2 = e3 / e2^2, D2 = e3 / e2^3, D2^(1,b) = e3(1) / e2(b)^(3/b), M2 = 1e3 / e2, N2 = 2e3 / e2^2; the mass in GeV."""
-    groomed = groom(jets)
     keep = groomed.sizes >= 2
     jets, groomed = jets.select(keep), groomed.select(keep)
     if not len(jets.sizes):
         return np.zeros((0, len(FEATURES)), np.float32)
-    c = correlators(*directions(groomed), groomed.sizes)
+    c = correlators(*_directions(groomed), groomed.sizes)
     spread = c.e2[:, 1] > 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         c1, e2 = c.e2, c.e2[:, 1:]
@@ -31,7 +31,7 @@ def jet_features(jets: Jets) -> np.ndarray:
     return np.stack(columns, axis=1)[spread].astype(np.float32)
 
 
-def directions(jets: Jets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _directions(jets: Jets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """pT fraction, rapidity and azimuth of every constituent."""
     px, py, pz, energy = jets.p.T
     pt = np.hypot(px, py)

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.data.generator import features
 from models.data.generator.clustering import groom, leading_jets
-from models.data.generator.correlators import correlators
 from models.data.generator.detector import detect
 from models.data.generator.events import EventSource
+from models.data.generator.features import jet_features
 from models.data.generator.names import CLASSES
 
-STAGES = ("Pythia events", "detector", "anti-kT clustering", "mMDT grooming", "correlators", "other features", "Pythia start-up")
+STAGES = ("Pythia events", "detector", "anti-kT clustering", "mMDT grooming", "correlators and the rest", "Pythia start-up")
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,9 @@ def _stages(jet_class: str, jets: int, chunk: int, seed: int) -> dict[str, float
     candidates = clock("detector", detect, particles, np.random.default_rng(seed))
     found = clock("anti-kT clustering", leading_jets, candidates)
     groomed = clock("mMDT grooming", groom, found)
-    clock("correlators", correlators, *features.directions(groomed), groomed.sizes)
-    rows = clock("other features", features.jet_features, found)
-    seconds = clock.seconds
-    seconds["other features"] = max(seconds["other features"] - seconds["mMDT grooming"] - seconds["correlators"], 0.0)
+    rows = clock("correlators and the rest", jet_features, found, groomed)
     kept = {stage: chunk if stage == "Pythia start-up" else len(rows) for stage in STAGES}
-    return {stage: 1000.0 * seconds[stage] / kept[stage] for stage in STAGES}
+    return {stage: 1000.0 * clock.seconds[stage] / kept[stage] for stage in STAGES}
 
 
 class _Clock:

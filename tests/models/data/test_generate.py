@@ -207,6 +207,18 @@ def test_the_leading_jet_is_the_hardest_and_events_without_one_are_left_out():
 
 
 @needs_jets
+@pytest.mark.parametrize("momenta", [[], [50.0, 40.0], [500.0, 400.0]])
+def test_no_jets_and_jets_of_one_constituent_give_no_rows(momenta):
+    from models.data.generator.clustering import groom, leading_jets
+    from models.data.generator.detector import Candidates
+    from models.data.generator.features import jet_features
+
+    p = np.array([[pt, 0.0, 0.0, pt] for pt in momenta]).reshape(-1, 4)
+    jets = leading_jets(Candidates(np.arange(len(p)), p))
+    assert len(jets.sizes) == (2 if 500.0 in momenta else 0) and jet_features(jets, groom(jets)).shape == (0, 16)
+
+
+@needs_jets
 def test_features_follow_their_definitions():
     from models.data.generator.clustering import Jets, groom
     from models.data.generator.correlators import correlators
@@ -217,7 +229,7 @@ def test_features_follow_their_definitions():
     sizes = np.array([25, 40])
     pt, y, phi = rng.exponential(30, 65), rng.normal(0, 0.15, 65), rng.normal(0, 0.15, 65)
     jets = Jets(np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(y), pt * np.cosh(y)], axis=1), sizes)
-    got = dict(zip(FEATURES, jet_features(jets).T))
+    got = dict(zip(FEATURES, jet_features(jets, groom(jets)).T))
     groomed = groom(jets)
     px, py, pz, energy = groomed.p[: groomed.sizes[0]].T
     z = np.hypot(px, py) / np.hypot(px, py).sum()
