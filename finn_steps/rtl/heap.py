@@ -1,56 +1,162 @@
 """Sums of many weighted bits, compressed to one word by rows of carry chains whose every LUT also looks up a table.
 
 A bit of a carry chain adds a bit A, fed to the chain directly, to a function of up to five other bits: one LUT6. A row
-therefore adds to its word A a second word made of *groups*: up to five digits whose sum fits the columns of the group. The
-densest group takes three digits of a column and two of the next into three columns, and a row of such groups takes 8/3
-digits (and its carry-in) for every digit it gives: 0.6 LUT for each digit that disappears, where adding two words costs 1.
-Rows are chosen greedily, the ones that remove most digits for their length first, until one row can take all that is left.
+therefore adds to its word A a second word made of *groups*: up to five bits whose weighted sum fits the columns of the group.
+Three bits of a column and two of the next fill three columns, so a row takes 8/3 digits (and its carry-in) for every digit it
+gives: 0.6 LUT for each digit that disappears, where adding two words costs 1. Bits of weight 3 or 5 count as two digits.
+Rows are chosen greedily, those that remove most digits for their length first, until one row can take all that is left;
+`compress` plans this several ways and builds the cheapest.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from finn_steps.rtl.netlist import Function, Netlist
 
 GROUP_INPUTS = 5
-THRESHOLDS = (1.5, 1.34, 1.2, 1.0, 0.7, 0.4)
+GROUP_SPAN = 5
+PLANS = ((1.6, 1.3, 1.0), (1.5, 1.2), (1.34, 1.0), (1.2,), (1.0,), (1.9, 1.6, 1.3), (2.2, 1.6, 1.3))
+LAST_RESORT = (0.7, 0.4, 0.0)
+
+
+@dataclass(frozen=True)
+class Bit:
+    """One bit to add: `weight` (odd) times 2**(its column). `source` is a literal, or (row, bit) of a row of the plan.
+    `direct` says that the bit itself, not its complement, is at hand, as a chain needs it. `unit`: when it is there."""
+
+    source: int | tuple[int, int]
+    weight: int
+    direct: bool
+    unit: int
+
+
+Columns = list[list[Bit]]
+
+
+@dataclass
+class Row:
+    """A carry chain over the columns from `start` up: in each the bit of `chain`, plus the groups, plus `carry`."""
+
+    start: int
+    chain: list[Bit | None]
+    groups: list[tuple[int, list[tuple[int, Bit]]]]
+    carry: Bit | None
+    unit: int
+
+    @property
+    def luts(self) -> int:
+        """Columns that need a LUT: those that a group covers, unless nothing but a chain bit is there."""
+        return sum(span if bits else 0 for span, bits in self.groups)
+
+
+@dataclass
+class Plan:
+    rows: list[Row] = field(default_factory=list)
+    result: list[Bit | None] = field(default_factory=list)
+
+    @property
+    def luts(self) -> int:
+        return sum(row.luts for row in self.rows)
+
+    @property
+    def unit(self) -> int:
+        return max((bit.unit for bit in self.result if bit), default=0)
 
 
 def compress(net: Netlist, terms: dict[int, int], constant: int, width: int) -> list[int]:
     """Literals, least significant first, of (sum of weight * literal over `terms`, plus `constant`) mod 2**width."""
-    columns = digits(terms, constant, width)
-    while True:
-        done = max([net.unit(literal) for column in columns for literal in column], default=0)
-        now = min([net.unit(literal) for column in columns if len(column) > 1 for literal in column], default=0)
-        if all(len(column) <= 1 for column in columns):
-            return [column[0] if column else 0 for column in columns]
-        row = final_row(columns)
-        if row:
-            replace(columns, *place(net, [list(column) for column in columns], row))
-            continue
-        while now <= done and not stage(net, columns, now):
-            now += 1
-        if now > done:
-            columns = [[uncomplemented(net, literal) for literal in column] for column in columns]
+    units = {literal: net.unit(literal) for literal in terms}
+    plans = [make_plan(terms, units, constant, width, thresholds) for thresholds in PLANS]
+    return build(net, min(plans, key=lambda plan: (plan.luts, plan.unit)))
 
 
-def digits(terms: dict[int, int], constant: int, width: int) -> list[list[int]]:
-    """For each column 2**i, the literals to add there, negative weights turned into complements and a constant."""
-    columns: list[list[int]] = [[] for _ in range(width)]
+def build(net: Netlist, plan: Plan) -> list[int]:
+    """Add the rows of a plan to the netlist; the literals of its result."""
+    words: list[list[int]] = []
+
+    def literal(bit: Bit | None) -> int:
+        if bit is None:
+            return 0
+        found = bit.source if isinstance(bit.source, int) else words[bit.source[0]][bit.source[1]]
+        return found
+
+    for row in plan.rows:
+        functions: list[Function] = []
+        for span, bits in row.groups:
+            functions += sum_functions([(literal(bit), bit.weight << offset) for offset, bit in bits], span)
+        chain = [literal(bit) for bit in row.chain]
+        functions += [((), 0)] * (len(chain) - len(functions))
+        if any(bit & 1 and bit > 1 for bit in chain):
+            chain = [net.inverter(bit) if bit & 1 and bit > 1 else bit for bit in chain]
+        words.append(net.adder(chain, functions, literal(row.carry)))
+    return [literal(bit) for bit in plan.result]
+
+
+def sum_functions(bits: list[tuple[int, int]], span: int) -> list[Function]:
+    """The bits of a sum of weighted literals, as functions of them."""
+    literals = tuple(literal for literal, _ in bits)
+    tables = [0] * span
+    for value in range(1 << len(bits)):
+        total = sum(weight for position, (_, weight) in enumerate(bits) if value >> position & 1)
+        for position in range(span):
+            tables[position] |= (total >> position & 1) << value
+    return [(literals, table) for table in tables]
+
+
+def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width: int, thresholds: tuple[float, ...]) -> Plan:
+    """One way to compress; `thresholds` are the digits that a row must remove for each of its columns, tried in turn."""
+    columns: Columns = [[] for _ in range(width)]
     for literal, weight in sorted(terms.items()):
-        for column, negative in signed_digits(weight):
-            if column < width:
-                columns[column].append(literal ^ negative)
-                constant -= negative << column
+        if weight < 0:
+            constant += weight
+        column = (weight & -weight).bit_length() - 1
+        if column < width:
+            odd = abs(weight) >> column
+            unit = units[literal]
+            columns[column].append(Bit(literal ^ (weight < 0), odd, weight > 0, unit))
+    plan = Plan()
+    if any(bit.weight > 1 for column in columns for bit in column):
+        now = min(bit.unit for column in columns for bit in column)
+        _stage(plan, columns, now, thresholds[:1])
+    constant = _split(columns, constant)
     for column in range(width):
         if constant >> column & 1:
-            columns[column].append(1)
-    return columns
+            columns[column].append(Bit(1, 1, True, 0))
+    while any(len(column) > 1 for column in columns):
+        if row := _final_row(columns):
+            _apply(plan, columns, row)
+            break
+        now = min(bit.unit for column in columns if len(column) > 1 for bit in column)
+        done = max(bit.unit for column in columns for bit in column)
+        while now <= done and not _stage(plan, columns, now, thresholds):
+            now += 1
+        if now > done and not any(_stage(plan, columns, done, (threshold,)) for threshold in LAST_RESORT):
+            columns = [[Bit(bit.source, bit.weight, True, bit.unit) for bit in column] for column in columns]
+    plan.result = [column[0] if column else None for column in columns]
+    return plan
 
 
-def signed_digits(weight: int) -> list[tuple[int, int]]:
-    """(column, negative) of the nonzero digits of the canonical signed-digit form."""
+def _split(columns: Columns, constant: int) -> int:
+    """Replace bits of weight 3, 5, ... by their signed digits; the constant with what complements add to it."""
+    width = len(columns)
+    for column in range(width):
+        for bit in [bit for bit in columns[column] if bit.weight > 1]:
+            columns[column].remove(bit)
+            for offset, negative in signed_digits(bit.weight):
+                if column + offset < width:
+                    constant -= negative << column + offset
+                    digit = Bit(bit.source ^ negative, 1, bit.direct ^ bool(negative), bit.unit)
+                    columns[column + offset].append(digit)
+    return constant
+
+
+@lru_cache(maxsize=None)
+def signed_digits(weight: int) -> tuple[tuple[int, int], ...]:
+    """(column, negative) of the nonzero digits of the canonical signed-digit form; 3 stays 2 + 1."""
+    if weight == 3:
+        return ((0, 0), (1, 0))
     found, column = [], 0
     while weight:
         if weight & 1:
@@ -59,86 +165,92 @@ def signed_digits(weight: int) -> list[tuple[int, int]]:
             weight += 1 if negative else -1
         weight >>= 1
         column += 1
-    return found
+    return tuple(found)
 
 
-def stage(net: Netlist, columns: list[list[int]], now: int) -> bool:
-    """Place rows over the digits that are there at unit `now`, the best first; False where no row is worth it."""
-    ready = [[literal for literal in column if net.unit(literal) <= now] for column in columns]
-    for threshold in THRESHOLDS:
+def _stage(plan: Plan, columns: Columns, now: int, thresholds: tuple[float, ...]) -> bool:
+    """Place rows over the bits that are there at unit `now`, the best first; False where no row is worth it."""
+    ready = [[bit for bit in column if bit.unit <= now] for column in columns]
+    for threshold in thresholds:
         placed = False
-        while row := best_row(ready, threshold):
-            replace(columns, *place(net, ready, row))
+        while row := _best_row(ready, threshold):
+            _apply(plan, columns, row, ready)
             placed = True
         if placed:
             return True
     return False
 
 
-def replace(columns: list[list[int]], taken: list[tuple[int, int]], made: list[tuple[int, int]]) -> None:
-    """Take digits, (column, literal), out of the columns and put others in."""
-    for column, literal in taken:
-        columns[column].remove(literal)
-    for column, literal in made:
-        columns[column].append(literal)
-
-
-def uncomplemented(net: Netlist, literal: int) -> int:
-    """The same bit, as one that a chain can take directly: an inverter where need be."""
-    return net.function([literal & ~1], 1, plain=False) if literal & 1 and literal > 1 else literal
-
-
-class Row:
-    """`groups` is a list of (span, digits taken from each of the span's columns), from column `start` upwards."""
-
-    def __init__(self, start: int, groups: list[tuple[int, tuple[int, ...]]], carry: bool):
-        self.start, self.groups, self.carry = start, groups, carry
+def _apply(plan: Plan, columns: Columns, row: Row, ready: Columns | None = None) -> None:
+    """Move the bits of a row out of the columns and the bits of its word in."""
+    taken = [(row.start, row.carry)] + [(row.start + i, bit) for i, bit in enumerate(row.chain)]
+    column = row.start
+    for span, bits in row.groups:
+        taken += [(column + offset, bit) for offset, bit in bits]
+        column += span
+    for column, bit in taken:
+        if bit:
+            columns[column].remove(bit)
+            if ready is not None:
+                ready[column].remove(bit)
+    for offset in range(len(row.chain)):
+        columns[row.start + offset].append(Bit((len(plan.rows), offset), 1, True, row.unit + 1))
+    plan.rows.append(row)
 
 
 @lru_cache(maxsize=None)
-def compositions(span: int) -> tuple[tuple[int, ...], ...]:
-    """The digit counts per column that a group of `span` columns can take: at most five digits, sum below 2**span."""
-    found = []
+def _best_group(span: int, available: tuple[tuple[int, int, int], ...]) -> tuple[int, tuple[tuple[int, int, int], ...]]:
+    """(digits, chosen) for the densest group of a span. `available` and `chosen` hold (offset, weight, count)."""
+    room = (1 << span) - 1
+    best: dict[tuple[int, int], tuple[float, tuple]] = {(0, 0): (0.0, ())}
+    for offset, weight, count in available:
+        cost, digits = weight << offset, len(signed_digits(weight))
+        bonus = digits + (0.01 if weight > 1 else -0.001 * offset)
+        grown = dict(best)
+        for (inputs, used), (value, chosen) in best.items():
+            for taken in range(1, min(count, GROUP_INPUTS - inputs) + 1):
+                total = used + taken * cost
+                if total > room:
+                    break
+                key, candidate = (inputs + taken, total), value + taken * bonus
+                if key not in grown or candidate > grown[key][0]:
+                    grown[key] = (candidate, (*chosen, (offset, weight, taken)))
+        best = grown
+    value, chosen = max(best.values(), key=lambda entry: entry[0])
+    return sum(count * len(signed_digits(weight)) for _, weight, count in chosen), chosen
 
-    def extend(counts, left, room):
-        if len(counts) == span:
-            found.append(tuple(counts))
-            return
-        weight = 1 << len(counts)
-        for count in range(min(left, room // weight) + 1):
-            extend([*counts, count], left - count, room - count * weight)
 
-    extend([], GROUP_INPUTS, (1 << span) - 1)
-    return tuple(found)
-
-
-def positive(column: list[int]) -> int:
-    return sum(1 for literal in column if literal == 1 or not literal & 1)
-
-
-def best_row(columns: list[list[int]], threshold: float) -> Row | None:
+def _best_row(columns: Columns, threshold: float) -> Row | None:
     """The row that removes most digits beyond `threshold` for each of its columns."""
     width = len(columns)
-    chain = [min(1, positive(column)) for column in columns]
-    rest = [len(column) - a for column, a in zip(columns, chain)]
-    best = [(0.0, None)] * (width + 1)
+    direct = [sum(1 for bit in column if bit.direct and bit.weight == 1) for column in columns]
+    kinds: list[dict[int, int]] = []
+    for column, chainable in zip(columns, direct):
+        counts: dict[int, int] = {}
+        for bit in column:
+            counts[bit.weight] = counts.get(bit.weight, 0) + 1
+        if chainable:
+            counts[1] -= 1
+        kinds.append(counts)
+    best: list[tuple[float, tuple | None]] = [(0.0, None)] * (width + 1)
     for start in reversed(range(width)):
-        for span in range(1, min(5, width - start) + 1):
-            direct = sum(chain[start:start + span])
-            for counts in compositions(span):
-                if all(counts[i] <= rest[start + i] for i in range(span)):
-                    value = direct + sum(counts) - span * (1 + threshold) + best[start + span][0]
-                    if value > best[start][0] + 1e-9:
-                        best[start] = (value, (span, counts))
-    gain, start, carry = 0.0, None, False
+        for span in range(1, min(GROUP_SPAN, width - start) + 1):
+            available = tuple((offset, weight, min(count, GROUP_INPUTS)) for offset in range(span)
+                              for weight, count in sorted(kinds[start + offset].items())
+                              if count and weight << offset < 1 << span)
+            digits, chosen = _best_group(span, available)
+            chained = sum(1 for column in range(start, start + span) if direct[column])
+            value = chained + digits - span * (1 + threshold) + best[start + span][0]
+            if value > best[start][0] + 1e-9:
+                best[start] = (value, (span, chosen))
+    gain, start, carry = 1e-9, None, False
     for column in range(width):
         if best[column][1] is None:
             continue
-        counts = best[column][1][1]
-        spare = rest[column] - counts[0] > 0 and positive(columns[column]) > 1
-        overflow = 1
-        value = best[column][0] + spare - overflow
-        if value > gain + 1e-9:
+        used = sum(count for offset, weight, count in best[column][1][1] if offset == 0 and weight == 1)
+        spare = direct[column] > 1 and kinds[column].get(1, 0) > used
+        value = best[column][0] + spare - 1
+        if value > gain:
             gain, start, carry = value, column, spare
     if start is None:
         return None
@@ -146,70 +258,66 @@ def best_row(columns: list[list[int]], threshold: float) -> Row | None:
     while column < width and best[column][1]:
         groups.append(best[column][1])
         column += best[column][1][0]
-    return Row(start, groups, carry)
+    return _fill(columns, start, groups, carry)
 
 
-def final_row(columns: list[list[int]]) -> Row | None:
-    """The row that leaves one digit in each column, if there is one."""
+def _final_row(columns: Columns) -> Row | None:
+    """The row that leaves one bit in each column, if there is one."""
     width = len(columns)
     start = next(column for column in range(width) if len(columns[column]) > 1)
-    carry = positive(columns[start]) > 1 and len(columns[start]) > 2
-    rest = [len(column) - min(1, positive(column)) for column in columns]
+    direct = [sum(1 for bit in column if bit.direct) for column in columns]
+    carry = direct[start] > 1 and len(columns[start]) > 2
+    rest = [len(column) - min(1, chainable) for column, chainable in zip(columns, direct)]
     rest[start] -= carry
-    best: list[tuple[int, tuple[int, ...]] | None] = [None] * (width + 1)
-    feasible = [False] * width + [True]
+    best: list[tuple | None] = [None] * width + [()]
     for column in reversed(range(start, width)):
-        for span in range(1, min(5, width - column) + 1):
-            counts = tuple(rest[column:column + span])
-            cut = column + span == width
-            if feasible[column + span] and (counts in compositions(span) or cut and sum(counts) <= GROUP_INPUTS):
-                best[column], feasible[column] = (span, counts), True
+        for span in range(1, min(GROUP_SPAN, width - column) + 1):
+            counts = rest[column:column + span]
+            fits = sum(count << offset for offset, count in enumerate(counts)) < 1 << span or column + span == width
+            if fits and sum(counts) <= GROUP_INPUTS and best[column + span] is not None:
+                best[column] = (span, tuple((offset, 1, count) for offset, count in enumerate(counts)))
                 break
-    if not feasible[start]:
+    if best[start] is None:
         return None
     groups, column = [], start
     while column < width:
         groups.append(best[column])
         column += best[column][0]
-    return Row(start, groups, carry)
+    return _fill(columns, start, groups, carry)
 
 
-def place(net: Netlist, columns: list[list[int]], row: Row) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Add a row to the netlist and take its digits out of `columns`: (column, literal) of those taken, and of its word."""
-    chain: list[int] = []
-    words: list[Function] = []
-    taken: list[tuple[int, int]] = []
+def _fill(columns: Columns, start: int, shape: list[tuple], carry: bool) -> Row:
+    """Choose the bits of a row whose shape is decided: direct ones for the chain, the oldest first."""
+    width = len(columns)
+    left = {}
 
-    def take(column: int, count: int, direct: bool) -> list[int]:
-        found = _take(columns[column], count, direct)
-        taken.extend((column, literal) for literal in found)
-        return found
+    def take(column: int, weight: int, chained: bool) -> Bit | None:
+        if column not in left:
+            left[column] = sorted(columns[column], key=lambda bit: bit.unit)
+        fitting = [bit for bit in left[column] if bit.weight == weight and (bit.direct or not chained)]
+        if not fitting:
+            return None
+        bit = fitting[0] if chained else next((bit for bit in fitting if not bit.direct), fitting[0])
+        left[column].remove(bit)
+        return bit
 
-    carry = take(row.start, 1, True)[0] if row.carry else 0
-    column = row.start
-    for span, counts in row.groups:
-        for offset in range(span):
-            chain += take(column + offset, 1, True) if positive(columns[column + offset]) else [0]
-        group = [(literal, 1 << offset) for offset in range(span) for literal in take(column + offset, counts[offset], False)]
-        words += sum_functions(group, span)
+    end = start + sum(span for span, _ in shape)
+    carried = take(start, 1, True) if carry else None
+    chain = [take(column, 1, True) for column in range(start, end)]
+    groups, column = [], start
+    for span, chosen in shape:
+        bits = [(offset, take(column + offset, weight, False)) for offset, weight, count in chosen for _ in range(count)]
+        groups.append((span, bits))
         column += span
-    if column < len(columns):
-        chain.append(0)
-        words.append(((), 0))
-    return taken, list(enumerate(net.adder(chain, words, carry), row.start))
+    used = [carried, *chain] + [bit for _, bits in groups for _, bit in bits]
+    if end < width and _greatest(chain, groups, carried) >= 1 << end - start:
+        chain.append(None)
+    return Row(start, chain, groups, carried, max(bit.unit for bit in used if bit))
 
 
-def _take(column: list[int], count: int, direct: bool) -> list[int]:
-    """Remove digits from a column: uncomplemented ones for the chain itself, complemented ones first for a table."""
-    order = sorted(column, key=lambda literal: (literal & 1 and literal > 1 if direct else not literal & 1, literal))
-    for literal in order[:count]:
-        column.remove(literal)
-    return order[:count]
-
-
-def sum_functions(taken: list[tuple[int, int]], span: int) -> list[Function]:
-    """The bits of the sum of weighted literals, as functions of them."""
-    literals = tuple(literal for literal, _ in taken)
-    sums = [sum(weight for position, (_, weight) in enumerate(taken) if value >> position & 1)
-            for value in range(1 << len(taken))]
-    return [(literals, sum((total >> bit & 1) << value for value, total in enumerate(sums))) for bit in range(span)]
+def _greatest(chain, groups, carry) -> int:
+    total, column = (carry is not None) + sum(1 << i for i, bit in enumerate(chain) if bit), 0
+    for span, bits in groups:
+        total += sum(bit.weight << column + offset for offset, bit in bits)
+        column += span
+    return total

@@ -56,14 +56,18 @@ class Netlist:
         """Literals of the bits of the port x, the least significant first."""
         return [2 * self._append("input", 1, 0, a=(bit,)) for bit in range(bits)]
 
-    def function(self, inputs: list[int], table: int, plain: bool = True) -> int:
-        """The literal of a Boolean function; constants and single literals cost nothing, unless `plain` is false."""
+    def function(self, inputs: list[int], table: int) -> int:
+        """The literal of a Boolean function; constants and single literals cost nothing."""
         inputs, table = reduced(inputs, table)
         if not inputs:
             return table
-        if len(inputs) == 1 and plain:
+        if len(inputs) == 1:
             return inputs[0] ^ (table == 1)
         return 2 * self._append("function", 1, 1 + max(map(self.unit, inputs)), b=((inputs, table),))
+
+    def inverter(self, literal: int) -> int:
+        """A signal that is the literal's complement's complement: what a chain can take where only ~signal is known."""
+        return 2 * self._append("function", 1, 1 + self.unit(literal), b=(((literal & ~1,), 1 if literal & 1 else 2),))
 
     def adder(self, a: list[int], b: list[Function], carry: int = 0) -> list[int]:
         """Literals of (a + b + carry) mod 2**len(a), for words of equal length."""

@@ -1,0 +1,33 @@
+"""The integer graph: what it stores exactly, and what it refuses."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finn_steps.accelerator import Accelerator, SparseLayer
+from finn_steps.host import HostOp
+from finn_steps.importer.model_file import normalise
+from finn_steps.transformation.host_ends import read_host_ends
+from finn_steps.transformation.integer_graph import integer_graph
+from tests.nets import random_accelerator
+from tests.qonnx_nets import qonnx_net
+
+
+def test_host_ends_ride_along():
+    accelerator = replace(random_accelerator((4, 3)), host_input=(HostOp("div", np.float32(0.1)), HostOp("clip", [-8, 7]), HostOp("round")))
+    ends = read_host_ends(integer_graph(accelerator))
+    assert ends.name == accelerator.name and ends.features == 4
+    assert [op.op for op in ends.host_input] == ["div", "clip", "round"]
+    assert ends.host_input[0].value == np.float32(0.1) and ends.host_input[0].value.dtype == np.float32
+
+
+def test_a_model_without_them_is_refused():
+    with pytest.raises(ValueError, match="step_import_qonnx"):
+        read_host_ends(normalise(qonnx_net()))
+
+
+def test_constants_beyond_24_bits_are_refused():
+    layer = SparseLayer("wide", [[2**25]], [0], None, "INT2", "INT32")
+    with pytest.raises(ValueError, match="wide: weights reach 33554432; supported: 24 bits"):
+        integer_graph(Accelerator("a", (layer,), 1, np.arange(1)))
