@@ -5,6 +5,7 @@
 # Caches are kept in the volume qapflow-cache-UID.
 #   FINN_XILINX_PATH, FINN_XILINX_VERSION  the host's Xilinx folder (/opt/Xilinx) and version (2024.2), mounted read-only
 #   QAPFLOW_TORCH_INDEX   as for run-local.sh                 QAPFLOW_DOCKER_BASE         another Debian or Ubuntu image to start from
+#   QAPFLOW_DOCKER_PACKAGES  more Debian packages in the image, such as those that Vivado asks for: "libtinfo5 libncurses5"
 #   QAPFLOW_DOCKER_EXTRA  more options for `docker run`       QAPFLOW_DOCKER_BUILD_EXTRA  more options for `docker build`
 set -euo pipefail
 
@@ -16,6 +17,7 @@ command -v docker >/dev/null || fail "docker was not found; install Docker Engin
 read -ra run_extra <<<"${QAPFLOW_DOCKER_EXTRA:-}"
 read -ra build_options <<<"${QAPFLOW_DOCKER_BUILD_EXTRA:-}"
 [ -z "${QAPFLOW_DOCKER_BASE:-}" ] || build_options+=(--build-arg "BASE=$QAPFLOW_DOCKER_BASE")
+[ -z "${QAPFLOW_DOCKER_PACKAGES:-}" ] || build_options+=(--build-arg "EXTRA_PACKAGES=$QAPFLOW_DOCKER_PACKAGES")
 [ -z "${QAPFLOW_TORCH_INDEX:-}" ] || build_options+=(--build-arg "QAPFLOW_TORCH_INDEX=$QAPFLOW_TORCH_INDEX")
 
 image_for_these_locks() {

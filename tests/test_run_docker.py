@@ -90,12 +90,19 @@ def test_hands_on_the_status(checkout):
 
 
 def test_builds_the_image_when_there_is_none(checkout):
-    run = checkout.run("build", NO_IMAGE="1", QAPFLOW_DOCKER_BASE="debian:12", QAPFLOW_TORCH_INDEX="https://x.example/cu", QAPFLOW_DOCKER_BUILD_EXTRA="--network host")
+    wishes = {
+        "QAPFLOW_DOCKER_BASE": "debian:12",
+        "QAPFLOW_DOCKER_PACKAGES": "libtinfo5 libncurses5",
+        "QAPFLOW_TORCH_INDEX": "https://x.example/cu",
+        "QAPFLOW_DOCKER_BUILD_EXTRA": "--network host",
+    }
+    run = checkout.run("build", NO_IMAGE="1", **wishes)
     assert run.returncode == 0 and run.stdout == "", "the build's own output does not go to standard output"
     inspect, version, build, started = checkout.calls()
     assert build == [
         *["build", "--tag", inspect[-1], "--file", f"{checkout.root}/docker/Dockerfile", "--network", "host"],
-        *["--build-arg", "BASE=debian:12", "--build-arg", "QAPFLOW_TORCH_INDEX=https://x.example/cu", str(checkout.root)],
+        *["--build-arg", "BASE=debian:12", "--build-arg", "EXTRA_PACKAGES=libtinfo5 libncurses5"],
+        *["--build-arg", "QAPFLOW_TORCH_INDEX=https://x.example/cu", str(checkout.root)],
     ]
     assert started[0] == "run" and inspect[-1] in started
 
