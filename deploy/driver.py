@@ -84,7 +84,7 @@ class Driver:
         import pynq
         import pynq.lib.dma
 
-        self.overlay = pynq.Overlay(str(self.bitstream.path), download=download)
+        self.overlay = load_overlay(pynq, self.bitstream, download)
         self.fabric = Fabric(block_registers(pynq, self.overlay))
         self.dma_bytes = self.fabric.check(self.network)
         self.dma = self.overlay.dma
@@ -203,6 +203,17 @@ class Driver:
         self.fabric.clear()
         for channel in (self.dma.sendchannel, self.dma.recvchannel):
             channel.start()
+
+
+def load_overlay(pynq, bitstream, download: bool):
+    """pynq's Overlay of the bitstream. pynq 4.0 finds no frequency in a Zynq-7000's .hwh and then fails; it is told ours."""
+    overlay = pynq.Overlay(str(bitstream.path), download=False)
+    if download:
+        for clock in overlay.clock_dict.values():
+            if clock.get("enable") and clock.get("frequency", 0) is None:
+                clock["frequency"] = bitstream.clock_mhz
+        overlay.download()
+    return overlay
 
 
 def block_registers(pynq, overlay):
