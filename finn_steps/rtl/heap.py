@@ -16,7 +16,7 @@ from functools import lru_cache
 from finn_steps.rtl.netlist import Function, Netlist
 
 GROUP_INPUTS = 5
-GROUP_SPAN = 5
+GROUP_SPAN = 4
 PLANS = ((1.6, 1.3, 1.0), (1.5, 1.2), (1.34, 1.0), (1.2,), (1.0,), (1.9, 1.6, 1.3), (2.2, 1.6, 1.3))
 LAST_RESORT = (0.7, 0.4, 0.0)
 
@@ -198,48 +198,51 @@ def _apply(plan: Plan, columns: Columns, row: Row, ready: Columns | None = None)
     plan.rows.append(row)
 
 
-@lru_cache(maxsize=None)
-def _best_group(span: int, available: tuple[tuple[int, int, int], ...]) -> tuple[int, tuple[tuple[int, int, int], ...]]:
-    """(digits, chosen) for the densest group of a span. `available` and `chosen` hold (offset, weight, count)."""
+Kinds = tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1 << 18)
+def _best_group(columns: tuple[Kinds, ...]) -> tuple[int, tuple[tuple[int, int, int], ...]]:
+    """(digits, ((offset, weight, count), ...)) of the densest group that spans `columns`, each the (weight, count) there."""
+    span = len(columns)
     room = (1 << span) - 1
     best: dict[tuple[int, int], tuple[float, tuple]] = {(0, 0): (0.0, ())}
-    for offset, weight, count in available:
-        cost, digits = weight << offset, len(signed_digits(weight))
-        bonus = digits + (0.01 if weight > 1 else -0.001 * offset)
-        grown = dict(best)
-        for (inputs, used), (value, chosen) in best.items():
-            for taken in range(1, min(count, GROUP_INPUTS - inputs) + 1):
-                total = used + taken * cost
-                if total > room:
-                    break
-                key, candidate = (inputs + taken, total), value + taken * bonus
-                if key not in grown or candidate > grown[key][0]:
-                    grown[key] = (candidate, (*chosen, (offset, weight, taken)))
-        best = grown
-    value, chosen = max(best.values(), key=lambda entry: entry[0])
+    for offset, kinds in enumerate(columns):
+        for weight, count in kinds:
+            cost = weight << offset
+            if cost > room:
+                continue
+            bonus = len(signed_digits(weight)) + (0.01 if weight > 1 else -0.001 * offset)
+            grown = dict(best)
+            for (inputs, used), (value, chosen) in best.items():
+                for taken in range(1, min(count, GROUP_INPUTS - inputs, (room - used) // cost) + 1):
+                    key, candidate = (inputs + taken, used + taken * cost), value + taken * bonus
+                    if key not in grown or candidate > grown[key][0]:
+                        grown[key] = (candidate, (*chosen, (offset, weight, taken)))
+            best = grown
+    chosen = max(best.values(), key=lambda entry: entry[0])[1]
     return sum(count * len(signed_digits(weight)) for _, weight, count in chosen), chosen
+
+
+def _kinds(column: list[Bit], chained: bool) -> Kinds:
+    """(weight, count) of a column's bits without the one that goes to the chain; more than a group can take says nothing."""
+    counts: dict[int, int] = {1: -chained}
+    for bit in column:
+        counts[bit.weight] = counts.get(bit.weight, 0) + 1
+    return tuple((weight, min(count, GROUP_INPUTS)) for weight, count in sorted(counts.items()) if count)
 
 
 def _best_row(columns: Columns, threshold: float) -> Row | None:
     """The row that removes most digits beyond `threshold` for each of its columns."""
     width = len(columns)
     direct = [sum(1 for bit in column if bit.direct and bit.weight == 1) for column in columns]
-    kinds: list[dict[int, int]] = []
-    for column, chainable in zip(columns, direct):
-        counts: dict[int, int] = {}
-        for bit in column:
-            counts[bit.weight] = counts.get(bit.weight, 0) + 1
-        if chainable:
-            counts[1] -= 1
-        kinds.append(counts)
+    kinds = tuple(_kinds(column, chainable > 0) for column, chainable in zip(columns, direct))
     best: list[tuple[float, tuple | None]] = [(0.0, None)] * (width + 1)
     for start in reversed(range(width)):
+        chained = 0
         for span in range(1, min(GROUP_SPAN, width - start) + 1):
-            available = tuple((offset, weight, min(count, GROUP_INPUTS)) for offset in range(span)
-                              for weight, count in sorted(kinds[start + offset].items())
-                              if count and weight << offset < 1 << span)
-            digits, chosen = _best_group(span, available)
-            chained = sum(1 for column in range(start, start + span) if direct[column])
+            chained += direct[start + span - 1] > 0
+            digits, chosen = _best_group(kinds[start:start + span])
             value = chained + digits - span * (1 + threshold) + best[start + span][0]
             if value > best[start][0] + 1e-9:
                 best[start] = (value, (span, chosen))
@@ -248,7 +251,7 @@ def _best_row(columns: Columns, threshold: float) -> Row | None:
         if best[column][1] is None:
             continue
         used = sum(count for offset, weight, count in best[column][1][1] if offset == 0 and weight == 1)
-        spare = direct[column] > 1 and kinds[column].get(1, 0) > used
+        spare = direct[column] > 1 and sum(bit.weight == 1 for bit in columns[column]) - 1 > used
         value = best[column][0] + spare - 1
         if value > gain:
             gain, start, carry = value, column, spare
