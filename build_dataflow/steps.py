@@ -35,7 +35,7 @@ def step_choose_folding(model, cfg):
         foldings = choose_foldings(accelerator, build.target_ii_cycles)
     write_json(folder / "folding_config.json", foldings_as_json(foldings))
     for node in model.graph.node:
-        getCustomOp(node).set_folding(foldings[node.name])
+        getCustomOp(node).set_folding(foldings[node.name], model)
     return model
 
 

@@ -15,7 +15,8 @@ class SparseMVAU(HWCustomOp):
     """One SparseLayer as a FINN node.
 
     inputs      x [..., MW]; weights [MW, MH]; thresholds [MH, steps], or the bias [MH] where noActivation is 1
-    attributes  those of Folding, and the datatypes of x and of the output; everything else is derived
+    attributes  those of Folding, and the datatypes of x and of the output. `nonzeros` and `cycles` follow from the weights and are
+                kept because FINN asks a node for its cycles without giving it the model.
     """
 
     def get_nodeattr_types(self):
@@ -33,6 +34,7 @@ class SparseMVAU(HWCustomOp):
             "digits": ("i", False, 1),
             "registers_every": ("i", False, 1),
             "nonzeros": ("i", False, 0),
+            "cycles": ("i", False, 0),
             "layer": ("s", False, ""),
         }
 
@@ -41,11 +43,12 @@ class SparseMVAU(HWCustomOp):
         attributes = ("style", "PE", "SIMD", "digits", "registers_every")
         return Folding(**{name: self.get_nodeattr(name) for name in attributes})
 
-    def set_folding(self, folding: Folding) -> None:
+    def set_folding(self, folding: Folding, model) -> None:
         """ValueError, naming the layer, for a folding that it cannot take."""
         folding.check(self.get_nodeattr("layer"), self.get_nodeattr("MH"), self.get_nodeattr("MW"))
         for name, value in vars(folding).items():
             self.set_nodeattr(name, value)
+        self.set_nodeattr("cycles", self.sparse_layer(model).cycles if folding.style == "folded" else 0)
 
     def sparse_layer(self, model) -> SparseLayer:
         """The node and its initialisers as a SparseLayer."""
@@ -118,10 +121,10 @@ class SparseMVAU(HWCustomOp):
         return {"out0": int(np.prod(self.get_folded_output_shape()[:-1]))}
 
     def get_exp_cycles(self):
-        """Cycles between two inputs. For `folded` the bound nonzeros / (PE * SIMD); the schedule's own count is in the report."""
+        """Cycles between two inputs; of `folded` those of its schedule."""
         style, vectors = self.get_nodeattr("style"), int(np.prod(self.get_nodeattr("numInputVectors")))
         if style == "folded":
-            return vectors * max(1, -(-self.get_nodeattr("nonzeros") // (self.get_nodeattr("PE") * self.get_nodeattr("SIMD"))))
+            return vectors * self.get_nodeattr("cycles")
         if style == "unrolled":
             return vectors
         return vectors * -(-self.get_input_datatype().bitwidth() // self.get_nodeattr("digits"))
