@@ -264,3 +264,31 @@ def test_the_generator_still_makes_the_shipped_jets():
         provenance, x = json.loads(str(arrays["provenance"])), arrays["X"]
     chunk = provenance["chunk"]
     assert (generate_chunk("z", 11, chunk, provenance["seed"]) == x[-chunk:]).all()
+
+
+@needs_jets
+def test_the_command_makes_a_set_that_loads(tmp_path):
+    from click.testing import CliRunner
+
+    from build_dataflow.commands.data import command
+    from models.data import load_dataset
+
+    output = tmp_path / "mine.npz"
+    arguments = ["generate", "--jets", "50", "--seed", "1", "--output", str(output), "--workers", "2"]
+    done = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert done.exit_code == 0 and f"sha256 {sha256(output)}" in done.output
+    dataset = load_dataset(output)
+    assert dataset.classes == ("g", "q", "t", "w", "z") and len(dataset.train) == 30 and dataset.sha256 == sha256(output)
+
+
+def test_an_install_that_fails_is_one_line_with_the_way_out(tmp_path, monkeypatch):
+    import models.data.extras as extras
+
+    (tmp_path / "odd.txt").write_text("# a pin that cannot be\nqapflow-no-such-package==not.a.version\n")
+    monkeypatch.setattr(extras, "REQUIREMENTS", tmp_path)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert missing("odd") == ["qapflow-no-such-package==not.a.version"]
+    said = []
+    with pytest.raises(RuntimeError, match="could not be installed.*by hand: pip install -r requirements/odd.txt") as caught:
+        ensure("odd", said.append)
+    assert "\n" not in str(caught.value) and "installing qapflow-no-such-package" in said[0]
