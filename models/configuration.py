@@ -35,11 +35,10 @@ class TrainConfig:
 
     Pruning: `method` is none, qap or dpp. For qap, `saliency` names one or more criteria (the best on validation is kept),
     `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
-    to their initial values after each pruning (the lottery ticket), `floor` is the least number of weights of a layer, and
-    `digit_budget` (None: off) the number of nonzero signed digits to which the pruned net is reduced at the end.
+    to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
     For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` of
     blocks takes `block` neighbouring inputs as one kernel; temperature falls linearly from `temperature_start` to
-    `temperature_end`; `entropy_penalty` is mu; after `epochs` the masks are frozen and `final_epochs` fine-tune.
+    `temperature_end`; `entropy_penalty` is mu; the mask's logits have a `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
     """
 
     dataset: str = "qapjets"
@@ -71,8 +70,6 @@ class TrainConfig:
     remaining: tuple[float, ...] = PUBLISHED
     rewind: bool = False
     floor: int | tuple[int, ...] = 0
-    digit_budget: int | None = None
-    digit_steps: int = 6
 
     keep: int | tuple[int, ...] = 4
     tile: int | tuple[int, ...] = 0
@@ -81,6 +78,7 @@ class TrainConfig:
     temperature_start: float = 5.0
     temperature_end: float = 0.5
     entropy_penalty: float = 5e-5
+    logit_learning_rate: float = 0.05
 
     def __post_init__(self):
         for field in fields(self):
@@ -104,7 +102,7 @@ class TrainConfig:
         for saliency in self.saliency:
             _one_of("saliency", saliency, SALIENCIES)
         check_schedule(self.remaining)
-        for name in ("epochs", "batch_size", "folds", "block", "digit_steps"):
+        for name in ("epochs", "batch_size", "folds", "block"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be a whole number of at least 1")
         if not all(isinstance(width, int) and width > 0 for width in self.hidden):
@@ -141,8 +139,11 @@ class TrainConfig:
 
     @property
     def sha256(self) -> str:
-        """Hash of every field: two trainings with the same hash, data and versions are the same training."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """Hash of every field that is not at its default, so that it outlives new fields: two trainings with the same hash,
+        data and versions are the same training."""
+        default = TrainConfig()
+        changed = {key: value for key, value in asdict(self).items() if value != getattr(default, key)}
+        return hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()
 
     def with_fields(self, **values) -> TrainConfig:
         """A copy with some fields changed; an unknown name raises ValueError with the nearest known one."""

@@ -48,7 +48,8 @@ def train_dpp(
 
     sampling = qap.fit_plan(config)
     fit(model, prepared.train, prepared.validation, sampling, qap.shuffler(config, 0), before_epoch=before_epoch,
-        penalty=penalty if config.entropy_penalty else None, on_epoch=lambda e, v: report("dpp sampling", e, v), restore="last")
+        penalty=penalty if config.entropy_penalty else None, on_epoch=lambda e, v: report("dpp sampling", e, v), restore="last",
+        rates={choice.logits: config.logit_learning_rate for choice in choices})
     masks = freeze(model)
     if config.batch_norm == "folded":
         model.fold_batch_norm()

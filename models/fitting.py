@@ -52,14 +52,16 @@ def fit(
     penalty: Callable[[], Tensor] | None = None,
     on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
     restore: str = "best",
+    rates: dict[nn.Parameter, float] | None = None,
 ) -> Fit:
     """Train `model` in place and leave it at its best epoch (or with restore="last" at its last), in evaluation mode.
 
     `after_step` runs after each optimiser step (masks), `before_epoch` before each epoch (temperature), `penalty` is added
-    to the loss, `on_epoch` hears of each epoch's validation loss. Raises Diverged, with step and epoch, on a loss that is
+    to the loss, `on_epoch` hears of each epoch's validation loss, `rates` gives some parameters a learning rate of their own.
+    Raises Diverged, with step and epoch, on a loss that is
     not finite.
     """
-    optimiser = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], plan.learning_rate, fused=True)
+    optimiser = make_optimiser(model, plan, rates or {})
     x, y = train
     steps = math.ceil(len(y) / plan.batch_size)
     best_loss, best_epoch, best_state = math.inf, -1, snapshot(model)
@@ -95,11 +97,20 @@ def fit(
     return Fit(epoch + 1, best_epoch, best_loss)
 
 
+def make_optimiser(model: nn.Module, plan: FitPlan, rates: dict[nn.Parameter, float]) -> torch.optim.Optimizer:
+    """Adam with one group for each learning rate."""
+    groups: dict[float, list] = {plan.learning_rate: []}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault(rates.get(parameter, plan.learning_rate), []).append(parameter)
+    return torch.optim.Adam([{"params": held, "lr": rate, "initial": rate} for rate, held in groups.items()], fused=True)
+
+
 def set_learning_rate(optimiser: torch.optim.Optimizer, plan: FitPlan, progress: float) -> None:
-    """Constant, or falling from `learning_rate` to nothing as half a cosine over `progress` 0..1."""
+    """Constant, or falling from each group's own rate to nothing as half a cosine over `progress` 0..1."""
     if plan.schedule == "cosine":
         for group in optimiser.param_groups:
-            group["lr"] = plan.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+            group["lr"] = group["initial"] * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def logits(model: nn.Module, x: Tensor) -> Tensor:

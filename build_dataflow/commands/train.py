@@ -32,7 +32,6 @@ def command(
     """
     from models.catalogue import train_yaml
     from models.configuration import read_config
-    from models.train_and_write import train_and_write
 
     path = train_yaml(name)
     values = {key: yaml.safe_load(value) for key, value in (split(change) for change in changes)}
@@ -41,8 +40,11 @@ def command(
     folder = output or path.parent
     if path.stem != "train" and output is None:
         raise click.UsageError(f"{path} is not a network's train.yaml: name a folder with --output")
+    config = read_config(path).with_fields(**values)
+    from models.train_and_write import train_and_write
+
     written = train_and_write(
-        read_config(path).with_fields(**values), folder, shlex.join(["train", *words(name, data, label, seed, changes)])
+        config, folder, shlex.join(["train", *words(name, data, label, seed, changes)])
     )
     click.echo(summary(written, folder))
 

@@ -51,13 +51,13 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def dask(address: str | None = None, cluster=None):
+def dask(address: str | None = None, cluster=None, patience_s: float = 20):
     """An executor on the Dask scheduler at `address`, or on `cluster`. A worker that dies gives its training to another one."""
     from distributed import Client
     from distributed import as_completed as dask_completed
 
     try:
-        client = Client(cluster if cluster is not None else address, timeout="20s")
+        client = Client(cluster if cluster is not None else address, timeout=patience_s)
     except OSError as fault:
         raise OSError(f"no Dask scheduler answers at {address}: start one with `dask scheduler`, workers with `dask worker {address}` "
                       f"in {ROOT}") from fault

@@ -146,7 +146,7 @@ def test_dask_workers_give_the_same_table_even_when_one_dies(study_file, tmp_pat
 
 def test_no_scheduler_is_one_clear_line():
     with pytest.raises(OSError, match="no Dask scheduler answers at tcp://127.0.0.1:9: start one with"):
-        with execute.dask("tcp://127.0.0.1:9"):
+        with execute.dask("tcp://127.0.0.1:9", patience_s=0.5):
             pass
 
 

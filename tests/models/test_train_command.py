@@ -1,0 +1,68 @@
+"""`train`: writes a network's folder; mistakes are one line."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from build_dataflow.cli import main
+from build_dataflow.commands.train import command
+from models.catalogue import names, study_names, study_yaml, train_yaml
+from models.configuration import read_config
+from models.study.description import read_study
+from tests.models.synthetic import synthetic_set
+
+
+@pytest.fixture()
+def tiny(tmp_path):
+    part = synthetic_set(sizes=(300, 10, 10)).train
+    np.savez(tmp_path / "tiny.npz", X=part.x, y=part.y)
+    (tmp_path / "train.yaml").write_text(yaml.safe_dump(
+        {"dataset": str(tmp_path / "tiny.npz"), "hidden": [6, 4], "weight_bits": 4, "activation_bits": 3, "epochs": 1,
+         "patience": 0, "batch_size": 100, "remaining": [0.5], "saliency": ["magnitude", "fisher"]}))
+    return tmp_path / "train.yaml"
+
+
+def test_train_writes_model_and_record(tiny, tmp_path):
+    result = CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / "net"), "--seed", "3", "--set", "weight_bits=5"],
+                                catch_exceptions=False)
+    assert result.exit_code == 0 and "kept" in result.output
+    record = json.loads((tmp_path / "net" / "record.json").read_text())
+    assert (record["name"], record["seed"], record["weights"]) == ("net", 3, 16 * 6 + 6 * 4 + 4 * 5)
+    assert set(record["accuracy"]) == {"float", "quantised", "magnitude", "fisher"} and record["shipped"] in record["levels"]
+    assert record["command"] == f"train {tiny} --seed 3 --set weight_bits=5"
+    assert record["nonzero_weights"] == sum(record["nonzero_weights_by_layer"]) <= record["weights"] // 2
+    assert (tmp_path / "net" / "model.onnx").stat().st_size > 1000
+
+
+def test_the_same_command_gives_the_same_network(tiny, tmp_path):
+    for folder in ("a", "b"):
+        CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / folder / "net")], catch_exceptions=False)
+    assert (tmp_path / "a" / "net" / "model.onnx").read_bytes() == (tmp_path / "b" / "net" / "model.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["jet_qip"], "no network 'jet_qip'; did you mean jet_qap"),
+    (["nowhere.yaml"], "nowhere.yaml: no such file"),
+    (["jet_qap", "--set", "weight_bit=4"], "training has no field 'weight_bit'; did you mean 'weight_bits'?"),
+    (["jet_qap", "--set", "weight_bits"], "--set weight_bits: write FIELD=VALUE"),
+    (["jet_qap", "--data", "tiny.xlsx"], "--data tiny.xlsx: neither 'qapjets' nor"),
+])
+def test_mistakes_are_one_line(arguments, message, capfd):
+    assert main(["train", *arguments]) in (1, 2)
+    said = capfd.readouterr().err
+    assert len(said.strip().splitlines()) == 1 and message in said
+
+
+@pytest.mark.parametrize("name", names())
+def test_committed_networks_were_trained_as_their_yaml_says(name):
+    folder = train_yaml(name).parent
+    record, config = json.loads((folder / "record.json").read_text()), read_config(folder / "train.yaml")
+    assert record["name"] == name and record["command"] == f"train {name}" and record["train_sha256"] == config.sha256
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_committed_studies_can_be_read(name):
+    assert read_study(study_yaml(name)).title
