@@ -58,7 +58,13 @@ def find_bitstream(folder: Path, bitfile: Path | str | None, network: Network) -
 
 
 def board_name() -> str:
-    """PYNQ's name of this board: $BOARD, else BOARD in /etc/environment (sudo drops the variable); empty if unknown."""
+    """PYNQ's name of the board: the remote device's own, else $BOARD, else BOARD in /etc/environment (sudo drops the variable).
+
+    Empty where it is unknown."""
+    if os.environ.get("PYNQ_REMOTE_DEVICES"):
+        import pynq
+
+        return pynq.Device.active_device.name
     if os.environ.get("BOARD"):
         return os.environ["BOARD"]
     try:

@@ -28,7 +28,7 @@ else:
     from network import Network, load_vectors
 
 HERE = Path(__file__).resolve().parent
-LOCK = Path("/tmp/qapflow-overlay.lock")
+LOCK = Path(os.environ.get("QAPFLOW_LOCK", "/tmp/qapflow-overlay.lock"))
 RESET, RESET_TIME = 4, 1.0
 
 

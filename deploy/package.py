@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 SOURCE = Path(__file__).resolve().parent
-BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py")
+BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py", "measure.py", "power.py", "plot.py")
 ACCELERATOR_FILES = ("accelerator.json", "accelerator.npz")
 
 

@@ -20,7 +20,7 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 from deploy.shell.boards import KIB, find_board
 from deploy.simulated_board.library import RECEIVE, RUNNING, SEND, BoardLibrary
 
-POLL_CYCLES = 20_000
+POLL_CYCLES, DRAIN_CYCLES = 20_000, 64
 CONTROL, STATUS, ADDRESS, ADDRESS_HIGH, LENGTH = 0x00, 0x04, 0x18, 0x1C, 0x28
 RUN, RESET = 1, 4
 HALTED, IDLE, INTERNAL_ERROR, DECODE_ERROR, DONE = 0x1, 0x2, 0x10, 0x40, 0x1000
@@ -157,8 +157,8 @@ class SimulatedDevice(Device):
 
     def _advance(self) -> None:
         """Let the fabric run, and take down which transfers ended."""
-        busy = any(channel.length and not channel.status & (HALTED | IDLE) for channel in self._channels)
-        self.fabric.run(POLL_CYCLES if busy else 1)
+        send, receive = (channel.length and not channel.status & (HALTED | IDLE) for channel in self._channels)
+        self.fabric.run(POLL_CYCLES if send else DRAIN_CYCLES if receive else 1)
         for channel in self._channels:
             if channel.status & (HALTED | IDLE) or not channel.length:
                 continue

@@ -1,0 +1,40 @@
+"""`measure`: an accelerator on its board, or on the simulated one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("name", metavar="NAME|FOLDER")
+@click.option("--simulate", is_flag=True, help="Measure on a board in software: pynq, the driver and the RTL as they are, no board.")
+@click.option("--board", "host", metavar="HOST", help="Measure on the PYNQ board at this address (user@host), over ssh or PYNQ's remote device.")
+@click.option("--on", "board", default="Pynq-Z1", show_default=True, help="Which board --simulate is: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
+@click.option("--clock-mhz", type=float, default=100.0, show_default=True, help="The clock that --simulate reckons with.")
+@click.option("--largest", type=click.IntRange(1), default=1_000_000, show_default=True, help="The largest batch.")
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of measure.json and measure.png (default: the build's report/).")
+def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: float, largest: int, output: Path | None) -> None:
+    """Check the test vectors on the board, then measure latency, throughput and what limits them.
+
+    \b
+    Examples:
+      ./run-local.sh measure jet_qap --simulate
+      ./run-local.sh measure jet_qap --simulate --on ZCU104 --largest 10000
+      ./run-local.sh measure jet_qap --board xilinx@192.168.2.99
+    """
+    if simulate == bool(host):
+        raise click.UsageError("say either --simulate or --board HOST; on the board itself, run deploy/driver/measure.py")
+
+    from build_dataflow.report import find_build
+    from deploy.measure_from_here import measure_remotely, measure_simulated
+
+    folder = find_build(name)
+    output = output or folder / "report"
+    output.mkdir(parents=True, exist_ok=True)
+    say = lambda text: click.echo(text, err=True)
+    if simulate:
+        measure_simulated(folder, board, clock_mhz, largest, output, say)
+    else:
+        measure_remotely(folder, host, largest, output, say)
