@@ -26,6 +26,7 @@ class Net:
     per_channel: bool = False
     batch_norm: bool = False
     signed: bool = False
+    activation: str = "Relu"
     gemm: bool = True
     bipolar: bool = False
     rounding: str = "ROUND"
@@ -87,8 +88,8 @@ class _Writer:
             return tensor if net.output_bits is None else self.quant(tensor, "output_quant", self.scale(0.125), net.output_bits, signed=True)
         if net.bipolar:
             return self.node("BipolarQuant", [tensor, self.constant(f"{name}.act.scale", self.scale(1.0))], f"{name}.act", domain=DOMAIN)
-        if not net.signed:
-            tensor = self.node("Relu", [tensor], f"{name}.relu")
+        if net.activation and not (net.signed and net.activation == "Relu"):
+            tensor = self.node(net.activation, [tensor], f"{name}.{net.activation.lower()}")
         return self.quant(tensor, f"{name}.act", self.scale(4.0 * 2.0**-net.activation_bits), net.activation_bits, net.signed,
                           zero_point=net.zero_point)
 

@@ -23,6 +23,8 @@ def host_operations(nodes: Sequence[onnx.NodeProto], constants: dict[str, np.nda
 
 def quantising_operations(quantiser: Quantiser) -> tuple[HostOp, ...]:
     """The host's part of an input quantiser: float values -> the integers as the network stores them."""
+    if np.unique(quantiser.scale).size != 1:
+        raise ValueError(f"node {quantiser.name} quantises with a scale for each channel; supported on the host: one scale")
     divide = [HostOp("div", _scalar(quantiser.scale))]
     if quantiser.zero_point:
         divide.append(HostOp("add", np.float32(quantiser.zero_point)))

@@ -1,7 +1,7 @@
 """Thresholds by evaluation: where does the model's own chain of operators, run in float32, step to the next integer?
 
 Nothing is solved for: each threshold is found by bisection on what onnxruntime answers, so the model's rounding, ties and
-the order of its float operations are right by construction.
+the order of its float operations are right by construction; the result is then compared with the chain, accumulator by accumulator.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 SCANNED = 2**16
+"""Accumulators of a neuron that are compared with the chain; all of them where there are no more."""
+BLOCK = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,6 @@ def find_activation(name: str, integers: Callable[[np.ndarray], np.ndarray], low
     ends = integers(np.stack([low, high]))
     direction = np.where(ends[1] < ends[0], -1, 1)
     least, greatest = np.minimum(low * direction, high * direction), np.maximum(low * direction, high * direction)
-    _check_monotone(name, integers, low, high, direction)
     first = np.broadcast_to(least, (len(levels), len(least))).copy()
     last = np.broadcast_to(greatest + 1, first.shape).copy()
     wanted = np.asarray(levels)[:, None]
@@ -50,16 +51,23 @@ def find_activation(name: str, integers: Callable[[np.ndarray], np.ndarray], low
         reached |= middle > greatest
         last = np.where(reached, middle, last)
         first = np.where(reached, first, np.minimum(middle + 1, last))
-    return Activation(first.T.copy(), direction)
+    activation = Activation(first.T.copy(), direction)
+    _check_steps(name, integers, activation, low, high, levels)
+    return activation
 
 
-def _check_monotone(name, integers, low, high, direction) -> None:
+def _check_steps(name, integers, activation, low, high, levels) -> None:
+    """The step functions against the chain, over the whole range of each neuron or SCANNED accumulators spread over it."""
     count = min(SCANNED, int((high - low).max()) + 1)
-    accumulators = low + (np.arange(count)[:, None] * (high - low)) // max(1, count - 1)
-    steps = np.diff(integers(accumulators), axis=0) * direction
-    if np.any(steps < 0):
-        neuron = int(np.argwhere(steps < 0)[0][1])
-        raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: monotone ones")
+    rows = max(1, BLOCK // len(low))
+    for start in range(0, count, rows):
+        positions = np.arange(start, min(start + rows, count))[:, None]
+        accumulators = low + positions * (high - low) // max(1, count - 1)
+        wanted = np.searchsorted(levels, integers(accumulators), side="right")
+        for neuron, (thresholds, direction) in enumerate(zip(activation.thresholds, activation.direction)):
+            got = np.searchsorted(thresholds, accumulators[:, neuron] * direction, side="right")
+            if not np.array_equal(got, wanted[:, neuron]):
+                raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: monotone ones")
 
 
 def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],

@@ -24,6 +24,10 @@ NETS = {
     "softmax": Net(softmax=True, scales="float"),
     "floor": Net(rounding="FLOOR"),
     "zero-point": Net(zero_point=3),
+    "sigmoid": Net(activation="Sigmoid", scales="float"),
+    "tanh": Net(activation="Tanh", signed=True, batch_norm=True),
+    "leaky-relu": Net(activation="LeakyRelu", signed=True),
+    "sixteen-bit-output": Net(output_bits=16),
     "one-layer": Net(widths=(16, 5)),
     "odd-widths": Net(widths=(7, 13, 1), zeros=0.3),
 }
