@@ -1,7 +1,8 @@
 """A QONNX model in standard ONNX operators, so that plain onnxruntime is the reference for everything that is built.
 
 Each quantiser becomes the float32 operators that QONNX defines for it, in QONNX's order:
-1. Quant: Div(scale), Add(zero point), Clip, Round (half to even; or Floor, Ceil, towards zero), Sub(zero point), Mul(scale)
+1. Quant: Div(scale), Add(zero point), Clip, Round (half to even; or Floor, Ceil, towards zero), Sub(zero point), Mul(scale);
+   one that was a QuantizeLinear: Div(scale), Round, Add(zero point), Clip, Sub(zero point), Mul(scale)
 2. Quant of one signed bit, and BipolarQuant: [Div,] GreaterOrEqual(0), Where(1, -1), Mul(scale)
 The integers before the last Sub and Mul are a tensor of their own: `integer_tensor(name of the quantised tensor)`.
 """
@@ -87,6 +88,8 @@ class _Expansion:
             source = steps[-1].output[0] if steps else self.node.input[0]
             steps += [self._make("GreaterOrEqual", [source, self._constant("zero")], f"{output}/positive"),
                       self._make("Where", [f"{output}/positive", self._constant("one"), self._constant("minus_one")], integers)]
+        elif quantiser.rounds_first:
+            steps = self._chain(self.node.input[0], integers, [("Div", ["scale"]), ("Round", []), *scaled[1:], ("Clip", ["low", "high"])])
         else:
             scaled += [("Clip", ["low", "high"])]
             steps = self._chain(self.node.input[0], f"{output}/scaled", scaled)

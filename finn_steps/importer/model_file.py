@@ -23,6 +23,8 @@ from qonnx.transformation.qcdq_to_qonnx import QCDQToQuant
 QONNX_DOMAIN = "qonnx.custom_op.general"
 QUANTISERS = ("Quant", "BipolarQuant", "QuantizeLinear", "DequantizeLinear")
 BATCH = "batch"
+ROUNDS_FIRST = "rounds_first"
+"""Attribute of a Quant that was a QuantizeLinear: it adds the zero point behind the rounding, which matters on ties."""
 
 
 def read_model(path: Path | str) -> ModelWrapper:
@@ -140,8 +142,11 @@ def _constant(graph: onnx.GraphProto, name: str, value: np.ndarray) -> str:
 def _quantisers_from_qcdq(wrapper: ModelWrapper) -> ModelWrapper:
     if not any(node.op_type == "DequantizeLinear" for node in wrapper.graph.node):
         return wrapper
+    before = {node.name for node in wrapper.graph.node}
     wrapper = wrapper.transform(GiveUniqueParameterTensors()).transform(QCDQToQuant())
     for node in wrapper.graph.node:
+        if node.op_type == "Quant" and node.name not in before:
+            node.attribute.append(helper.make_attribute(ROUNDS_FIRST, 1))
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             raise ValueError(f"node {node.name} ({node.op_type}) is not part of a QuantizeLinear, [Clip,] DequantizeLinear group "
                              "with constant and equal scales and zero points; export the model as QONNX, or with such groups")

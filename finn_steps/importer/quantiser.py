@@ -9,7 +9,7 @@ import onnx
 from qonnx.custom_op.general.intquant import max_int, min_int
 
 from finn_steps.accelerator import smallest_datatype
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.model_file import ROUNDS_FIRST, attribute
 
 ROUNDING_MODES = ("ROUND", "HALF_EVEN", "FLOOR", "CEIL", "DOWN")
 MOST_BITS = 12
@@ -54,11 +54,13 @@ class Quantiser:
     rounding: str
     bipolar: bool
     divides: bool
+    rounds_first: bool = False
 
     @classmethod
     def of(cls, node: onnx.NodeProto, constants: dict[str, np.ndarray]) -> Quantiser:
         """ValueError, naming the node, for a scale, zero point, bit width or rounding mode that is not supported.
-        `divides`: a Quant divides by its scale before it rounds or takes the sign; BipolarQuant does not."""
+        divides: a Quant divides by its scale before it rounds or takes the sign; BipolarQuant does not.
+        rounds_first: QuantizeLinear adds the zero point behind the rounding, Quant before it."""
         parameters = []
         for tensor in node.input[1:]:
             if tensor not in constants:
@@ -87,7 +89,8 @@ class Quantiser:
         low, high = min_int(signed, narrow, bits), max_int(signed, narrow, bits)
         if low != int(low) or high != int(high) or low >= high:
             raise ValueError(f"node {node.name} (Quant) has {bits} bits, range {low}..{high}; supported: whole numbers")
-        return cls(node.name, int(low), int(high), scale, int(zero_point), rounding, False, True)
+        return cls(node.name, int(low), int(high), scale, int(zero_point), rounding, False, True,
+                   bool(attribute(node, ROUNDS_FIRST, 0)))
 
     @property
     def levels(self) -> Levels:
@@ -103,7 +106,8 @@ class Quantiser:
         """float32 values -> int64, by the operator's own float32 arithmetic."""
         scaled = np.asarray(values, np.float32)
         if self.divides:
-            scaled = scaled / self.scale + np.float32(self.zero_point)
+            scaled = scaled / self.scale
+            scaled = (np.rint(scaled) if self.rounds_first else scaled) + np.float32(self.zero_point)
         if self.bipolar:
             return np.where(scaled >= 0, 1, -1).astype(np.int64)
         rounding = {"FLOOR": np.floor, "CEIL": np.ceil, "DOWN": np.trunc}.get(self.rounding, np.rint)
