@@ -178,7 +178,7 @@ void board_traffic(Board* board, double gaps, double stalls, uint64_t seed) {
     board->receive.gate = Gate{stalls, {seed * 2 + 2}};
 }
 
-// One AXI-Lite access; 0 when the slave does not answer within 1000 cycles.
+// One AXI-Lite access; 0 when the slave does not answer within 1000 cycles, or changes its answer before it is taken.
 int board_write(Board* board, uint32_t address, uint32_t value) {
     Vtop& top = board->top;
     top.s_axi_awaddr = address;
@@ -204,12 +204,18 @@ int board_read(Board* board, uint32_t address, uint32_t* value, uint64_t wait_be
     Vtop& top = board->top;
     top.s_axi_araddr = address;
     top.s_axi_arvalid = 1;
-    top.s_axi_rready = wait_before_ready == 0;
+    top.s_axi_rready = 0;
+    bool seen = false;
     for (int i = 0; i < 1000; ++i) {
         top.eval();
+        if (top.s_axi_rvalid) {
+            if (seen && *value != top.s_axi_rdata) return 0;
+            seen = true;
+            *value = top.s_axi_rdata;
+            if (wait_before_ready) --wait_before_ready;
+            else top.s_axi_rready = 1;
+        }
         const bool taken = top.s_axi_arvalid && top.s_axi_arready, answered = top.s_axi_rvalid && top.s_axi_rready;
-        if (top.s_axi_rvalid && !top.s_axi_rready && --wait_before_ready == 0) top.s_axi_rready = 1;
-        if (answered) *value = top.s_axi_rdata;
         board->cycle();
         if (taken) top.s_axi_arvalid = 0;
         if (answered) {
