@@ -52,6 +52,7 @@ def failing(tmp_path, monkeypatch):
     """A command line with the one command `fail-here`, which fails as its argument says."""
     (tmp_path / "fail_here.py").write_text(FAILING)
     monkeypatch.setattr(cli, "COMMANDS", tmp_path)
+    monkeypatch.setattr(cli, "PROGRAM", "./run-local.sh")
     monkeypatch.setattr(build_dataflow.commands, "__path__", [str(tmp_path)])
     yield
     sys.modules.pop("build_dataflow.commands.fail_here", None)
@@ -70,7 +71,7 @@ def failing(tmp_path, monkeypatch):
         ("oserror", 1, "error: a sentence of our own"),
         ("type", 1, "error: TypeError: a bug: this was not expected; --verbose shows where it happened"),
         ("empty", 1, "error: ValueError: this was not expected; --verbose shows where it happened"),
-        ("usage", 2, "error: two lines (see: python -m build_dataflow fail-here --help)"),
+        ("usage", 2, "error: two lines (see: ./run-local.sh fail-here --help)"),
         ("interrupt", 130, "interrupted"),
         ("abort", 130, "interrupted"),
     ],
