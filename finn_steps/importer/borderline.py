@@ -1,4 +1,11 @@
-"""Accumulators that lie on a threshold within the float rounding of the model's own MatMul: counted and reported, never hidden."""
+"""Accumulators that lie on a threshold within the float rounding of the model's own MatMul: counted and reported, never hidden.
+
+onnxruntime sums n float32 products; the exact accumulator is one integer. In whatever order it sums, with u = 2^-24, T the sum of
+the terms' sizes and a their sum, no partial sum exceeds (T + |a|) / 2, so the result is off by at most
+    u * ((n - 1) * (T + |a|) / 2 + 3 * T)
+(an addition rounds by u of its result, a term and its two factors by u each; Higham, Accuracy and Stability of Numerical
+Algorithms, chapter 4). A sample is borderline where that reaches the distance to the next threshold.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +15,65 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, write_atomically
+from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
+
+UNIT = 2.0**-24 * 1.001
+"""u, with room for the products of roundings that the bound leaves out."""
+
+
+@dataclass(frozen=True, eq=False)
+class BorderlineLayer:
+    """Entries [K] of one imported layer: `accumulator` of `neuron` is `slack` (in units of the accumulator) from the next threshold.
+
+    step, offset: the model multiplies its weights by step * q + offset, where q is what the layer takes.
+    """
+
+    neuron: np.ndarray
+    accumulator: np.ndarray
+    slack: np.ndarray
+    step: int
+    offset: int
+
+    def samples(self, layer: SparseLayer, q: np.ndarray) -> np.ndarray:
+        """bool [N]: which samples of the layer's inputs (int64 [N, MW]) meet an entry."""
+        touched = np.zeros(len(q), dtype=bool)
+        accumulated = layer.accumulate(q)
+        for neuron in np.unique(self.neuron):
+            rows = layer.weights[neuron] != 0
+            terms = (self.step * q[:, rows] + self.offset) * layer.weights[neuron, rows]
+            total, size, count = np.abs(terms.sum(1)), np.abs(terms).sum(1), np.count_nonzero(terms, axis=1)
+            error = UNIT * (np.maximum(count - 1, 0) * (size + total) / 2 + 3 * size)
+            for accumulator, slack in zip(self.accumulator[self.neuron == neuron], self.slack[self.neuron == neuron]):
+                touched |= (accumulated[:, neuron] == accumulator) & (error >= slack)
+        return touched
 
 
 @dataclass(frozen=True, eq=False)
 class Borderline:
-    """layers: by name, int64 [2, K]: a neuron and an accumulator of the imported layer for which float32 rounding in the model
-    could give the neighbouring integer. A layer with exact arithmetic (power-of-two scales) has no entry."""
+    """By the names of the imported accelerator's layers; one with exact arithmetic (power-of-two scales) has no entry."""
 
-    layers: dict[str, np.ndarray] = field(default_factory=dict)
+    layers: dict[str, BorderlineLayer] = field(default_factory=dict)
 
     def samples(self, imported: Accelerator, q: np.ndarray) -> np.ndarray:
-        """bool [N]: which samples of q (int64 [N, MW]) meet any of these accumulators in the imported network."""
+        """bool [N]: samples of q (int64 [N, MW]) in which rounding could change a hidden integer of the model."""
         touched = np.zeros(len(q), dtype=bool)
         for layer in imported.layers:
-            accumulated = layer.accumulate(q)
-            neurons, accumulators = self.layers.get(layer.name, np.zeros((2, 0), np.int64))
-            for neuron in np.unique(neurons):
-                touched |= np.isin(accumulated[:, neuron], accumulators[neurons == neuron])
+            if layer.name in self.layers:
+                touched |= self.layers[layer.name].samples(layer, q)
             q = layer.execute(q)
         return touched
 
     def save(self, path: Path) -> None:
-        """Write an npz with one array a layer."""
+        """Write an npz: <layer>.<field> for each field."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **self.layers)
+        np.savez_compressed(buffer, **{f"{name}.{key}": value for name, layer in self.layers.items() for key, value in vars(layer).items()})
         write_atomically(Path(path), buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Borderline:
+        fields: dict[str, dict] = {}
         with np.load(path, allow_pickle=False) as stored:
-            return cls({key: stored[key] for key in stored.files})
+            for key in stored.files:
+                name, _, kind = key.rpartition(".")
+                fields.setdefault(name, {})[kind] = stored[key] if stored[key].ndim else int(stored[key])
+        return cls({name: BorderlineLayer(**values) for name, values in fields.items()})

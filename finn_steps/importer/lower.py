@@ -12,7 +12,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
 from finn_steps.host import HostOp
-from finn_steps.importer.borderline import Borderline
+from finn_steps.importer.borderline import Borderline, BorderlineLayer
 from finn_steps.importer.chain import Chain, Stage, read_chain
 from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.host_ends import host_operations, quantising_operations, scaling_operations
@@ -67,7 +67,7 @@ class _Lowering:
         shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
         self.features = int(np.prod(shape))
         self.tensors: dict[str, LayerTensor] = {}
-        self.borderline: dict[str, np.ndarray] = {}
+        self.borderline: dict[str, BorderlineLayer] = {}
 
     def run(self) -> Imported:
         weights = [read_weights(self.model, stage.matmul) for stage in self.chain.layers]
@@ -141,9 +141,11 @@ class _Lowering:
         odt = "BIPOLAR" if output.bipolar and final else output.datatype
         layer = SparseLayer(name, weights, np.zeros(len(scale)), thresholds, levels.datatype, odt)
         limits = np.clip(thresholds, layer.accumulator_min[:, None], layer.accumulator_max[:, None] + 1)
-        pairs = [(m, (a - offset[m]) * direction[m] // stride) for m, row in enumerate(touched) for a in row]
-        if pairs:
-            self.borderline[name] = np.array(pairs, dtype=np.int64).T
+        neuron, accumulator, slack = touched
+        if len(neuron):
+            stored = (accumulator - offset[neuron]) * direction[neuron] // stride
+            step, zero = (2, -1 - levels.zero_point) if levels.bipolar else (1, -levels.zero_point)
+            self.borderline[name] = BorderlineLayer(neuron, stored, slack / scale[neuron], step, zero)
         return SparseLayer(name, weights, np.zeros(len(scale)), limits, levels.datatype, odt)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 SCANNED = 2**16
 """Accumulators of a neuron that are compared with the chain; all of them where there are no more."""
 BLOCK = 2**20
+SLACK_BITS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,24 +73,32 @@ def _check_steps(name, integers, activation, low, high, levels) -> None:
 
 def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],
                             activation: Activation, low: np.ndarray, high: np.ndarray, error: np.ndarray,
-                            levels: np.ndarray) -> list[np.ndarray]:
-    """For each neuron, the accumulators that float rounding of the layer's MatMul could carry over a threshold.
+                            levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The accumulators that float rounding of the layer's MatMul could carry over a threshold: neuron, accumulator and slack, [K] each.
 
     integers_of_values  the model's chain on the MatMul's float output [N, MH]
     values              int64 accumulators [N, MH] -> the exact float output
     error               float64 [MH]: the greatest rounding error of the MatMul's float output
+    slack               how far the output can be from the exact one without changing the integer
     """
     direction, thresholds = activation.direction, activation.thresholds.T
     wanted = np.asarray(levels)[:, None]
-    found: list[set[int]] = [set() for _ in direction]
-    for below in (0, 1):
+    found = []
+    for below in (False, True):
         accumulators = (thresholds - below) * direction
-        inside = (accumulators >= low) & (accumulators <= high)
-        towards = -direction if below == 0 else direction
-        shifted = values(accumulators) + towards * error
-        outward = np.nextafter(shifted.astype(np.float32), np.float32(np.inf) * towards.astype(np.float32))
-        reached = integers_of_values(outward) >= wanted
-        flipped = inside & (error > 0) & (reached == bool(below))
-        for level, neuron in np.argwhere(flipped):
-            found[neuron].add(int(accumulators[level, neuron]))
-    return [np.array(sorted(entries), dtype=np.int64) for entries in found]
+        towards = direction if below else -direction
+
+        def flipped(distance: np.ndarray) -> np.ndarray:
+            shifted = (values(accumulators) + towards * distance).astype(np.float32)
+            outward = np.nextafter(shifted, np.float32(np.inf) * towards.astype(np.float32))
+            return (integers_of_values(outward) >= wanted) == below
+
+        inside = (accumulators >= low) & (accumulators <= high) & (error > 0)
+        touched = inside & flipped(np.broadcast_to(error, accumulators.shape))
+        safe, unsafe = np.zeros(accumulators.shape), np.broadcast_to(error, accumulators.shape)
+        for _ in range(SLACK_BITS if touched.any() else 0):
+            middle = (safe + unsafe) / 2
+            crossed = flipped(middle)
+            safe, unsafe = np.where(crossed, safe, middle), np.where(crossed, middle, unsafe)
+        found.append((np.nonzero(touched)[1], accumulators[touched], safe[touched]))
+    return tuple(np.concatenate(parts) for parts in zip(*found))

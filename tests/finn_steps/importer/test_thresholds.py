@@ -53,5 +53,19 @@ def test_borderline_accumulators_lie_next_to_a_threshold():
     low, high = np.array([-20, -20]), np.array([20, 20])
     activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), low, high, LEVELS)
     found = borderline_accumulators(integers_of_values, values, activation, low, high, np.array([0.0, 1e-3]), LEVELS)
-    assert found[0].tolist() == []
-    assert found[1].tolist() == [10, 20]
+    neuron, accumulator, slack = found
+    assert neuron.tolist() == [1, 1] and accumulator.tolist() == [10, 20]
+    assert np.all(slack < 1e-6)
+
+
+def test_slack_is_the_distance_to_the_next_integer():
+    def integers_of_values(values):
+        return np.clip(np.floor(values), 0, 7)
+
+    def values(accumulators):
+        return accumulators * np.array([0.2497])
+
+    activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), np.array([0]), np.array([5]), LEVELS)
+    neuron, accumulator, slack = borderline_accumulators(integers_of_values, values, activation, np.array([0]), np.array([5]), np.array([0.01]), LEVELS)
+    assert accumulator.tolist() == [4]
+    assert slack == pytest.approx([1 - 4 * 0.2497], rel=1e-2) and slack[0] <= 1 - 4 * 0.2497

@@ -1,0 +1,44 @@
+"""The rounding bound against real float32 sums, and the file."""
+
+import numpy as np
+
+from finn_steps.accelerator import SparseLayer
+from finn_steps.importer.borderline import UNIT, Borderline, BorderlineLayer
+from finn_steps.importer.lower import import_model
+from tests.qonnx_nets import Net, model_inputs, qonnx_net
+
+
+def test_float32_sums_stay_within_the_bound_and_come_near_it():
+    """Random rows, summed in float32 in random orders: what `samples` computes with slack = the true error must say borderline."""
+    rng = np.random.default_rng(0)
+    nearest = 0.0
+    for _ in range(300):
+        weights, q = rng.integers(-7, 8, (1, 40)), rng.integers(0, 16, (1, 40))
+        scales = np.float32(rng.uniform(0.1, 1, 2))
+        products = (q[0] * scales[0]) * (weights[0] * scales[1])
+        summed = np.float32(0)
+        for term in rng.permutation(products.astype(np.float32)):
+            summed = np.float32(summed + term)
+        exact = float((weights * q).sum())
+        error = abs(float(summed) / (float(scales[0]) * float(scales[1])) - exact)
+        layer = SparseLayer("a", weights, [0], None, "UINT4", "INT32")
+        entry = BorderlineLayer(np.array([0]), layer.accumulate(q)[0], np.array([error]), 1, 0)
+        assert entry.samples(layer, q)[0]
+        terms = np.abs(weights * q).sum()
+        nearest = max(nearest, error / (UNIT * 43 * terms))
+    assert nearest > 0.01
+
+
+def test_an_accumulator_far_from_its_threshold_is_clear():
+    layer = SparseLayer("a", [[1, 2]], [0], None, "UINT4", "INT32")
+    entry = BorderlineLayer(np.array([0]), np.array([3]), np.array([0.1]), 1, 0)
+    assert not entry.samples(layer, np.array([[1, 1]])).any()
+
+
+def test_save_and_load(tmp_path):
+    imported = import_model(qonnx_net(Net(scales="float", widths=(16, 200, 5), bipolar=True)))
+    imported.borderline.save(tmp_path / "borderline.npz")
+    loaded = Borderline.load(tmp_path / "borderline.npz")
+    q = imported.accelerator.quantise(model_inputs(16, 500, 0))
+    assert loaded.layers.keys() == imported.borderline.layers.keys()
+    assert np.array_equal(loaded.samples(imported.accelerator, q), imported.borderline.samples(imported.accelerator, q))
