@@ -14,13 +14,15 @@ TOP = "finn_accel"
 
 @dataclass(frozen=True)
 class Design:
-    """An RTL folder. filelist.f names its SystemVerilog files in order of use; memory files (*.mem) lie beside them."""
+    """An RTL folder. filelist.f names its SystemVerilog files in order of use; memory files (*.mem) lie beside them.
+    `ii` is how many cycles pass from frame to frame when nothing waits."""
 
     folder: Path
     files: tuple[str, ...]
     memories: tuple[str, ...]
     input_stream: StreamFormat
     output_stream: StreamFormat
+    ii: int
     top: str = TOP
 
     def save(self) -> None:
@@ -32,6 +34,7 @@ class Design:
             "memories": self.memories,
             "input_stream": asdict(self.input_stream),
             "output_stream": asdict(self.output_stream),
+            "ii": self.ii,
         }
         write_atomically(self.folder / "design.json", (json.dumps(description, indent=2) + "\n").encode())
 
@@ -46,6 +49,7 @@ class Design:
             memories=tuple(description["memories"]),
             input_stream=StreamFormat(**description["input_stream"]),
             output_stream=StreamFormat(**description["output_stream"]),
+            ii=description["ii"],
             top=description["top"],
         )
 

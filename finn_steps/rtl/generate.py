@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
 from finn_steps.rtl.design import TOP, Design
-from finn_steps.rtl.stage import Stage, converter, instance, wires
+from finn_steps.rtl.folded import folded_stage
+from finn_steps.rtl.stage import Stage, convert, identifier, instance, register, reorder, wires
 
 LIBRARY = Path(__file__).with_name("library")
 
@@ -33,26 +34,44 @@ def generate(accelerator: Accelerator, folder: Path | str) -> Design:
     for name, text in {**generated, **memories, f"{TOP}.sv": top(accelerator, stages)}.items():
         write_atomically(folder / name, text.encode())
     design = Design(
-        folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), accelerator.input_stream, accelerator.output_stream
+        folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), accelerator.input_stream, accelerator.output_stream,
+        max(stage.ii for stage in stages),
     )
     design.save()
     return design
 
 
 def plan(accelerator: Accelerator) -> list[Stage]:
-    """The stages from input to output, converters between them included."""
+    """The stages from input to output, with what joins their beats and the order of their elements."""
+    into, out = accelerator.input_stream, accelerator.output_stream
     stages: list[Stage] = []
+    order, lanes = np.arange(into.elements), into.lanes
     for style, group in groupby(accelerator.layers, key=lambda layer: layer.folding.style):
         layers = list(group)
-        if style == "folded":
-            from finn_steps.rtl.folded import folded_stage
+        for part in [[layer] for layer in layers] if style == "folded" else [layers]:
+            width = bits(part[0].idt)
+            if style == "folded":
+                stage = folded_stage(part[0], order)
+                stages += convert(f"{stage.name}_input", len(order), width, lanes, stage.in_lanes)
+            else:
+                stage = core_stage(style, part)
+                stages += in_order(f"{stage.name}_input", order, width, lanes)
+            stages.append(stage)
+            order = np.arange(stage.out_elements) if stage.order is None else stage.order
+            lanes = stage.out_lanes
+    if np.array_equal(order, np.arange(out.elements)):
+        return stages + convert("output", out.elements, out.bits, lanes, out.lanes)
+    stages += in_order("frame", order, out.bits, lanes)
+    if out.lanes < out.elements:
+        stages.append(register("answer", out.elements, out.bits))
+    return stages + convert("output", out.elements, out.bits, out.elements, out.lanes)
 
-            new = [folded_stage(accelerator, layer) for layer in layers]
-        else:
-            new = [core_stage(style, layers)]
-        for stage in new:
-            join = converter(stages[-1], stage) if stages else None
-            stages += [join, stage] if join else [stage]
+
+def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage]:
+    """From beats of `lanes` elements in some order to whole frames in the order of the elements."""
+    stages = convert(f"{name}_collect", len(order), width, lanes, len(order))
+    if not np.array_equal(order, np.arange(len(order))):
+        stages.append(reorder(f"{name}_order", order, width))
     return stages
 
 
@@ -72,7 +91,7 @@ def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
     body += instance("credit_pipeline", f"{name}_credits", parameters, handshake)
     first, last = layers[0], layers[-1]
     return Stage(name, first.MW, bits(first.idt), first.MW, last.MH, bits(last.odt), last.MH, body, ("credit_pipeline",),
-                 {f"{core.module}.sv": core.verilog})
+                 {f"{core.module}.sv": core.verilog}, ii=core.ii)
 
 
 def make_core(style: str, layers: list[SparseLayer], module: str):
@@ -124,11 +143,6 @@ module {TOP} (
 def bits(datatype: str) -> int:
     """Bits of one element of a FINN datatype; BIPOLAR is one bit, 0 for -1."""
     return DataType[datatype].bitwidth()
-
-
-def identifier(name: str) -> str:
-    """A layer's name as part of Verilog names."""
-    return re.sub(r"[^A-Za-z0-9_]", "_", name if name[:1].isalpha() else f"n{name}")
 
 
 def _remove_earlier(folder: Path) -> None:

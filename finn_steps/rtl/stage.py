@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
+import numpy as np
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """One stage. Beats carry `lanes` elements of `bits` bits, a frame is a whole number of beats.
 
@@ -15,6 +18,8 @@ class Stage:
     library      names of library modules it instantiates
     sources      generated files: name -> SystemVerilog
     memories     memory files: name -> text for $readmemh
+    order        int64 [out_elements], the neuron in each slot of an outgoing frame, -1 for none; None: in their own order
+    ii           cycles from frame to frame
     """
 
     name: str
@@ -28,6 +33,8 @@ class Stage:
     library: tuple[str, ...] = ()
     sources: dict[str, str] = field(default_factory=dict)
     memories: dict[str, str] = field(default_factory=dict)
+    order: np.ndarray | None = None
+    ii: int = 1
 
     @property
     def in_width(self) -> int:
@@ -61,17 +68,34 @@ def wires(prefix: str, width: int) -> str:
     return f"  wire [{width - 1}:0] {prefix}_data;\n  wire {prefix}_valid, {prefix}_ready, {prefix}_last;\n"
 
 
-def converter(before: Stage, after: Stage) -> Stage | None:
-    """What turns the beats of `before` into those of `after`; None where they are the same."""
-    if before.out_lanes == after.in_lanes:
-        return None
-    name, serial = f"{before.name}_to_{after.name}", before.out_lanes > after.in_lanes
-    wide, narrow = max(before.out_lanes, after.in_lanes), min(before.out_lanes, after.in_lanes)
+def convert(name: str, elements: int, bits: int, before: int, after: int) -> list[Stage]:
+    """What turns beats of `before` elements into beats of `after`: nothing, a serialiser or a deserialiser."""
+    if before == after:
+        return []
+    wide, narrow = max(before, after), min(before, after)
     if wide % narrow:
-        raise ValueError(f"{name}: beats of {before.out_lanes} and {after.in_lanes} elements cannot be joined")
-    module = "stream_serialiser" if serial else "stream_deserialiser"
-    parameters = {"WIDTH": narrow * after.in_bits, "BEATS": wide // narrow}
-    return Stage(
-        name, before.out_elements, before.out_bits, before.out_lanes, after.in_elements, after.in_bits, after.in_lanes,
-        instance(module, f"{name}_converter", parameters, stream_ports(f"{name}_in", f"{name}_out")), (module,),
-    )
+        raise ValueError(f"{name}: beats of {before} and {after} elements cannot be joined")
+    module = "stream_serialiser" if before > after else "stream_deserialiser"
+    parameters = {"WIDTH": narrow * bits, "BEATS": wide // narrow}
+    body = instance(module, f"{name}_converter", parameters, stream_ports(f"{name}_in", f"{name}_out"))
+    return [Stage(name, elements, bits, before, elements, bits, after, body, (module,), ii=wide // narrow)]
+
+
+def register(name: str, elements: int, bits: int) -> Stage:
+    """A frame's own register, so that the next one can be collected while this one is cut up."""
+    body = instance("stream_register", f"{name}_register", {"WIDTH": elements * bits}, stream_ports(f"{name}_in", f"{name}_out"))
+    return Stage(name, elements, bits, elements, elements, bits, elements, body, ("stream_register",))
+
+
+def reorder(name: str, order: np.ndarray, bits: int) -> Stage:
+    """Wires from a frame whose slot i holds element order[i] (-1 for none) to one in the order of the elements."""
+    slots = np.argsort(np.where(order < 0, len(order), order), kind="stable")[: int((order >= 0).sum())]
+    pieces = ", ".join(f"{name}_in_data[{slot * bits}+:{bits}]" for slot in reversed(slots))
+    body = f"  assign {name}_out_data = {{{pieces}}};\n  assign {name}_in_ready = {name}_out_ready;\n"
+    body += "".join(f"  assign {name}_out_{signal} = {name}_in_{signal};\n" for signal in ("valid", "last"))
+    return Stage(name, len(order), bits, len(order), len(slots), bits, len(slots), body)
+
+
+def identifier(name: str) -> str:
+    """A layer's name as part of Verilog names."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", name if name[:1].isalpha() else f"n{name}")

@@ -27,9 +27,9 @@ def compile_design(design: Design, cache_folder: Path) -> Path:
     return cached(cache_folder, key, lambda folder: _compile(design, contents, folder, cache_folder))
 
 
-def lint(sources: list[Path], top: str, parameters: dict[str, int] | None = None, folder: Path | None = None) -> str:
-    """What `verilator --lint-only -Wall` has to say; empty when nothing."""
-    options = [f"-G{name}={value}" for name, value in (parameters or {}).items()]
+def lint(sources: list[Path], top: str, folder: Path | None = None, library: Path | None = None) -> str:
+    """What `verilator --lint-only -Wall` has to say; empty when nothing. `library` holds modules that are not in `sources`."""
+    options = ["-y", str(library)] if library else []
     command = ["--lint-only", "-Wall", *WARNINGS_OFF, "--top-module", top, *options, *(str(path) for path in sources)]
     return _verilator(command, folder).stderr
 

@@ -23,7 +23,7 @@ def net():
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in LIBRARY.glob("*.sv")))
 def test_library_modules_lint_alone(module):
-    assert lint([LIBRARY / f"{module}.sv"], module) == ""
+    assert lint([LIBRARY / f"{module}.sv"], module, library=LIBRARY) == ""
 
 
 @pytest.mark.parametrize("latency, ii", [(0, 1), (1, 1), (7, 1), (5, 4), (3, 9)])

@@ -38,7 +38,7 @@ module {TOP} (
   assign s_axis_0_tready = {signals["ready"]};
 endmodule
 """)
-    made = Design(folder, (f"{TOP}.sv",), (), stream, stream)
+    made = Design(folder, (f"{TOP}.sv",), (), stream, stream, ii=1)
     made.save()
     return made
 

@@ -1,0 +1,191 @@
+"""Which multiplier works on which weight in which cycle: the static schedule of a folded layer.
+
+PE processing elements with SIMD lanes each step through the nonzeros of the PE's rows. The inputs are divided among
+`owners` (a divisor of SIMD): lane j reads only inputs of owner j mod owners, so its memory is that much smaller. All lanes
+of a PE add into one accumulator; with `ahead`, a lane that is done with the PE's current row may begin the next one, into a
+second accumulator, so that neither a row's tail nor an uneven division of its inputs lets a lane wait. Rows are dealt to the
+PEs so that all finish together (longest processing time first, then exchanges). Nothing of it depends on data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from finn_steps.accelerator import SparseLayer
+
+SLACK = 1.03
+"""A cheaper organisation (more owners, no second accumulator) is taken when it costs at most this factor in cycles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """cycles   T, from frame to frame
+    owner    int64 [MW], the owner of each input; address int64 [MW], its place among its owner's
+    column   int64 [PE, T, SIMD], the input that each lane takes, -1 for none; the weight is that of the row it works for
+    ahead    bool [PE, T, SIMD], the lane works for the PE's next row
+    rows     for each PE its rows in the order in which they finish
+    finish   for each PE the cycles in which they finish
+    """
+
+    cycles: int
+    owners: int
+    owner: np.ndarray
+    address: np.ndarray
+    column: np.ndarray
+    ahead: np.ndarray
+    rows: tuple[tuple[int, ...], ...]
+    finish: tuple[tuple[int, ...], ...]
+
+    @property
+    def uses_ahead(self) -> bool:
+        return bool(self.ahead.any())
+
+    @property
+    def utilisation(self) -> float:
+        """The share of multiplier cycles that hold a nonzero weight."""
+        return float((self.column >= 0).mean())
+
+    def row_at(self, pe: int, cycle: int) -> int:
+        """The index into rows[pe] of the row that is current in this cycle."""
+        return int(np.searchsorted(self.finish[pe], cycle))
+
+
+@lru_cache(maxsize=256)
+def schedule(layer: SparseLayer) -> Schedule:
+    """The schedule of a layer by its folding's PE and SIMD. The same layer always gets the same one."""
+    nonzero = layer.weights != 0
+    PE, SIMD = layer.folding.PE, layer.folding.SIMD
+    rng = np.random.default_rng(0)
+    dealt = deal_rows(nonzero.sum(1), PE, SIMD)
+    found: list[Schedule] = []
+    for owners in [n for n in range(SIMD, 0, -1) if SIMD % n == 0]:
+        owner = divide_columns(nonzero, dealt, owners, rng)
+        for ahead in (False, True):
+            found.append(_pack(nonzero, dealt, owners, owner, SIMD, ahead))
+        if min(s.cycles for s in found) <= -(-layer.nonzeros // (PE * SIMD)) * 1.01:
+            break
+    best = min(s.cycles for s in found)
+    return next(s for s in found if s.cycles <= best * SLACK)
+
+
+def deal_rows(work: np.ndarray, PE: int, SIMD: int) -> list[list[int]]:
+    """Rows for each PE, by their nonzeros int64 [MH]: the longest first to the least loaded, then exchanges of pairs."""
+    work = np.maximum(work, 1)
+    rows: list[list[int]] = [[] for _ in range(PE)]
+    load = np.zeros(PE, dtype=np.int64)
+    for row in np.argsort(-work, kind="stable"):
+        pe = min(range(PE), key=lambda p: (load[p], len(rows[p])))
+        rows[pe].append(int(row))
+        load[pe] += work[row]
+    for _ in range(50 * PE):
+        if not _exchange(rows, load, work, int(np.argmax(load))):
+            break
+    return rows
+
+
+def _exchange(rows: list[list[int]], load: np.ndarray, work: np.ndarray, top: int) -> bool:
+    """Move a row from the most loaded PE, or swap two, so that the greater of the two loads falls."""
+    best, change = load[top], None
+    for other in range(len(rows)):
+        gap = load[top] - load[other]
+        if gap < 2:
+            continue
+        for a in rows[top]:
+            for b in [None, *rows[other]]:
+                delta = work[a] - (work[b] if b is not None else 0)
+                if 0 < delta < gap and max(load[top] - delta, load[other] + delta) < best:
+                    best, change = max(load[top] - delta, load[other] + delta), (other, a, b, delta)
+    if change is None:
+        return False
+    other, a, b, delta = change
+    rows[top].remove(a)
+    rows[other].append(a)
+    if b is not None:
+        rows[other].remove(b)
+        rows[top].append(b)
+    load[top] -= delta
+    load[other] += delta
+    return True
+
+
+def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng: np.random.Generator) -> np.ndarray:
+    """int64 [MW]: an owner for each input, MW / owners each, so that the owners' work is even in every row and PE."""
+    MW = nonzero.shape[1]
+    if owners == 1:
+        return np.zeros(MW, dtype=np.int64)
+    if owners == MW:
+        return np.arange(MW)
+    # A column is described by its nonzeros in each row and, weighed more, in each PE.
+    features = np.concatenate([nonzero, 2.0 * np.array([nonzero[rows].sum(0) for rows in dealt])]).T.astype(float)
+    order = np.argsort(-features.sum(1), kind="stable")
+    capacity, load = np.full(owners, MW // owners), np.zeros((owners, features.shape[1]))
+    owner = np.empty(MW, dtype=np.int64)
+    for column in order:
+        cost = load @ features[column] + np.where(capacity > 0, 0, np.inf)
+        owner[column] = int(np.argmin(cost))
+        capacity[owner[column]] -= 1
+        load[owner[column]] += features[column]
+    for a, b in rng.integers(0, MW, (min(20_000, 60 * MW), 2)):
+        one, two = owner[a], owner[b]
+        if one != two:
+            difference = features[a] - features[b]
+            if difference @ (load[two] - load[one] + difference) < -1e-9:
+                load[one] -= difference
+                load[two] += difference
+                owner[a], owner[b] = two, one
+    return owner
+
+
+def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool) -> Schedule:
+    """Run every PE's lanes cycle by cycle."""
+    packed = [_pack_pe(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
+    T = max(len(columns) for _, _, columns, _ in packed)
+    column = np.full((len(dealt), T, SIMD), -1, dtype=np.int64)
+    is_ahead = np.zeros((len(dealt), T, SIMD), dtype=bool)
+    for pe, (_, _, columns, aheads) in enumerate(packed):
+        column[pe, : len(columns)], is_ahead[pe, : len(columns)] = columns, aheads
+    address = np.empty(len(owner), dtype=np.int64)
+    for o in range(owners):
+        address[owner == o] = np.arange((owner == o).sum())
+    return Schedule(T, owners, owner, address, column, is_ahead, tuple(tuple(p[0]) for p in packed), tuple(tuple(p[1]) for p in packed))
+
+
+def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool):
+    """One PE: its rows in order, the cycle in which each finishes, and what each lane takes and for which row, by cycle.
+
+    In each cycle every owner's lanes take inputs of the current row, then, if `ahead`, of the next. Of the rows that are
+    left the next is the one whose work is most where the lanes would else be idle.
+    """
+    ports = SIMD // owners
+    waiting = {row: [list(np.flatnonzero(nonzero[row] & (owner == o))[::-1]) for o in range(owners)] for row in rows}
+    counts = {row: np.array([len(queue) for queue in queues]) for row, queues in waiting.items()}
+    left = sorted(rows, key=lambda row: -counts[row].sum())
+    order, finish, columns, aheads = [], [], [], []
+    current = left.pop(0) if left else None
+    following = None
+    while current is not None:
+        if following is None and left:
+            following = min(left, key=lambda row: _unevenness(counts[current] + counts[row], ports))
+            left.remove(following)
+        taken, later = np.full(SIMD, -1, dtype=np.int64), np.zeros(SIMD, dtype=bool)
+        for o in range(owners):
+            lanes = list(range(o, SIMD, owners))
+            for row in (current, following) if ahead else (current,):
+                while row is not None and lanes and waiting[row][o]:
+                    lane = lanes.pop(0)
+                    taken[lane], later[lane] = waiting[row][o].pop(), row is not current
+                    counts[row][o] -= 1
+        columns.append(taken)
+        aheads.append(later)
+        if not counts[current].any():
+            order.append(current)
+            finish.append(len(columns) - 1)
+            current, following = following, None
+    return order, finish, columns, aheads
+
+
+def _unevenness(counts: np.ndarray, ports: int) -> tuple[int, int]:
+    return int(-(-counts.max() // ports) * ports * len(counts) - counts.sum()), int(-counts.sum())

@@ -1,0 +1,200 @@
+"""From a finished accumulator to a layer's output, in a folded layer: the cheapest exact of four ways.
+
+Each unit of the collector has one activation; it is told which of its rows an accumulator belongs to by `beat`.
+raw      acc + bias, for a layer without thresholds
+shift    thresholds of every row are an arithmetic series of step 2**shift: add an offset, shift, clip
+table    one word for each reachable accumulator of each row, addressed by accumulator plus an offset
+search   binary search over the row's thresholds, one pipeline stage for each output bit
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import SparseLayer
+from finn_steps.rtl.stage import instance
+
+BRAM_IN_LUTS = 190
+"""What an 18 Kbit block RAM is weighed at, in LUTs: their ratio on the xc7z020."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowRange:
+    """Accumulators without bias. low, high: int64 [MH], reachable; thresholds int64 [MH, steps], clipped to low..high + 1."""
+
+    low: np.ndarray
+    high: np.ndarray
+    thresholds: np.ndarray | None
+
+    @classmethod
+    def of(cls, layer: SparseLayer) -> RowRange:
+        low, high = layer.accumulator_min - layer.bias, layer.accumulator_max - layer.bias
+        if layer.thresholds is None:
+            return cls(low, high, None)
+        return cls(low, high, np.clip(layer.thresholds - layer.bias[:, None], low[:, None], high[:, None] + 1))
+
+    @property
+    def bits(self) -> int:
+        """Of a signed accumulator that also holds high + 1."""
+        return signed_bits(int(self.low.min()), int(self.high.max()) + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class Activation:
+    """kind, cycles from acc to y, and how to instantiate it for one unit: body(rows of its beats, prefix) -> text, memories."""
+
+    kind: str
+    cycles: int
+    layer: SparseLayer
+    ranges: RowRange
+    shift: int = 0
+    offsets: np.ndarray | None = None
+
+    def body(self, rows: np.ndarray, prefix: str, acc: str, beat: str, y: str) -> tuple[str, dict[str, str]]:
+        """One unit's text and memory files. rows int64 [beats], -1 where the unit has none."""
+        return getattr(self, f"_{self.kind}")(rows, prefix, acc, beat, y)
+
+    def _raw(self, rows, prefix, acc, beat, y):
+        width = DataType[self.layer.odt].bitwidth()
+        return self._offset_add(self.layer.bias, rows, prefix, width, acc, beat, y)
+
+    def _shift(self, rows, prefix, acc, beat, y):
+        limit = int(max((self.ranges.high + self.offsets).max(), self.layer.steps << self.shift))
+        width = signed_bits(int((self.ranges.low + self.offsets).min()), limit)
+        text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
+        added, memories = self._offset_add(self.offsets, rows, prefix, width, acc, beat, f"{prefix}_v")
+        parameters = {"VBITS": width, "SHIFT": self.shift, "STEPS": self.layer.steps}
+        text += added + instance("shift_clip", f"{prefix}_clip", parameters, {"clk": "ap_clk", "v": f"{prefix}_v", "found": f"{prefix}_found"})
+        return text + self._code(prefix, y), memories
+
+    def _table(self, rows, prefix, acc, beat, y):
+        words, offsets = [], np.zeros(self.layer.MH, dtype=np.int64)
+        for row in rows[rows >= 0]:
+            reachable = np.arange(self.ranges.low[row], self.ranges.high[row] + 1)
+            offsets[row] = len(words) - reachable[0]
+            words += np.searchsorted(self.ranges.thresholds[row], reachable, side="right").tolist()
+        width = max(1, (len(words) - 1).bit_length())
+        text = f"  wire [{width - 1}:0] {prefix}_place;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
+        added, memories = self._offset_add(offsets, rows, prefix, width, acc, beat, f"{prefix}_place")
+        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)), "FILE": f"{prefix}_table.mem"}
+        text += added + instance("rom", f"{prefix}_table", parameters, {"clk": "ap_clk", "address": f"{prefix}_place", "data": f"{prefix}_found"})
+        memories[f"{prefix}_table.mem"] = memory_text(words, self._found)
+        return text + self._code(prefix, y), memories
+
+    def _search(self, rows, prefix, acc, beat, y):
+        text, memories, bits = "", {}, self.ranges.bits
+        never = int(self.ranges.high.max()) + 1
+        beat_bits = max(1, (len(rows) - 1).bit_length())
+        found = f"{self._found}'b0"
+        for stage, bit in enumerate(range(self._found - 1, -1, -1)):
+            words = []
+            for row in rows:
+                for known in range(1 << stage):
+                    place = (known << bit + 1) + (1 << bit) - 1
+                    words.append(int(self.ranges.thresholds[row, place]) if row >= 0 and place < self.layer.steps else never)
+            name = f"{prefix}_search{stage}"
+            memories[f"{name}.mem"] = memory_text(words, bits)
+            text += f"  wire signed [{bits - 1}:0] {name}_acc;\n  wire [{beat_bits - 1}:0] {name}_beat;\n  wire [{self._found - 1}:0] {name}_found;\n"
+            parameters = {"ACCBITS": bits, "BEATS": len(rows), "FOUND": self._found, "BIT": bit,
+                          "BLOCK": in_block(bits, len(words)), "FILE": f"{name}.mem"}
+            ports = {"clk": "ap_clk", "acc": acc, "beat": beat, "found": found}
+            acc, beat, found = f"{name}_acc", f"{name}_beat", f"{name}_found"
+            text += instance("search_stage", name, parameters, ports | {"next_acc": acc, "next_beat": beat, "next_found": found})
+        text += f"  wire [{self._found - 1}:0] {prefix}_found = {found};\n"
+        return text + self._code(prefix, y), memories
+
+    def _offset_add(self, offsets, rows, prefix, width, acc, beat, y):
+        words = [int(offsets[row]) if row >= 0 else 0 for row in rows]
+        parameters = {"ACCBITS": self.ranges.bits, "YBITS": width, "BEATS": len(rows), "BLOCK": in_block(width, len(rows)),
+                      "FILE": f"{prefix}_offset.mem"}
+        text = instance("offset_add", f"{prefix}_offset", parameters, {"clk": "ap_clk", "acc": acc, "beat": beat, "y": y})
+        return text, {f"{prefix}_offset.mem": memory_text(words, width)}
+
+    def _code(self, prefix: str, y: str) -> str:
+        """The output code of `found` thresholds reached: the least value of odt plus their number."""
+        odt = DataType[self.layer.odt]
+        width = odt.bitwidth()
+        least = 0 if self.layer.odt == "BIPOLAR" else int(odt.min()) % (1 << width)
+        return f"  assign {y} = {width}'({prefix}_found) + {width}'d{least};\n"
+
+    @property
+    def _found(self) -> int:
+        return self.layer.steps.bit_length()
+
+    @property
+    def library(self) -> tuple[str, ...]:
+        return {"raw": ("offset_add", "rom"), "shift": ("offset_add", "shift_clip", "rom"), "table": ("offset_add", "rom"),
+                "search": ("search_stage", "rom")}[self.kind]
+
+
+def choose_activation(layer: SparseLayer) -> Activation:
+    """The cheapest by a rough count of LUTs."""
+    ranges = RowRange.of(layer)
+    if ranges.thresholds is None:
+        return Activation("raw", 1, layer, ranges)
+    series = arithmetic_series(ranges)
+    if series is not None:
+        return Activation("shift", 2, layer, ranges, *series)
+    stages = layer.steps.bit_length()
+    search = sum(memory_luts(ranges.bits, layer.MH << stage) + ranges.bits for stage in range(stages))
+    entries = int((ranges.high - ranges.low + 1).sum())
+    table = memory_luts(stages, entries) + memory_luts(entries.bit_length(), layer.MH) + entries.bit_length()
+    if table < search:
+        return Activation("table", 2, layer, ranges)
+    return Activation("search", stages, layer, ranges)
+
+
+def arithmetic_series(ranges: RowRange) -> tuple[int, np.ndarray] | None:
+    """(shift, offsets int64 [MH]) with clip(acc + offset >> shift, 0, steps) thresholds reached, for every row; or None."""
+    MH, steps = ranges.thresholds.shape
+    places = np.arange(steps)
+    inner = (ranges.thresholds > ranges.low[:, None]) & (ranges.thresholds <= ranges.high[:, None])
+    for shift in range(ranges.bits + 1):
+        offsets = np.zeros(MH, dtype=np.int64)
+        for row in range(MH):
+            reached = int((ranges.thresholds[row] <= ranges.low[row]).sum())
+            if inner[row].any():
+                first = int(np.argmax(inner[row]))
+                base = int(ranges.thresholds[row, first]) - (first << shift)
+            else:
+                base = int(ranges.low[row]) - ((reached - 1) << shift)
+            series = np.clip(base + (places << shift), ranges.low[row], ranges.high[row] + 1)
+            if not np.array_equal(series, ranges.thresholds[row]):
+                break
+            offsets[row] = (1 << shift) - base
+        else:
+            return shift, offsets
+    return None
+
+
+def memory_luts(width: int, depth: int) -> float:
+    """LUTs, or block RAMs weighed as LUTs, of a constant memory."""
+    return min(_logic_luts(width, depth), _block_rams(width, depth) * BRAM_IN_LUTS)
+
+
+def in_block(width: int, depth: int) -> int:
+    """1 where a constant memory of this shape belongs into block RAM, else 0."""
+    return int(_block_rams(width, depth) * BRAM_IN_LUTS < _logic_luts(width, depth))
+
+
+def _logic_luts(width: int, depth: int) -> float:
+    return width * max(0.5, depth / 64)
+
+
+def _block_rams(width: int, depth: int) -> int:
+    options = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
+    return min(-(-depth // rows) * -(-width // bits) for rows, bits in options)
+
+
+def memory_text(words: list[int], width: int) -> str:
+    """A file for $readmemh; negative words in two's complement."""
+    digits = (width + 3) // 4
+    return "".join(f"{word % (1 << width):0{digits}x}\n" for word in words)
+
+
+def signed_bits(low: int, high: int) -> int:
+    """Bits of a signed integer that holds low..high."""
+    return max((-low - 1 if low < 0 else 0).bit_length(), max(high, 0).bit_length()) + 1

@@ -1,0 +1,65 @@
+// Takes finished rows from the PEs in the order that the schedule says, UNITS at a time.
+// Contract: `trigger` comes one cycle before the first of CYCLES cycles for which FILE says {take, which PE for each unit};
+// unit u takes from PEs u, u + UNITS, ... `acc`, `valid` and `beat`, the number of the take within its frame, are registered.
+module folded_collector #(
+    parameter int unsigned PE      = 4,
+    parameter int unsigned UNITS   = 2,
+    parameter int unsigned ACCBITS = 12,
+    parameter int unsigned CYCLES  = 16,
+    parameter int unsigned BEATS   = 4,
+    parameter int unsigned BLOCK   = 0,
+    parameter FILE = "",
+    localparam int unsigned CHOICE = PE > UNITS ? $clog2(PE / UNITS) : 1,
+    localparam int unsigned COUNT = CYCLES > 1 ? $clog2(CYCLES) : 1,
+    localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
+) (
+    input  wire logic                     clk,
+    input  wire logic                     rst_n,
+    input  wire logic                     trigger,
+    input  wire logic [   PE*ACCBITS-1:0] results,
+    output logic      [UNITS*ACCBITS-1:0] acc,
+    output logic      [         BEAT-1:0] beat,
+    output logic                          valid
+);
+  if (PE % UNITS != 0) begin : g_bad_units
+    $error("folded_collector: UNITS (%0d) must divide PE (%0d)", UNITS, PE);
+  end
+  logic [COUNT-1:0] step, next_step;
+  logic running;
+  assign next_step = trigger ? '0 : step + 1'b1;
+  always_ff @(posedge clk) step <= next_step;
+  always_ff @(posedge clk) running <= rst_n && (trigger || (running && step != COUNT'(CYCLES - 1)));
+
+  logic take;
+  logic [UNITS*CHOICE-1:0] choice;
+  rom #(
+      .WIDTH(1 + UNITS * CHOICE),
+      .DEPTH(CYCLES),
+      .BLOCK(BLOCK),
+      .FILE (FILE)
+  ) picks (
+      .clk(clk),
+      .address(next_step),
+      .data({take, choice})
+  );
+
+  for (genvar u = 0; u < UNITS; u++) begin : g_unit
+    logic [ACCBITS-1:0] candidates[2**CHOICE];
+    for (genvar i = 0; i < 2 ** CHOICE; i++) begin : g_candidate
+      if (i * UNITS + u < PE) begin : g_there
+        assign candidates[i] = results[(i*UNITS+u)*ACCBITS+:ACCBITS];
+      end else begin : g_none
+        assign candidates[i] = 'x;
+      end
+    end
+    always_ff @(posedge clk) acc[u*ACCBITS+:ACCBITS] <= candidates[choice[u*CHOICE+:CHOICE]];
+  end
+
+  logic [BEAT-1:0] next_beat;
+  always_ff @(posedge clk) begin
+    valid <= rst_n && running && take;
+    beat  <= next_beat;
+    if (!rst_n) next_beat <= '0;
+    else if (running && take) next_beat <= next_beat == BEAT'(BEATS - 1) ? '0 : next_beat + 1'b1;
+  end
+endmodule

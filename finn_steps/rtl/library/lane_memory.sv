@@ -1,0 +1,16 @@
+// Two banks of one owner's inputs, for one lane: a write port and an unregistered read port, for distributed memory.
+module lane_memory #(
+    parameter int unsigned WIDTH   = 4,
+    parameter int unsigned ADDRESS = 2
+) (
+    input  wire logic             clk,
+    input  wire logic             write,
+    input  wire logic [ADDRESS:0] write_address,
+    input  wire logic [WIDTH-1:0] write_data,
+    input  wire logic [ADDRESS:0] read_address,
+    output logic      [WIDTH-1:0] read_data
+);
+  (* ram_style = "distributed" *) logic [WIDTH-1:0] words[2**(ADDRESS+1)];
+  always_ff @(posedge clk) if (write) words[write_address] <= write_data;
+  assign read_data = words[read_address];
+endmodule

@@ -1,0 +1,29 @@
+// Adds to an accumulator the constant of its row: y = acc + words[beat], modulo 2**YBITS. One cycle.
+module offset_add #(
+    parameter int unsigned ACCBITS = 12,
+    parameter int unsigned YBITS   = 13,
+    parameter int unsigned BEATS   = 8,
+    parameter int unsigned BLOCK   = 0,
+    parameter FILE = "",
+    localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
+) (
+    input  wire logic                      clk,
+    input  wire logic signed [ACCBITS-1:0] acc,
+    input  wire logic        [   BEAT-1:0] beat,
+    output logic             [  YBITS-1:0] y
+);
+  logic [YBITS-1:0] offset;
+  rom #(
+      .WIDTH(YBITS),
+      .DEPTH(BEATS),
+      .BLOCK(BLOCK),
+      .FILE (FILE)
+  ) offsets (
+      .clk(clk),
+      .address(beat),
+      .data(offset)
+  );
+  logic signed [ACCBITS-1:0] kept;
+  always_ff @(posedge clk) kept <= acc;
+  assign y = YBITS'(kept) + offset;
+endmodule

@@ -1,0 +1,23 @@
+// One register stage. s_ready follows m_ready within the cycle, so that the full rate is kept.
+module stream_register #(
+    parameter int unsigned WIDTH = 8
+) (
+    input  wire logic             clk,
+    input  wire logic             rst_n,
+    input  wire logic [WIDTH-1:0] s_data,
+    input  wire logic             s_valid,
+    output logic                  s_ready,
+    input  wire logic             s_last,
+    output logic      [WIDTH-1:0] m_data,
+    output logic                  m_valid,
+    input  wire logic             m_ready,
+    output logic                  m_last
+);
+  assign s_ready = !m_valid || m_ready;
+  always_ff @(posedge clk) begin
+    if (s_ready) m_data <= s_data;
+    if (s_ready) m_last <= s_last;
+    if (!rst_n) m_valid <= 1'b0;
+    else if (s_ready) m_valid <= s_valid;
+  end
+endmodule

@@ -1,0 +1,109 @@
+"""Folded layers, alone and beside others, against Accelerator.execute, under stalls and resets; cycles as scheduled."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer, smallest_datatype
+from finn_steps.rtl import generate as generate_module
+from finn_steps.rtl.folded_activation import RowRange, choose_activation
+from finn_steps.rtl.generate import generate
+from finn_steps.rtlsim import Simulation
+from finn_steps.rtlsim.compiler import lint
+from tests.finn_steps.rtl.plain_core import plain_core
+from tests.nets import random_accelerator, random_inputs, random_weights
+
+
+def folded(*sizes):
+    return [Folding("folded", PE, SIMD) if PE else Folding() for PE, SIMD in sizes]
+
+
+def check(net, folder, samples=60, stalls=((0.4, 0.4),), resets=((37, 61),)):
+    """Exact, at the predicted rate, under stalls and resets in mid-stream; and lint has nothing to say."""
+    design = generate(net, folder)
+    assert lint([folder / name for name in design.files], design.top, folder=folder) == ""
+    simulation = Simulation.build(folder)
+    x = random_inputs(np.random.default_rng(5), samples, net.MW, net.idt)
+    expected = net.execute(x)
+    free = simulation.run(x)
+    assert np.array_equal(free.y, expected)
+    assert free.ii_cycles == design.ii
+    for gaps, stall in stalls:
+        assert np.array_equal(simulation.run(x, gaps, stall, seed=3).y, expected)
+    for at in resets:
+        assert np.array_equal(simulation.trace(x, 0.2, 0.2, seed=4, resets=at).y, expected)
+    return design
+
+
+@pytest.mark.parametrize(
+    "widths, foldings, options",
+    [
+        ((6, 8, 4), folded((1, 1), (1, 1)), {}),
+        ((6, 8, 4), folded((8, 6), (4, 8)), {}),
+        ((9, 15, 7), folded((3, 3), (7, 5)), {"scales": "float", "activation_bits": 3}),
+        ((5, 12, 10, 3), folded((2, 1), (5, 2), (1, 10)), {"weight_bits": 2, "input_bits": 2, "zeros": 0.6}),
+        ((16, 20, 12, 5), folded((20, 2), (3, 4), (1, 2)), {"weight_bits": 5, "zeros": 0.75}),
+    ],
+)
+def test_whole_folded_nets(tmp_path, widths, foldings, options):
+    net = random_accelerator(widths, **{"weight_bits": 3, "activation_bits": 2, "zeros": 0.5, "input_bits": 4, "seed": 1, **options})
+    net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})
+    check(net, tmp_path / "rtl folder")
+
+
+@pytest.mark.parametrize("sizes", [[(4, 2), None, (2, 2)], [None, (2, 4), None], [(1, 1), None, None], [None, (8, 8), (1, 1)]])
+def test_folded_beside_unrolled(tmp_path, monkeypatch, sizes):
+    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module: plain_core(4)(layers, module))
+    net = random_accelerator((6, 8, 8, 4), weight_bits=3, activation_bits=2, zeros=0.5, seed=2, input_bits=4)
+    net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, folded(*(s or (0, 0) for s in sizes)))})
+    check(net, tmp_path)
+
+
+def one_layer(weights, thresholds, idt, odt, PE, SIMD, bias=None):
+    bias = np.zeros(len(weights)) if bias is None else bias
+    layer = SparseLayer("only", weights, bias, thresholds, idt, odt, Folding("folded", PE, SIMD))
+    return Accelerator("one", (layer,), layer.MW, np.arange(layer.MW))
+
+
+@pytest.mark.parametrize(
+    "kind, idt, odt, thresholds",
+    [
+        ("raw", "UINT3", "INT9", None),
+        ("shift", "INT4", "UINT3", lambda rng, acc: (np.arange(7) << 2) + rng.integers(-20, 20, (len(acc), 1))),
+        ("shift", "BINARY", "BIPOLAR", lambda rng, acc: rng.integers(-3, 4, (len(acc), 1))),
+        ("table", "BINARY", "UINT6", lambda rng, acc: np.sort(rng.integers(-9, 9, (len(acc), 63)), axis=1)),
+        ("search", "INT6", "INT2", lambda rng, acc: np.sort(rng.integers(-90, 90, (len(acc), 3)), axis=1)),
+        ("search", "INT6", "TERNARY", lambda rng, acc: np.sort(rng.integers(-90, 90, (len(acc), 2)), axis=1)),
+    ],
+)
+def test_activations(tmp_path, kind, idt, odt, thresholds):
+    rng = np.random.default_rng(8)
+    weights = random_weights(rng, 12, 10, 3, 0.5)
+    weights[4] = 0
+    steps = None if thresholds is None else thresholds(rng, weights)
+    net = one_layer(weights, steps, idt, odt, 4, 2, rng.integers(-5, 6, 12))
+    assert choose_activation(net.layers[0]).kind == kind
+    check(net, tmp_path)
+
+
+def test_block_memories(tmp_path):
+    rng = np.random.default_rng(3)
+    net = one_layer(random_weights(rng, 20, 140, 5, 0.65), np.sort(rng.integers(-900, 900, (20, 15)), axis=1), "UINT4", "UINT4", 2, 1)
+    design = check(net, tmp_path, samples=20, stalls=(), resets=((600,),))
+    assert "BLOCK(1)" in (tmp_path / "finn_accel.sv").read_text()
+    assert 490 <= design.ii <= 500
+
+
+def test_thresholds_outside_the_reachable_range(tmp_path):
+    weights = np.array([[1, 0, -1], [2, 0, 0], [0, 1, 1]])
+    thresholds = np.array([[-9, -8, 0], [1, 2, 90], [-5, 80, 90]])
+    check(one_layer(weights, thresholds, "UINT2", "UINT2", 3, 1), tmp_path)
+    ranges = RowRange.of(one_layer(weights, thresholds, "UINT2", "UINT2", 3, 1).layers[0])
+    assert ranges.thresholds.tolist() == [[-3, -3, 0], [1, 2, 7], [0, 7, 7]]
+
+
+def test_only_layer_without_thresholds_keeps_its_bias(tmp_path):
+    weights = np.array([[1, 2], [-1, 0]])
+    net = one_layer(weights, None, "UINT2", smallest_datatype(-100, 200), 1, 2, np.array([190, -95]))
+    check(replace(net, name="biased"), tmp_path)
