@@ -169,16 +169,16 @@ class Driver:
     def _wait(self, slot: Slot, times: Times) -> None:
         """Until both directions are done; DMAError, with the streams' state, when one fails, ends short or takes too long."""
         begin = time.perf_counter()
-        for name, channel in (("sending", self.dma.sendchannel), ("receiving", self.dma.recvchannel)):
+        channels = {"sending": self.dma.sendchannel, "receiving": self.dma.recvchannel}
+        for name, channel in channels.items():
             while not channel.idle:
-                if channel.error:
-                    self._give_up(f"the DMA reports an error while {name} {slot.samples} samples")
+                failed = [other for other, one in channels.items() if one.error]
+                if failed:
+                    self._give_up(f"the DMA reports an error while {failed[0]} {slot.samples} samples")
                 if self.fabric.cut_short:
                     self._give_up(f"the fabric lost its place while {name} {slot.samples} samples")
                 if time.perf_counter() - begin > self.timeout:
                     self._give_up(f"the DMA was not done {name} {slot.samples} samples after {self.timeout} s")
-            if channel.error:
-                self._give_up(f"the DMA reports an error after {name} {slot.samples} samples")
             channel.wait()
         expected = slot.samples * slot.receive.shape[1]
         if self.dma.recvchannel.transferred != expected or self.fabric.cut_short:
