@@ -36,7 +36,7 @@ def generate(jets: int, seed: int, output: Path, workers: int | None) -> None:
     console = Console(stderr=True, highlight=False)
     ensure("jets", console.print)
     columns = (TextColumn("jets"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("jets", total=jets)
         generate_jets(jets, seed, output, workers, lambda done: bar.advance(task, done))
     click.echo(f"{output}  {jets:,} jets  sha256 {sha256_of(output)}")

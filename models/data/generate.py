@@ -64,6 +64,7 @@ def generate(
         raise ValueError(f"--output {output}: the name of a jet set ends in .npz")
     tasks = plan(jets, seed)
     folder = output.with_name(output.name + ".parts")
+    folder.mkdir(parents=True, exist_ok=True)
     files = {task: folder / f"{task.jet_class}-{task.chunk:04d}-{task.jets}-{_key(seed)}.npy" for task in tasks}
     for task in tasks:
         if files[task].exists():
@@ -77,6 +78,7 @@ def generate(
 def _run(files: dict[Task, Path], workers: int, progress: Callable[[int], None]) -> None:
     if not files:
         return
+    others = set(multiprocessing.active_children())
     with _one_thread_each():
         pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
         try:
@@ -86,6 +88,10 @@ def _run(files: dict[Task, Path], workers: int, progress: Callable[[int], None])
                 progress(futures[future].jets)
         except BrokenProcessPool as error:
             raise RuntimeError("a worker died (out of memory?): the finished parts are kept, give the same command again") from error
+        except KeyboardInterrupt:
+            for worker in set(multiprocessing.active_children()) - others:
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
 
