@@ -171,10 +171,12 @@ class Driver:
         begin = time.perf_counter()
         channels = {"sending": self.dma.sendchannel, "receiving": self.dma.recvchannel}
         for name, channel in channels.items():
-            while not channel.idle:
-                failed = [other for other, one in channels.items() if one.error]
+            while True:
+                idle, failed = channel.idle, [other for other, one in channels.items() if one.error]
                 if failed:
                     self._give_up(f"the DMA reports an error while {failed[0]} {slot.samples} samples")
+                if idle:
+                    break
                 if self.fabric.cut_short:
                     self._give_up(f"the fabric lost its place while {name} {slot.samples} samples")
                 if time.perf_counter() - begin > self.timeout:
