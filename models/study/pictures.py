@@ -11,6 +11,8 @@ import pandas as pd
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
+from models.study.summary import with_dpp_as_one  # noqa: E402
+
 # Okabe and Ito's colours, told apart by colour-blind readers; markers and dashes carry the same information in grey print.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -20,7 +22,7 @@ STYLE = {"font.size": 11, "axes.grid": True, "grid.alpha": 0.3, "figure.figsize"
 
 def draw_all(folder: Path) -> list[Path]:
     """Draw what `folder`/table.csv (and masks.csv) can show into `folder`/pictures; returns the files."""
-    table = pd.read_csv(folder / "table.csv")
+    table = with_dpp_as_one(pd.read_csv(folder / "table.csv"))
     masks = pd.read_csv(folder / "masks.csv") if (folder / "masks.csv").is_file() else pd.DataFrame()
     (folder / "pictures").mkdir(exist_ok=True)
     drawn = []
