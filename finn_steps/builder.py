@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from finn_steps.accelerator import write_atomically
-from finn_steps.finn_environment import prepare_finn
+from finn_steps.finn_environment import finn_build_folder
 
 Step = Callable[[Any, Any], Any]
 LOG = "build.log"
@@ -36,8 +36,33 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
     """
     output_dir = Path(output_dir).absolute()
     output_dir.mkdir(parents=True, exist_ok=True)
-    prepare_finn(output_dir / "finn_build")
+    with finn_build_folder(output_dir / "finn_build"):
+        _run(str(model), steps, output_dir, build, finished, around_step, config)
+
+
+def _run(model: str, steps, output_dir: Path, build, finished, around_step, config) -> None:
     from finn.builder import build_dataflow
+
+    cfg = _configuration(output_dir, build, config)
+    cfg.steps = list(steps)
+    functions = build_dataflow.resolve_build_steps(cfg, partial=False)
+    first = _first_to_run([function.__name__ for function in functions], finished, output_dir)
+    if first == len(functions):
+        return
+    cfg.start_step = functions[first].__name__ if first else None
+    failure: list[tuple[str, BaseException]] = []
+    terminal = sys.stdout, sys.stderr
+    cfg.steps = [_recording(function, around_step, failure, terminal) for function in functions]
+    code = None
+    with _quiet(build_dataflow, output_dir / LOG), contextlib.suppress(Exception):
+        code = build_dataflow.build_dataflow_cfg(model, cfg)
+    if failure:
+        _raise(*failure[0], output_dir / LOG)
+    if code != 0:
+        raise StepError(f"FINN's builder failed outside of its steps; see {output_dir / LOG}")
+
+
+def _configuration(output_dir: Path, build, config: dict):
     from finn.builder.build_dataflow_config import DataflowBuildConfig
 
     cfg = DataflowBuildConfig(**{
@@ -45,23 +70,7 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
         "fpga_part": getattr(build, "part", "xc7z020clg400-1"), "standalone_thresholds": True, "requant_bitwidth_threshold": 64,
         "save_intermediate_models": False, "enable_build_pdb_debug": False, "verbose": False, **config})
     cfg.build = build
-    cfg.steps = list(steps)
-    functions = build_dataflow.resolve_build_steps(cfg, partial=False)
-    first = _first_to_run([f.__name__ for f in functions], finished, output_dir)
-    if first == len(functions):
-        return
-    cfg.start_step = functions[first].__name__ if first else None
-    failure: list[tuple[str, BaseException]] = []
-    terminal = sys.stdout, sys.stderr
-    cfg.steps = [_recording(function, around_step, failure, terminal) for function in functions]
-    with _quiet(build_dataflow, output_dir / LOG):
-        with contextlib.suppress(Exception):
-            code = build_dataflow.build_dataflow_cfg(str(model), cfg)
-            if code == 0 and not failure:
-                return
-    if not failure:
-        raise StepError(f"FINN's builder failed outside of its steps; see {output_dir / LOG}")
-    _raise(*failure[0], output_dir / LOG)
+    return cfg
 
 
 def save_intermediate(model, step: str, output_dir: Path) -> None:

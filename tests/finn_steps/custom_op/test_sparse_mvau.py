@@ -17,8 +17,9 @@ def accelerator():
 
 
 @pytest.fixture
-def model(accelerator, tmp_path):
-    prepare_finn(tmp_path)
+def model(accelerator, tmp_path, monkeypatch):
+    monkeypatch.setenv("FINN_BUILD_DIR", str(tmp_path / "finn"))
+    prepare_finn()
     from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import InferQuantizedMatrixVectorActivation
     from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 
