@@ -25,7 +25,8 @@ class TrainConfig:
 
     Network: `hidden` widths; `weight_bits` of each layer and `activation_bits` after each hidden layer (32 is float);
     the input is quantised to `input_bits` over ±`input_sigmas` standard deviations (32: not at all); `batch_norm` is one of
-    none, on, no_affine, no_running_statistics, folded (trained with it, merged into the weights before pruning).
+    none, on, no_affine, no_running_statistics, folded (trained with it, merged into the weights before pruning). `start` is a
+    checkpoint to start from, of a net with the same fields (None: random weights).
 
     Fitting: Adam; each pruning iteration runs at most `epochs`, ends after `patience` epochs without a better validation
     loss (0: never) and restores the best. `schedule` of the learning rate is constant or cosine. `dense_epochs` is for the
@@ -51,6 +52,7 @@ class TrainConfig:
     input_sigmas: float = 4.0
     activation_max: float = 4.0
     batch_norm: str = "folded"
+    start: str | None = None
 
     learning_rate: float = 1e-3
     final_learning_rate: float | None = None

@@ -35,7 +35,11 @@ class Fit:
 
 
 class Diverged(RuntimeError):
-    """The loss is not a number any more. The model holds the last good checkpoint."""
+    """The loss is not a number any more. `model` holds the last good checkpoint."""
+
+    def __init__(self, message: str, model: nn.Module):
+        super().__init__(message)
+        self.model = model
 
 
 Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N]
@@ -80,7 +84,7 @@ def fit(
                 model.load_state_dict(best_state)
                 model.eval()
                 raise Diverged(f"the loss became {loss.item()} in epoch {epoch}, step {step}; "
-                               f"the checkpoint of epoch {best_epoch} is kept; try a lower learning_rate")
+                               f"the checkpoint of epoch {best_epoch} is kept; try a lower learning_rate", model)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()

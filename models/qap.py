@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
+from models import checkpoint
 from models.configuration import TrainConfig
 from models.fitting import Fit, FitPlan, Quantised, accuracy, fit
 from models.network import QuantMLP
@@ -45,9 +46,12 @@ def no_report(stage: str, epoch: int, loss: float) -> None:
 
 
 def build(config: TrainConfig, tensors: Tensors) -> QuantMLP:
-    """The untrained network of `config`; its initial weights depend on the seed alone."""
+    """The network of `config` before training: random weights that depend on the seed alone, or those of `config.start`."""
     torch.manual_seed(config.seed)
-    return QuantMLP(config, tensors.mean, tensors.std, len(tensors.classes))
+    model = QuantMLP(config, tensors.mean, tensors.std, len(tensors.classes))
+    if config.start:
+        checkpoint.load(model, config.start)
+    return model
 
 
 def prepare(model: QuantMLP, tensors: Tensors) -> Prepared:

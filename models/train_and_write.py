@@ -6,9 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from models import checkpoint
 from models.configuration import TrainConfig
 from models.data import load_dataset
 from models.export import export
+from models.fitting import Diverged
 from models.record import record, write_json
 from models.tensors import to_tensors
 from models.training import train
@@ -21,8 +23,12 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
     dataset = load_dataset(config.dataset, config.label)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
-    with console.status("training") as status:
-        trained = train(config, tensors, lambda stage, epoch, loss: status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}"))
+    try:
+        with console.status("training") as status:
+            trained = train(config, tensors, lambda stage, epoch, loss: status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}"))
+    except Diverged as fault:
+        checkpoint.save(fault.model, folder / "last_good.pt")
+        raise RuntimeError(f"{fault}; written to {folder / 'last_good.pt'}") from fault
     folder.mkdir(parents=True, exist_ok=True)
     written = record(folder.resolve().name, command, config, dataset, trained)
     export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])

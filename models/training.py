@@ -68,7 +68,7 @@ def pruners(config: TrainConfig) -> tuple[str, ...]:
 
 def float_twin(config: TrainConfig) -> TrainConfig:
     """The float network of the same shape, trained in the same way, with nothing pruned and nothing penalised."""
-    return config.with_fields(weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, input_bits=FLOAT_BITS, method="none", l1=0.0)
+    return config.with_fields(weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, input_bits=FLOAT_BITS, method="none", l1=0.0, start=None)
 
 
 def accuracies(model: QuantMLP, prepared: Prepared) -> dict[str, float]:

@@ -11,7 +11,8 @@ import yaml
 from models.configuration import TrainConfig, check_names
 
 KNOWN = ("title", "base", "arms", "grid", "repeat", "search")
-SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "retrain")
+SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "retrain", "objective")
+OBJECTIVES = ("validation_loss", "validation_accuracy")
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,15 @@ class Run:
 @dataclass(frozen=True)
 class Search:
     """Bayesian optimisation of the hidden widths: `hidden` holds a (least, greatest) pair for each hidden layer. `parallel`
-    trials are proposed at a time, whatever the number of workers, so the result does not depend on it. The best on
-    validation loss is trained again with the fields of `retrain`, once for each repeat."""
+    trials are proposed at a time, whatever the number of workers, so the result does not depend on it. The best by
+    `objective` is trained again with the fields of `retrain`, once for each repeat."""
 
     trials: int
     hidden: tuple[tuple[int, int], ...]
     parallel: int = 1
     seed: int = 0
     retrain: tuple[tuple[str, object], ...] = ()
+    objective: str = "validation_loss"
 
 
 @dataclass(frozen=True)
@@ -102,4 +104,7 @@ def read_search(content: dict) -> Search:
     for key, value in (("trials", trials), ("parallel", parallel)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"search: {key} ({value}) must be a whole number of at least 1")
-    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), tuple((content.get("retrain") or {}).items()))
+    objective = content.get("objective", OBJECTIVES[0])
+    check_names("search objective", [objective], list(OBJECTIVES))
+    retrain = tuple((content.get("retrain") or {}).items())
+    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), retrain, objective)

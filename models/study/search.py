@@ -28,7 +28,7 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
         fresh = {run.id: run for run in runs if run.id not in seen}
         seen |= dict(zip(fresh, run_all(list(fresh.values()))))
         for trial, run in zip(trials, runs):
-            sampler.tell(trial, objective(seen[run.id]))
+            sampler.tell(trial, cost(seen[run.id], plan.objective))
         done += len(trials)
     results += list(seen.values())
     best = widths(sampler.best_trial, plan)
@@ -44,6 +44,7 @@ def widths(trial, plan: Search) -> tuple[int, ...]:
     return tuple(trial.params[f"hidden_{i}"] for i in range(len(plan.hidden)))
 
 
-def objective(result: dict) -> float:
-    """Validation loss of the trained net; a diverged one is as bad as it gets."""
-    return result["rows"][-1].get("validation_loss", 1e9)
+def cost(result: dict, objective: str) -> float:
+    """What the search makes small; a diverged training is as bad as it gets."""
+    value = result["rows"][-1].get(objective)
+    return 1e9 if value is None else -value if objective == "validation_accuracy" else value
