@@ -38,7 +38,7 @@ class DMAError(RuntimeError):
 
 @dataclass
 class Times:
-    """Seconds spent since the last predict() or run() began: packing (with quantising), waiting for the DMA, unpacking."""
+    """Seconds of the last run(): of this thread, packing (with quantising) and unpacking; of the clock, waiting for the DMA."""
 
     pack: float = 0.0
     wait: float = 0.0
@@ -151,15 +151,15 @@ class Driver:
         }
 
     def _encode(self, slot: Slot, x: np.ndarray, times: Times) -> None:
-        begin = time.perf_counter()
+        begin = time.thread_time()
         slot.samples = len(x)
         self.network.encode(x, self.dma_bytes, np.asarray(slot.send)[: len(x)])
-        times.pack += time.perf_counter() - begin
+        times.pack += time.thread_time() - begin
 
     def _decode(self, slot: Slot, y: np.ndarray, times: Times) -> None:
-        begin = time.perf_counter()
+        begin = time.thread_time()
         y[...] = self.network.output_stream.unpack(np.asarray(slot.receive)[: len(y)], self.dma_bytes)
-        times.unpack += time.perf_counter() - begin
+        times.unpack += time.thread_time() - begin
 
     def _start(self, slot: Slot) -> None:
         """Begin the transfer of one batch, receiving side first."""

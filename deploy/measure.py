@@ -35,7 +35,7 @@ PATTERN_SAMPLES = 100_000
 class BatchResult:
     """One batch size. Times are seconds of the host's clock for one batch, the best of `repeats`; cycles are the fabric's.
 
-    pack_s, unpack_s   the host's work      wait_s   waiting for the DMA      samples_per_s   batch / seconds
+    pack_s, unpack_s   processor time of the host's work      wait_s   waiting for the DMA      samples_per_s   batch / seconds
     fabric_samples_per_s   clock / mean interval between samples at the accelerator's output; None for a batch of 1
     """
 

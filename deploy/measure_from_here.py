@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.environment import board_python
 from deploy.plot import draw
 from deploy.shell.boards import find_board
+from deploy.shell.settings import clock_of
 from deploy.simulate import simulated_board
 
 PYNQ_PORT = 7967
@@ -20,10 +21,14 @@ BOARD_PROFILE = "for f in /etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.s
 CONNECT_S = 5
 
 
-def measure_simulated(folder: Path, board: str, clock_mhz: float, largest: int, output: Path, say) -> None:
-    """Measure a build's package on the simulated board into output/measure.json and .png. RuntimeError where that fails."""
+def measure_simulated(folder: Path, board: str, clock_mhz: float | None, largest: int, output: Path, say) -> None:
+    """Measure a build's package on the simulated board into output/measure.json and .png. RuntimeError where that fails.
+
+    clock_mhz  by default what the package's settings for Vivado say"""
     place = Path(os.environ.get("QAPFLOW_CACHE") or Path.home() / ".cache" / "qapflow").expanduser() / "simulated_board"
-    with simulated_board(package_of(folder), find_board(board), clock_mhz, place, say=say) as run:
+    chosen, package = find_board(board), package_of(folder)
+    clock_mhz = clock_mhz or clock_of((package / "shell" / f"{chosen.name}.tcl").read_text())
+    with simulated_board(package, chosen, clock_mhz, place, say=say) as run:
         finish(run("measure.py", *options(largest, output), "--timeout", "600"), output)
 
 

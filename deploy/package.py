@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
+from deploy.network import Network
+from deploy.shell.settings import write_shell
+
 SOURCE = Path(__file__).resolve().parent
 BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py", "measure.py", "power.py", "plot.py")
 ACCELERATOR_FILES = ("accelerator.json", "accelerator.npz")
 
 
 def package(build_folder: Path | str, accelerator_folder: Path | str, rtl_folder: Path | str, x: np.ndarray,
-            expected_integers: np.ndarray, expected_outputs: np.ndarray, destination: Path | str | None = None) -> Path:
+            expected_integers: np.ndarray, expected_outputs: np.ndarray, destination: Path | str | None = None,
+            clock_mhz: float = 100.0) -> Path:
     """Write `build_folder`/driver and `destination` (default `build_folder`/deploy), each replaced as a whole; return the latter.
 
     accelerator_folder  has accelerator.json and accelerator.npz
@@ -25,6 +29,7 @@ def package(build_folder: Path | str, accelerator_folder: Path | str, rtl_folder
     x                   float32 [N, features], the test vectors; what onnxruntime and the integers answer to them:
     expected_integers   int64 [N, MH]
     expected_outputs    float32 [N, ...]
+    clock_mhz           what the shell's settings for Vivado ask for, where the board gives it
     """
     build_folder, accelerator_folder, rtl_folder = Path(build_folder), Path(accelerator_folder), Path(rtl_folder)
     destination = Path(destination) if destination is not None else build_folder / "deploy"
@@ -38,6 +43,7 @@ def package(build_folder: Path | str, accelerator_folder: Path | str, rtl_folder
         write_driver(driver, accelerator_folder, x, expected_integers, expected_outputs)
         shutil.copytree(driver, deploy / "driver")
         shutil.copytree(rtl_folder, deploy / "rtl")
+        write_shell(deploy / "shell", Network.load(driver), deploy / "rtl", clock_mhz)
         copy_bitfile(build_folder / "bitfile", driver, deploy / "bitfile")
         replace_folder(driver, build_folder / "driver")
         replace_folder(deploy, destination)

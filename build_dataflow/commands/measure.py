@@ -12,10 +12,10 @@ import click
 @click.option("--simulate", is_flag=True, help="Measure on a board in software: pynq, the driver and the RTL as they are, no board.")
 @click.option("--board", "host", metavar="HOST", help="Measure on the PYNQ board at this address (user@host), over ssh or PYNQ's remote device.")
 @click.option("--on", "board", default="Pynq-Z1", show_default=True, help="Which board --simulate is: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
-@click.option("--clock-mhz", type=float, default=100.0, show_default=True, help="The clock that --simulate reckons with.")
+@click.option("--clock-mhz", type=float, help="The clock that --simulate reckons with (default: the build's, or the board's fastest).")
 @click.option("--largest", type=click.IntRange(1), default=1_000_000, show_default=True, help="The largest batch.")
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of measure.json and measure.png (default: the build's report/).")
-def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: float, largest: int, output: Path | None) -> None:
+def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: float | None, largest: int, output: Path | None) -> None:
     """Check the test vectors on the board, then measure latency, throughput and what limits them.
 
     \b
