@@ -73,5 +73,6 @@ def step_package(model, cfg):
     """deploy/ and driver/: what goes to the board."""
     folder = Path(cfg.output_dir)
     with np.load(folder / "verification_output" / "vectors.npz") as vectors:
-        package(folder, folder, folder / "rtl", vectors["x"], vectors["integers"], vectors["outputs"], folder / "deploy")
+        clock_mhz = 1000 / cfg.build.clock_ns
+        package(folder, folder, folder / "rtl", vectors["x"], vectors["integers"], vectors["outputs"], folder / "deploy", clock_mhz)
     return model

@@ -12,6 +12,8 @@ import click
 @click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the build (default: build/<name>).")
 @click.option("--part", help="Xilinx part (default: xc7z020clg400-1, the PYNQ-Z1's).")
+@click.option("--board", metavar="NAME", help="Build for this board's part: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
+@click.option("--bitstream", is_flag=True, help="Make the bitstream too, with Vivado from PATH or under FINN_XILINX_PATH.")
 @click.option("--clock-ns", type=float, help="Clock period wanted, in ns.")
 @click.option("--target-ii", type=int, help="At most this many cycles between two inferences.")
 @click.option("--target-fps", type=float, help="At least this many inferences a second.")
@@ -22,7 +24,8 @@ import click
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
-def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, **overrides) -> None:
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, board: str | None, bitstream: bool,
+            **overrides) -> None:
     """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
 
     \b
@@ -30,16 +33,30 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap
       ./run-local.sh build jet_qap --target-ii 4 --output build/jet_folded
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
+      ./run-local.sh build jet_qap --board Pynq-Z2 --bitstream
     """
     from build_dataflow.configuration import read_options
+    from deploy.shell.boards import board_for_part, find_board
+    from deploy.shell.vivado import find_vivado
 
+    if board:
+        if overrides["part"] not in (None, find_board(board).part):
+            raise click.UsageError(f"--board {board} has part {find_board(board).part}, --part says {overrides['part']}")
+        overrides["part"] = find_board(board).part
     options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None})
+    if bitstream:
+        board = board or board_for_part(options.part).name
+        find_vivado()
 
     from build_dataflow.build import build
     from build_dataflow.report import print_report
 
     output = output or Path("build") / options.name
     summary = build(options, output, resume)
+    if bitstream:
+        from deploy.shell.bitstream import build_bitstream
+
+        build_bitstream(output, board, say=lambda text: click.echo(text, err=True))
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
