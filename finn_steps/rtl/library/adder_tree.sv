@@ -18,12 +18,12 @@ module adder_tree #(
     end else begin : g_add
       localparam int unsigned BEFORE = (N + 2 ** (l - 1) - 1) / 2 ** (l - 1);
       for (genvar i = 0; i < COUNT; i++) begin : g_sum
-        wire signed [BITS-2:0] a = g_level[l-1].sums[2*i*(BITS-1)+:BITS-1];
+        wire [BITS-2:0] a = g_level[l-1].sums[2*i*(BITS-1)+:BITS-1];
         if (2 * i + 1 < BEFORE) begin : g_pair
-          wire signed [BITS-2:0] b = g_level[l-1].sums[(2*i+1)*(BITS-1)+:BITS-1];
-          always_ff @(posedge clk) sums[i*BITS+:BITS] <= BITS'(a) + BITS'(b);
+          wire [BITS-2:0] b = g_level[l-1].sums[(2*i+1)*(BITS-1)+:BITS-1];
+          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {a[BITS-2], a} + {b[BITS-2], b};
         end else begin : g_single
-          always_ff @(posedge clk) sums[i*BITS+:BITS] <= BITS'(a);
+          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {a[BITS-2], a};
         end
       end
     end

@@ -34,6 +34,7 @@ module folded_pe #(
     $error("folded_pe: OWNERS (%0d) must divide SIMD (%0d)", OWNERS, SIMD);
   end
   localparam int unsigned LEVELS = SIMD > 1 ? $clog2(SIMD) : 0;
+  localparam int unsigned VALUE = XBITS + 1 - XSIGNED;
 
   logic [SIMD*PBITS-1:0] now, later;
   for (genvar j = 0; j < SIMD; j++) begin : g_lane
@@ -70,13 +71,13 @@ module folded_pe #(
     always_ff @(posedge clk) taken_x <= x;
     always_ff @(posedge clk) taken_weight <= weight;
 
-    localparam int unsigned VALUE = XBITS + 1 - XSIGNED;
     wire signed [VALUE-1:0] value = VALUE'($signed({XSIGNED == 0 ? 1'b0 : taken_x[XBITS-1], taken_x}));
+    wire signed [PBITS-1:0] wide = PBITS'(value);
     logic signed [PBITS-1:0] product;
     if (WBITS == 2) begin : g_ternary
-      assign product = !taken_weight[0] ? '0 : taken_weight[1] ? -PBITS'(value) : PBITS'(value);
+      assign product = !taken_weight[0] ? '0 : taken_weight[1] ? -wide : wide;
     end else begin : g_multiply
-      assign product = PBITS'(taken_weight * value);
+      assign product = PBITS'(taken_weight) * wide;
     end
     if (AHEAD == 0) begin : g_now
       always_ff @(posedge clk) now[j*PBITS+:PBITS] <= product;
