@@ -207,4 +207,4 @@ def _datatype_of(low: int, high: int) -> str:
 
 
 def _differ(a: SparseLayer, b: SparseLayer) -> bool:
-    return not (np.array_equal(a.weights, b.weights) and np.array_equal(a.thresholds, b.thresholds) and np.array_equal(a.bias, b.bias))
+    return not all(np.array_equal(getattr(a, name), getattr(b, name)) for name in ("weights", "thresholds", "bias"))

@@ -89,7 +89,8 @@ class _Expansion:
             steps += [self._make("GreaterOrEqual", [source, self._constant("zero")], f"{output}/positive"),
                       self._make("Where", [f"{output}/positive", self._constant("one"), self._constant("minus_one")], integers)]
         elif quantiser.rounds_first:
-            steps = self._chain(self.node.input[0], integers, [("Div", ["scale"]), ("Round", []), *scaled[1:], ("Clip", ["low", "high"])])
+            rounded = [("Div", ["scale"]), ("Round", []), *scaled[1:], ("Clip", ["low", "high"])]
+            steps = self._chain(self.node.input[0], integers, rounded)
         else:
             scaled += [("Clip", ["low", "high"])]
             steps = self._chain(self.node.input[0], f"{output}/scaled", scaled)

@@ -1,4 +1,4 @@
-"""Random QONNX models as Brevitas writes them, made without torch: Quant nodes, Gemm, batch norm, power-of-two or float scales."""
+"""Random QONNX models as Brevitas writes them, made without torch: Quant nodes, Gemm, batch norm, scales of either kind."""
 
 from __future__ import annotations
 
@@ -74,20 +74,25 @@ class _Writer:
         weights = random_weights(self.rng, MH, MW, net.weight_bits, net.zeros) * scale
         bits = max(2, net.weight_bits)
         quantised = self.quant(self.constant(f"{name}.w", weights), f"{name}.weight_quant", scale, bits, signed=True, narrow=1)
-        bias = self.constant(f"{name}.b", self.rng.normal(0, 0.5, MH) if net.scales == "float" else self.rng.integers(-64, 65, MH) / 128)
+        biases = self.rng.normal(0, 0.5, MH) if net.scales == "float" else self.rng.integers(-64, 65, MH) / 128
+        bias = self.constant(f"{name}.b", biases)
         if net.gemm:
             tensor = self.node("Gemm", [tensor, quantised, bias], name, transB=1)
         else:
             transposed = self.node("Transpose", [quantised], f"{name}.transposed", perm=[1, 0])
             tensor = self.node("Add", [self.node("MatMul", [tensor, transposed], name), bias], f"{name}.biased")
         if net.batch_norm and not last:
-            values = {"scale": self.rng.normal(0, 1, MH), "shift": self.rng.normal(0, 0.3, MH), "mean": self.rng.normal(0, 0.5, MH),
-                      "variance": self.rng.uniform(0.5, 2, MH)}
-            tensor = self.node("BatchNormalization", [tensor, *(self.constant(f"{name}.{k}", v) for k, v in values.items())], f"{name}.bn")
+            values = {"scale": self.rng.normal(0, 1, MH), "shift": self.rng.normal(0, 0.3, MH), 
+                      "mean": self.rng.normal(0, 0.5, MH), "variance": self.rng.uniform(0.5, 2, MH)}
+            parameters = [self.constant(f"{name}.{kind}", value) for kind, value in values.items()]
+            tensor = self.node("BatchNormalization", [tensor, *parameters], f"{name}.bn")
         if last:
-            return tensor if net.output_bits is None else self.quant(tensor, "output_quant", self.scale(0.125), net.output_bits, signed=True)
+            if net.output_bits is None:
+                return tensor
+            return self.quant(tensor, "output_quant", self.scale(0.125), net.output_bits, signed=True)
         if net.bipolar:
-            return self.node("BipolarQuant", [tensor, self.constant(f"{name}.act.scale", self.scale(1.0))], f"{name}.act", domain=DOMAIN)
+            scale = self.constant(f"{name}.act.scale", self.scale(1.0))
+            return self.node("BipolarQuant", [tensor, scale], f"{name}.act", domain=DOMAIN)
         if net.activation and not (net.signed and net.activation == "Relu"):
             tensor = self.node(net.activation, [tensor], f"{name}.{net.activation.lower()}")
         return self.quant(tensor, f"{name}.act", self.scale(4.0 * 2.0**-net.activation_bits), net.activation_bits, net.signed,

@@ -15,8 +15,8 @@ class SparseMVAU(HWCustomOp):
     """One SparseLayer as a FINN node.
 
     inputs      x [..., MW]; weights [MW, MH]; thresholds [MH, steps], or the bias [MH] where noActivation is 1
-    attributes  those of Folding, and the datatypes of x and of the output. `nonzeros` and `cycles` follow from the weights and are
-                kept because FINN asks a node for its cycles without giving it the model.
+    attributes  those of Folding, and the datatypes of x and of the output. `nonzeros` and `cycles` follow from the weights and
+                are kept because FINN asks a node for its cycles without giving it the model.
     """
 
     def get_nodeattr_types(self):
@@ -80,7 +80,8 @@ class SparseMVAU(HWCustomOp):
         node = self.onnx_node
         idt = model.get_tensor_datatype(node.input[0])
         if idt.name != self.get_nodeattr("inputDataType"):
-            raise ValueError(f"{node.name}: input {node.input[0]} is {idt.name}, the node takes {self.get_nodeattr('inputDataType')}")
+            taken = self.get_nodeattr("inputDataType")
+            raise ValueError(f"{node.name}: input {node.input[0]} is {idt.name}, the node takes {taken}")
         model.set_tensor_datatype(node.output[0], self.get_output_datatype())
 
     def get_input_datatype(self, ind=0):
@@ -132,8 +133,8 @@ class SparseMVAU(HWCustomOp):
     def get_op_and_param_counts(self):
         """As FINN counts, but for the weights that are there."""
         bits = self.get_input_datatype().bitwidth()
-        count = self.get_nodeattr("nonzeros")
-        return {f"op_mac_{bits}bx_sparse": count * int(np.prod(self.get_nodeattr("numInputVectors"))), "param_weight_sparse": count}
+        count, vectors = self.get_nodeattr("nonzeros"), int(np.prod(self.get_nodeattr("numInputVectors")))
+        return {f"op_mac_{bits}bx_sparse": count * vectors, "param_weight_sparse": count}
 
     def verify_node(self):
         self.folding.check(self.get_nodeattr("layer"), self.get_nodeattr("MH"), self.get_nodeattr("MW"))

@@ -23,7 +23,7 @@ UNIT = 2.0**-24 * 1.001
 
 @dataclass(frozen=True, eq=False)
 class BorderlineLayer:
-    """Entries [K] of one imported layer: `accumulator` of `neuron` is `slack` (in units of the accumulator) from the next threshold.
+    """Entries [K] of one imported layer: `accumulator` of `neuron` is `slack` accumulator units from the next threshold.
 
     step, offset: the model multiplies its weights by step * q + offset, where q is what the layer takes.
     """
@@ -65,8 +65,9 @@ class Borderline:
 
     def save(self, path: Path) -> None:
         """Write an npz: <layer>.<field> for each field."""
+        fields = {f"{name}.{key}": value for name, layer in self.layers.items() for key, value in vars(layer).items()}
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **{f"{name}.{key}": value for name, layer in self.layers.items() for key, value in vars(layer).items()})
+        np.savez_compressed(buffer, **fields)
         write_atomically(Path(path), buffer.getvalue())
 
     @classmethod

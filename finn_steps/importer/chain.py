@@ -116,8 +116,10 @@ def _check_monotone(nodes, constants) -> None:
         if node.op_type == "PRelu":
             slope = constants[node.input[1]].min()
         if slope < 0:
-            raise ValueError(f"node {node.name} ({node.op_type}) has slope {slope}: it is not monotone; supported: slopes of at least 0")
+            raise ValueError(f"node {node.name} ({node.op_type}) has slope {slope}: it is not monotone; supported: slopes "
+                             "of at least 0")
         if node.op_type == "Div" and node.input[0] in constants:
-            raise ValueError(f"node {node.name} (Div) divides by the activation: it is not monotone; supported: division by constants")
+            raise ValueError(f"node {node.name} (Div) divides by the activation: it is not monotone; supported: division by "
+                             "constants")
         if any(np.isnan(constants[name]).any() for name in node.input if name in constants and constants[name].dtype.kind == "f"):
             raise ValueError(f"node {node.name} ({node.op_type}) has a constant that is not a number")

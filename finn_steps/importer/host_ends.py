@@ -26,12 +26,13 @@ def quantising_operations(quantiser: Quantiser) -> tuple[HostOp, ...]:
     if np.unique(quantiser.scale).size != 1:
         raise ValueError(f"node {quantiser.name} quantises with a scale for each channel; supported on the host: one scale")
     if quantiser.bipolar:
-        raise ValueError(f"node {quantiser.name} makes the input bipolar; supported at the input: Quant of 2 bits or more or unsigned, "
-                         "or an input annotated as BIPOLAR")
+        raise ValueError(f"node {quantiser.name} makes the input bipolar; supported at the input: Quant of 2 bits or more or "
+                         "unsigned, or an input annotated as BIPOLAR")
     rounding = {"ROUND": "round", "HALF_EVEN": "round", "FLOOR": "floor"}.get(quantiser.rounding)
     if rounding is None:
         raise ValueError(f"node {quantiser.name} rounds the input by {quantiser.rounding}; supported at the input: ROUND, FLOOR")
-    divide, clip, rounded = HostOp("div", _scalar(quantiser.scale)), HostOp("clip", [quantiser.low, quantiser.high]), HostOp(rounding)
+    divide, rounded = HostOp("div", _scalar(quantiser.scale)), HostOp(rounding)
+    clip = HostOp("clip", [quantiser.low, quantiser.high])
     shift = (HostOp("add", np.float32(quantiser.zero_point)),) if quantiser.zero_point else ()
     return (divide, rounded, *shift, clip) if quantiser.rounds_first else (divide, *shift, clip, rounded)
 

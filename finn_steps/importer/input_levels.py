@@ -30,14 +30,15 @@ def annotated_input(model: ModelWrapper, chain: Chain, constants, features: int)
     levels = run_host_ops(head, np.repeat(values[:, None], features, axis=1))
     steps = np.diff(levels, axis=0)
     if np.any(steps != steps[0, 0]) or steps[0, 0] <= 0:
-        raise ValueError(f"input {tensor} ({datatype.name}) reaches {first.name} in unequal steps; supported: one rising linear map "
-                         "for all features")
+        raise ValueError(f"input {tensor} ({datatype.name}) reaches {first.name} in unequal steps; supported: one rising linear "
+                         "map for all features")
     step, least = steps[0, 0], levels[0, 0]
     if least == -levels[-1, 0] and len(values) == 2:
         return (*head, *_divide(levels[-1, 0]), HostOp("add", np.float32(1)), HostOp("div", np.float32(2))), \
             Levels(-1, 1, np.float32(levels[-1, 0]), bipolar=True)
     if (least / step) != np.rint(least / step):
-        raise ValueError(f"input {tensor} ({datatype.name}) reaches {first.name} as {least} + k * {step}; supported: whole multiples")
+        raise ValueError(f"input {tensor} ({datatype.name}) reaches {first.name} as {least} + k * {step}; supported: "
+                         "whole multiples")
     low = int(np.rint(least / step))
     return (*head, *_divide(step)), Levels(low, low + len(values) - 1, np.float32(step))
 

@@ -122,8 +122,8 @@ class _Lowering:
         model_range = SparseLayer(name, weights, offset, None, levels.datatype, "INT32")
         low, high = model_range.accumulator_min, model_range.accumulator_max
         if max(-low.min(), high.max()) >= 2**FLOAT32_BITS:
-            raise ValueError(f"node {node} sums up to {max(-low.min(), high.max())}; supported: accumulators of {FLOAT32_BITS} bits, "
-                             "which float32 holds exactly")
+            raise ValueError(f"node {node} sums up to {max(-low.min(), high.max())}; supported: accumulators of {FLOAT32_BITS} "
+                             "bits, which float32 holds exactly")
         scale = _scale(levels, matrix)
         self.tensors[name] = LayerTensor(integer_tensor(stage.quantiser.output[0]), np.float32(1), output.bipolar)
         piece = Piece(self.standard, stage.matmul.output[0], self.tensors[name].tensor, len(scale))

@@ -86,7 +86,8 @@ def _check_operators(wrapper: ModelWrapper) -> None:
         if node.op_type.startswith("Conv"):
             raise ValueError(f"node {node.name} ({node.op_type}) is a convolution; supported: layers of MatMul or Gemm")
         if node.domain not in ("", "ai.onnx", QONNX_DOMAIN):
-            raise ValueError(f"node {node.name} ({node.op_type}) is of domain {node.domain}; supported: ONNX's own operators and QONNX's")
+            raise ValueError(f"node {node.name} ({node.op_type}) is of domain {node.domain}; supported: ONNX's own operators "
+                             "and QONNX's")
         if node.op_type in ("If", "Loop", "Scan"):
             raise ValueError(f"node {node.name} ({node.op_type}) is control flow; supported: a plain chain of layers")
 

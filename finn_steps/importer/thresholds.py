@@ -1,7 +1,8 @@
 """Thresholds by evaluation: where does the model's own chain of operators, run in float32, step to the next integer?
 
 Nothing is solved for: each threshold is found by bisection on what onnxruntime answers, so the model's rounding, ties and
-the order of its float operations are right by construction; the result is then compared with the chain, accumulator by accumulator.
+the order of its float operations are right by construction; the result is then compared with the chain,
+accumulator by accumulator.
 """
 
 from __future__ import annotations
@@ -68,13 +69,14 @@ def _check_steps(name, integers, activation, low, high, levels) -> None:
         for neuron, (thresholds, direction) in enumerate(zip(activation.thresholds, activation.direction)):
             got = np.searchsorted(thresholds, accumulators[:, neuron] * direction, side="right")
             if not np.array_equal(got, wanted[:, neuron]):
-                raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: monotone ones")
+                raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: "
+                                 "monotone ones")
 
 
 def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],
                             activation: Activation, low: np.ndarray, high: np.ndarray, error: np.ndarray,
                             levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The accumulators that float rounding of the layer's MatMul could carry over a threshold: neuron, accumulator and slack, [K] each.
+    """Accumulators that float rounding of the layer's MatMul could carry over a threshold: neuron, accumulator, slack, [K] each.
 
     integers_of_values  the model's chain on the MatMul's float output [N, MH]
     values              int64 accumulators [N, MH] -> the exact float output

@@ -39,7 +39,8 @@ def read_weights(model: ModelWrapper, node: onnx.NodeProto) -> IntegerWeights:
     elif producer.op_type in QUANTISERS and producer.input[0] in constants:
         quantiser = Quantiser.of(producer, constants)
         if quantiser.zero_point:
-            raise ValueError(f"node {producer.name} gives {node.name} weights with zero point {quantiser.zero_point}; supported: 0")
+            raise ValueError(f"node {producer.name} gives {node.name} weights with zero point {quantiser.zero_point}; "
+                             "supported: 0")
         integers, scale = quantiser.integers(constants[producer.input[0]]), quantiser.scale
     else:
         raise ValueError(f"node {node.name} (MatMul) multiplies by {tensor}, which {producer.name} ({producer.op_type}) "

@@ -41,7 +41,8 @@ def _append_layer(model: ModelWrapper, layer: SparseLayer, tensor: str) -> str:
     nodes = [helper.make_node("MatMul", [tensor, f"{layer.name}.weights"], [f"{layer.name}.acc"], name=f"{layer.name}.MatMul")]
     _set(model, layer, "weights", layer.weights.T, layer.wdt)
     if np.any(layer.bias):
-        nodes.append(helper.make_node("Add", [nodes[-1].output[0], f"{layer.name}.bias"], [f"{layer.name}.biased"], name=f"{layer.name}.Add"))
+        inputs, output = [nodes[-1].output[0], f"{layer.name}.bias"], f"{layer.name}.biased"
+        nodes.append(helper.make_node("Add", inputs, [output], name=f"{layer.name}.Add"))
         _set(model, layer, "bias", layer.bias, smallest_datatype(int(layer.bias.min()), int(layer.bias.max())))
     if layer.thresholds is not None:
         odt = DataType["BINARY" if layer.odt == "BIPOLAR" else layer.odt]
@@ -64,6 +65,6 @@ def _append_layer(model: ModelWrapper, layer: SparseLayer, tensor: str) -> str:
 
 def _set(model: ModelWrapper, layer: SparseLayer, kind: str, values: np.ndarray, datatype: str) -> None:
     if np.abs(values).max() > FLOAT32_INTEGERS:
-        raise ValueError(f"{layer.name}: {kind} reach {np.abs(values).max()}; supported: 24 bits, which FINN's float32 tensors hold")
+        raise ValueError(f"{layer.name}: {kind} reach {np.abs(values).max()}; supported: 24 bits, as float32 holds them")
     model.set_initializer(f"{layer.name}.{kind}", values.astype(np.float32))
     model.set_tensor_datatype(f"{layer.name}.{kind}", DataType[datatype])

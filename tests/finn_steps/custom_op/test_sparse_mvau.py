@@ -20,13 +20,15 @@ def accelerator():
 def model(accelerator, tmp_path, monkeypatch):
     monkeypatch.setenv("FINN_BUILD_DIR", str(tmp_path / "finn"))
     prepare_finn()
-    from finn.transformation.fpgadataflow.convert_to_hw.quantized_matrix_vector_activation import InferQuantizedMatrixVectorActivation
+    from finn.transformation.fpgadataflow.convert_to_hw import quantized_matrix_vector_activation as mvau
     from finn.transformation.fpgadataflow.convert_to_hw.thresholding import InferThresholdingLayer
 
     from finn_steps.transformation.infer_sparse_mvau import InferSparseMVAU
 
     graph = integer_graph(accelerator)
-    return graph.transform(InferThresholdingLayer()).transform(InferQuantizedMatrixVectorActivation()).transform(InferSparseMVAU())
+    for transformation in (InferThresholdingLayer(), mvau.InferQuantizedMatrixVectorActivation(), InferSparseMVAU()):
+        graph = graph.transform(transformation)
+    return graph
 
 
 def specialised(model):

@@ -9,7 +9,7 @@ from tests.qonnx_nets import Net, model_inputs, qonnx_net
 
 
 def test_float32_sums_stay_within_the_bound_and_come_near_it():
-    """Random rows, summed in float32 in random orders: what `samples` computes with slack = the true error must say borderline."""
+    """Random rows, summed in float32 in random orders: with the true error as slack, the sample must be borderline."""
     rng = np.random.default_rng(0)
     nearest = 0.0
     for _ in range(300):

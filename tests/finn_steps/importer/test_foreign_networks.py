@@ -46,8 +46,9 @@ def test_reference_equals_qonnx_execution(name):
     imported = import_model(MODELS / name)
     x = inputs(name, imported.accelerator.features, 5)
     wrapper = cleanup_model(ModelWrapper(str(MODELS / name)))
-    shape = wrapper.get_tensor_shape(wrapper.graph.input[0].name)
-    expected = [execute_onnx(wrapper, {wrapper.graph.input[0].name: row.reshape(shape)})[wrapper.graph.output[0].name] for row in x]
+    start, end = wrapper.graph.input[0].name, wrapper.graph.output[0].name
+    shape = wrapper.get_tensor_shape(start)
+    expected = [execute_onnx(wrapper, {start: row.reshape(shape)})[end] for row in x]
     assert np.allclose(Reference(imported).outputs(x), np.concatenate(expected), rtol=1e-5)
 
 

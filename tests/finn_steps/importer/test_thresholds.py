@@ -40,7 +40,7 @@ def test_ties_round_to_even():
 
 def test_rising_and_falling_is_refused():
     with pytest.raises(ValueError, match="node n: .* neuron 1 rises and falls"):
-        find_activation("node n", lambda a: np.stack([a[:, 0], np.abs(a[:, 1])], axis=1), np.array([-5, -5]), np.array([5, 6]), LEVELS)
+        find_activation("node n", lambda a: np.abs(a) * [0, 1] + a * [1, 0], np.array([-5, -5]), np.array([5, 6]), LEVELS)
 
 
 def test_borderline_accumulators_lie_next_to_a_threshold():
@@ -65,7 +65,9 @@ def test_slack_is_the_distance_to_the_next_integer():
     def values(accumulators):
         return accumulators * np.array([0.2497])
 
-    activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), np.array([0]), np.array([5]), LEVELS)
-    neuron, accumulator, slack = borderline_accumulators(integers_of_values, values, activation, np.array([0]), np.array([5]), np.array([0.01]), LEVELS)
+    low, high = np.array([0]), np.array([5])
+    activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), low, high, LEVELS)
+    error = np.array([0.01])
+    neuron, accumulator, slack = borderline_accumulators(integers_of_values, values, activation, low, high, error, LEVELS)
     assert accumulator.tolist() == [4]
     assert slack == pytest.approx([1 - 4 * 0.2497], rel=1e-2) and slack[0] <= 1 - 4 * 0.2497

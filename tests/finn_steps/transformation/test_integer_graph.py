@@ -15,7 +15,8 @@ from tests.qonnx_nets import qonnx_net
 
 
 def test_host_ends_ride_along():
-    accelerator = replace(random_accelerator((4, 3)), host_input=(HostOp("div", np.float32(0.1)), HostOp("clip", [-8, 7]), HostOp("round")))
+    operations = (HostOp("div", np.float32(0.1)), HostOp("clip", [-8, 7]), HostOp("round"))
+    accelerator = replace(random_accelerator((4, 3)), host_input=operations)
     ends = read_host_ends(integer_graph(accelerator))
     assert ends.name == accelerator.name and ends.features == 4
     assert [op.op for op in ends.host_input] == ["div", "clip", "round"]
