@@ -38,3 +38,4 @@ def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: 
         measure_simulated(folder, board, clock_mhz, largest, output, say)
     else:
         measure_remotely(folder, host, largest, output, say)
+    say(f"written: {output / 'measure.json'}, {output / 'measure.png'}")
