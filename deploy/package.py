@@ -15,7 +15,7 @@ from deploy.network import Network
 from deploy.shell.settings import write_shell
 
 SOURCE = Path(__file__).resolve().parent
-BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py", "predict.py", "measure.py", "power.py", "plot.py")
+BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py", "predict.py", "measure.py", "power.py", "plot.py", "notebook.ipynb")
 ACCELERATOR_FILES = ("accelerator.json", "accelerator.npz")
 
 
