@@ -58,6 +58,7 @@ def run_docker(tmp_path_factory):
         **os.environ,
         "PATH": f"{tools}:{os.environ['PATH']}",
         "STORAGE": str(there / "storage"),
+        "STORAGE_DRIVER": storage_driver(there / "storage" / "trial"),
         "VOLUMES": str(there / "volumes"),
         "QAPFLOW_DOCKER_BASE": "localhost/base",
         "QAPFLOW_DOCKER_BUILD_EXTRA": " ".join(pip_settings(Path(tmp_path_factory.mktemp("pip")))),
@@ -74,12 +75,22 @@ def run_docker(tmp_path_factory):
     shutil.rmtree(there)
 
 
+def storage_driver(folder: Path) -> str:
+    """overlay where this machine can mount it, else vfs, which copies the whole image for each container."""
+    buildah = ["buildah", "--storage-driver", "overlay", "--root", f"{folder}/root", "--runroot", f"{folder}/run"]
+    container = subprocess.run([*buildah, "from", "scratch"], capture_output=True, text=True)
+    mounted = container.returncode == 0 and subprocess.run([*buildah, "mount", container.stdout.strip()], capture_output=True).returncode == 0
+    subprocess.run([*buildah, "rm", "--all"], capture_output=True)
+    return "overlay" if mounted else "vfs"
+
+
 def base_image(folder: Path, environment: dict[str, str]) -> None:
     """localhost/base: Debian as debootstrap makes it."""
     subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, stdout=subprocess.DEVNULL)
     (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
-    buildah = ["buildah", "--storage-driver", "vfs", "--root", f"{environment['STORAGE']}/root", "--runroot", f"{environment['STORAGE']}/run"]
-    subprocess.run([*buildah, "bud", "-q", "--isolation", "chroot", "-t", "base", folder], check=True, stdout=subprocess.DEVNULL)
+    buildah = ["buildah", "--root", f"{environment['STORAGE']}/root", "--runroot", f"{environment['STORAGE']}/run"]
+    build = [*buildah, "bud", "-q", "--isolation", "chroot", "-t", "base", folder]
+    subprocess.run(build, check=True, env=environment, stdout=subprocess.DEVNULL)
     shutil.rmtree(folder)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Stands in for Docker's client where there is no engine: does what run-docker.sh asks with buildah, as root, without isolation but chroot.
 
-Volumes are folders in $VOLUMES, images and containers are kept in $STORAGE.
+Volumes are folders in $VOLUMES; images and containers are kept in $STORAGE, by the driver $STORAGE_DRIVER.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 STORAGE = os.environ["STORAGE"]
-BUILDAH = ["buildah", "--storage-driver", "vfs", "--root", f"{STORAGE}/root", "--runroot", f"{STORAGE}/run"]
+BUILDAH = ["buildah", "--root", f"{STORAGE}/root", "--runroot", f"{STORAGE}/run"]
 
 
 def buildah(*arguments: str, **options) -> subprocess.CompletedProcess:
