@@ -1,4 +1,4 @@
-"""A bitstream for the simulated board: the files that a real one has, around no configuration data."""
+"""A bitstream for the simulated board: the files that a real one has, around an identity instead of configuration data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ NAME = "finn_accel"
 def write_bitfile(folder: Path, network: Network, board: Board, clock_mhz: float) -> Path:
     """Write finn_accel.bit, its .hwh and bitstream.json into `folder`; return the .bit."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {f"{NAME}.bit": bit_header(f"{NAME};simulated", board.part) , f"{NAME}.hwh": write_hwh(board, clock_mhz).encode()}
+    handoff = write_hwh(board, clock_mhz).encode()
+    identity = hashlib.sha256(network.sha256.encode() + handoff).digest()
+    contents = {f"{NAME}.bit": bit_header(f"{NAME};simulated", board.part, identity), f"{NAME}.hwh": handoff}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     about = {"schema": 1, "accelerator_sha256": network.sha256, "board": board.name, "part": board.part, "clock_mhz": clock_mhz,
@@ -27,7 +29,7 @@ def write_bitfile(folder: Path, network: Network, board: Board, clock_mhz: float
     return folder / f"{NAME}.bit"
 
 
-def bit_header(design: str, part: str, data: bytes = bytes(64)) -> bytes:
+def bit_header(design: str, part: str, data: bytes) -> bytes:
     """A .bit file: the header's fields a (design), b (part), c (date), d (time), then e and the configuration data."""
     header = struct.pack(">h9sh", 9, bytes.fromhex("0ff00ff00ff00ff000"), 1)
     for key, text in zip("abcd", (design, part.split("-")[0], "2000/01/01", "00:00:00")):

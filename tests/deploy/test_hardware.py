@@ -1,6 +1,7 @@
 """onnxruntime against hardware, with the hardware as a parameter; and the roads to a board, over ssh that stays on this machine."""
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -71,6 +72,29 @@ def test_measure_over_ssh(board_by_ssh, tmp_path):
     result = json.loads((tmp_path / "measure.json").read_text())
     assert result["vectors"]["differing"] == 0 and result["board"] == "Pynq-Z2"
     assert (tmp_path / "measure.png").stat().st_size > 10_000
+
+
+@pytest.fixture
+def remote_device(small_build, monkeypatch):
+    """A board that answers as PYNQ's remote device, at an address of this machine that no other test uses."""
+    address = f"127.{os.getpid() >> 16 & 255}.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}"
+    network = Network.load(small_build / "deploy" / "driver")
+    compiled = build_board(small_build / "deploy", 16, CACHE)
+    write_bitfile(small_build / "deploy" / "bitfile", network, find_board("zcu104"), 100.0)
+    environment = {**os.environ, "BOARD": "ZCU104", "QAPFLOW_SIMULATION": str(compiled), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    command = [board_python(), ROOT / "tests" / "deploy" / "remote_board.py", address]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout.readline() == "serving\n"
+        monkeypatch.delenv("BOARD", raising=False)
+        yield address
+        server.stdin.close()
+
+
+def test_measure_by_the_remote_device(remote_device, small_build, tmp_path, monkeypatch):
+    monkeypatch.setenv("QAPFLOW_LOCK", str(tmp_path / "lock"))
+    measure_remotely(small_build, f"xilinx@{remote_device}", 100, tmp_path, print)
+    result = json.loads((tmp_path / "measure.json").read_text())
+    assert result["vectors"]["differing"] == 0 and result["board"] == "ZCU104"
 
 
 def test_a_failure_over_ssh_is_one_sentence(board_by_ssh, tmp_path, monkeypatch):
