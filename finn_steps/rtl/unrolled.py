@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Sequence
 
+import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
@@ -13,6 +14,7 @@ from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.pipeline import pipeline
+from finn_steps.rtl.sharing import share
 from finn_steps.rtl.word import Word
 
 
@@ -24,14 +26,15 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str) -> Core:
     bits = net.input(width * layers[0].MW)
     words = [Word.binary(bits[width * i: width * (i + 1)], idt.signed()) for i in range(layers[0].MW)]
     for layer in layers:
-        words = [neuron(net, layer, row, words) for row in range(layer.MH)]
+        weights, words = share(net, layer.weights, words)
+        words = [neuron(net, layer, row, weights[row], words) for row in range(layer.MH)]
     outputs = [literal for word in words for literal in encode(net, word, layers[-1].odt)]
     return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every)
 
 
-def neuron(net: Netlist, layer: SparseLayer, row: int, words: list[Word]) -> Word:
-    """The output of one row of a layer, from the layer's inputs."""
-    terms, constant, low, high = accumulator(layer.weights[row], int(layer.bias[row]), words)
+def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, words: list[Word]) -> Word:
+    """The output of one row of a layer: of weights @ words, bias and thresholds."""
+    terms, constant, low, high = accumulator(weights, int(layer.bias[row]), words)
     if layer.thresholds is None:
         signed, width = low < 0, max((-low - 1 if low < 0 else 0).bit_length(), high.bit_length(), 1) + (low < 0)
         word = Word.binary(compress(net, terms, constant, width), signed)

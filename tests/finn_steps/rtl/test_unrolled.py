@@ -9,7 +9,10 @@ import pytest
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
+from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.sharing import share
 from finn_steps.rtl.unrolled import unrolled_core
+from finn_steps.rtl.word import Word
 from tests.finn_steps.rtl.core_simulation import simulate
 from tests.nets import random_accelerator, random_inputs
 
@@ -67,3 +70,15 @@ def test_degenerate_rows(tmp_path):
 def test_same_text_twice():
     layers = random_accelerator(widths=(16, 8, 4), seed=3).layers
     assert unrolled_core(layers, "core").verilog == unrolled_core(layers, "core").verilog
+
+
+def test_dense_rows_share_sums(tmp_path):
+    rng = np.random.default_rng(3)
+    weights = rng.choice([-1, 0, 1], (16, 10), p=[0.4, 0.2, 0.4])
+    net = Netlist()
+    bits = net.input(40)
+    words = [Word.binary(bits[4 * i: 4 * i + 4], False) for i in range(10)]
+    wider, extended = share(net, weights, words)
+    assert wider.shape[1] == len(extended) > 10
+    assert np.count_nonzero(wider) < np.count_nonzero(weights)
+    check([SparseLayer("dense", weights, np.zeros(16), None, "UINT4", "INT9")], tmp_path)
