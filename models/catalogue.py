@@ -34,5 +34,6 @@ def find(name: str, what: str, known: list[str], place) -> Path:
         return path
     if name not in known:
         near = difflib.get_close_matches(name, known)
-        raise ValueError(f"no {what} '{name}'; " + (f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"))
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
+        raise ValueError(f"no {what} '{name}'; {hint}")
     return place(name)

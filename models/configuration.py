@@ -37,9 +37,10 @@ class TrainConfig:
     Pruning: `method` is none, qap or dpp. For qap, `saliency` names one or more criteria (the best on validation is kept),
     `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
     to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
-    For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` of
-    blocks takes `block` neighbouring inputs as one kernel; temperature falls linearly from `temperature_start` to
-    `temperature_end`; `entropy_penalty` is mu; the mask's logits have a `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
+    For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` is
+    weights, blocks (`block` neighbouring inputs are one kernel) or neurons; the temperature falls linearly from
+    `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a `logit_learning_rate` of their
+    own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
     """
 
     dataset: str = "qapjets"
@@ -119,9 +120,8 @@ class TrainConfig:
         if not 0 <= self.fold < self.folds:
             raise ValueError(f"fold ({self.fold}) must be 0 to {self.folds - 1} with folds: {self.folds}")
         if not 0 < self.temperature_end <= self.temperature_start:
-            raise ValueError(
-                f"temperature_end ({self.temperature_end}) must be above 0 and at most temperature_start ({self.temperature_start})"
-            )
+            raise ValueError(f"temperature_end ({self.temperature_end}) must be above 0 and at most temperature_start "
+                             f"({self.temperature_start})")
         for name in ("weight_bits", "floor", "keep", "tile"):
             self.by_layer(name)
         self.by_layer("activation_bits", len(self.hidden))

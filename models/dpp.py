@@ -72,7 +72,8 @@ def add_masks(model: QuantMLP, config: TrainConfig) -> list[TopK]:
     layers = list(zip(model.layers, config.by_layer("keep"), config.by_layer("tile")))
     if config.granularity == "neurons":
         layers = layers[:-1]
-    return [add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}") for i, (layer, keep, tile) in enumerate(layers)]
+    return [add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}")
+            for i, (layer, keep, tile) in enumerate(layers)]
 
 
 def freeze(model: QuantMLP) -> Masks:
@@ -102,7 +103,8 @@ def check_rows(model: QuantMLP, config: TrainConfig, masks: Masks) -> None:
         if config.granularity == "neurons" and i == len(model.layers) - 1:
             continue
         if not bool((counts == keep).all()):
-            raise RuntimeError(f"layer {i}: rows keep {sorted(set(counts.flatten().tolist()))} of their candidates, not exactly {keep}")
+            found = sorted(set(counts.flatten().tolist()))
+            raise RuntimeError(f"layer {i}: rows keep {found} of their candidates, not exactly {keep}")
 
 
 def row_counts(alive: torch.Tensor, tile: int, granularity: str, block: int) -> torch.Tensor:

@@ -38,7 +38,7 @@ def export(model: QuantMLP, path: Path | str, check: torch.Tensor) -> None:
         wrapper = cleanup_model(ModelWrapper(str(raw)))
         compare(model, wrapper, check)
         free_batch(wrapper)
-        wrapper.graph.name = path.parent.name
+        wrapper.graph.name = path.resolve().parent.name
         wrapper.save(str(raw))
         onnx.checker.check_model(str(raw))
         os.replace(raw, path)

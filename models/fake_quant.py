@@ -70,7 +70,8 @@ class QuantiseReLU(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         scaled, rounded, scale = ctx.saved_tensors
         to_x = gradient * ((scaled > 0) & (rounded <= ctx.limit))
-        to_scale = torch.dot(gradient.flatten(), rounded.clamp_max_(ctx.limit).flatten()) - torch.dot(to_x.flatten(), scaled.flatten())
+        of_rounded = torch.dot(gradient.flatten(), rounded.clamp_max_(ctx.limit).flatten())
+        to_scale = of_rounded - torch.dot(to_x.flatten(), scaled.flatten())
         return to_x, to_scale * scale * LN2, None
 
 

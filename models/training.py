@@ -68,7 +68,8 @@ def pruners(config: TrainConfig) -> tuple[str, ...]:
 
 def float_twin(config: TrainConfig) -> TrainConfig:
     """The float network of the same shape, trained in the same way, with nothing pruned and nothing penalised."""
-    return config.with_fields(weight_bits=FLOAT_BITS, activation_bits=FLOAT_BITS, input_bits=FLOAT_BITS, method="none", l1=0.0, start=None)
+    bits = dict.fromkeys(("weight_bits", "activation_bits", "input_bits"), FLOAT_BITS)
+    return config.with_fields(**bits, method="none", l1=0.0, start=None)
 
 
 def accuracies(model: QuantMLP, prepared: Prepared) -> dict[str, float]:

@@ -26,7 +26,8 @@ class TopK(nn.Module):
         if columns % tile:
             raise ValueError(f"{name}: tile ({tile}) must divide the {columns} candidates of a row")
         if not 1 <= keep <= tile:
-            raise ValueError(f"{name}: keep ({keep}) must be 1 to {tile}, the candidates of a {'tile' if tile < columns else 'row'}")
+            whole = "tile" if tile < columns else "row"
+            raise ValueError(f"{name}: keep ({keep}) must be 1 to {tile}, the candidates of a {whole}")
         self.keep, self.tile, self.temperature = keep, tile, 1.0
         self.logits = nn.Parameter(INITIAL_SPREAD * torch.randn(rows, columns))
 
@@ -70,7 +71,9 @@ class WeightMask(nn.Module):
     groups of `block` neighbouring inputs, a group being one candidate; `neurons` picks whole neurons (feature maps).
     """
 
-    def __init__(self, shape: torch.Size, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask"):
+    def __init__(
+        self, shape: torch.Size, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask"
+    ):
         super().__init__()
         outputs, inputs = shape[:2]
         self.trailing, self.granularity, self.block = len(shape) - 2, granularity, block
@@ -98,7 +101,9 @@ class WeightMask(nn.Module):
         return weight * self.mask()
 
 
-def add_mask(layer: nn.Module, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask") -> TopK:
+def add_mask(
+    layer: nn.Module, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask"
+) -> TopK:
     """Give `layer` a learned mask over its weight; returns the part with the logits, temperature and entropy."""
     mask = WeightMask(layer.weight.shape, keep, tile, granularity, block, name)
     parametrize.register_parametrization(layer, "weight", mask, unsafe=True)

@@ -11,7 +11,7 @@ import yaml
 from models.configuration import TrainConfig, check_names
 
 KNOWN = ("title", "base", "arms", "grid", "repeat", "search")
-SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "retrain", "objective")
+SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "fields", "retrain", "objective")
 OBJECTIVES = ("validation_loss", "validation_accuracy")
 
 
@@ -32,12 +32,13 @@ class Run:
 class Search:
     """Bayesian optimisation of the hidden widths: `hidden` holds a (least, greatest) pair for each hidden layer. `parallel`
     trials are proposed at a time, whatever the number of workers, so the result does not depend on it. The best by
-    `objective` is trained again with the fields of `retrain`, once for each repeat."""
+    `objective` is trained again once for each repeat. `fields` are changed in all of these trainings, `retrain` in the last."""
 
     trials: int
     hidden: tuple[tuple[int, int], ...]
     parallel: int = 1
     seed: int = 0
+    fields: tuple[tuple[str, object], ...] = ()
     retrain: tuple[tuple[str, object], ...] = ()
     objective: str = "validation_loss"
 
@@ -98,7 +99,7 @@ def expand(content: dict, name: str) -> Study:
 def read_search(content: dict) -> Search:
     check_names("search", content, list(SEARCH_KNOWN))
     hidden = content.get("hidden")
-    if not isinstance(hidden, list) or not all(isinstance(pair, list) and len(pair) == 2 and 0 < pair[0] <= pair[1] for pair in hidden):
+    if not isinstance(hidden, list) or not all(isinstance(p, list) and len(p) == 2 and 0 < p[0] <= p[1] for p in hidden):
         raise ValueError(f"search: hidden ({hidden}) needs a [least, greatest] pair for each hidden layer")
     trials, parallel = content.get("trials", 20), content.get("parallel", 1)
     for key, value in (("trials", trials), ("parallel", parallel)):
@@ -106,5 +107,5 @@ def read_search(content: dict) -> Search:
             raise ValueError(f"search: {key} ({value}) must be a whole number of at least 1")
     objective = content.get("objective", OBJECTIVES[0])
     check_names("search objective", [objective], list(OBJECTIVES))
-    retrain = tuple((content.get("retrain") or {}).items())
-    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), retrain, objective)
+    changed = [tuple((content.get(key) or {}).items()) for key in ("fields", "retrain")]
+    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), *changed, objective)

@@ -59,8 +59,8 @@ def dask(address: str | None = None, cluster=None, patience_s: float = 20):
     try:
         client = Client(cluster if cluster is not None else address, timeout=patience_s)
     except OSError as fault:
-        raise OSError(f"no Dask scheduler answers at {address}: start one with `dask scheduler`, workers with `dask worker {address}` "
-                      f"in {ROOT}") from fault
+        raise OSError(f"no Dask scheduler answers at {address}: start one with `dask scheduler`, and workers with "
+                      f"`dask worker {address}` in {ROOT}") from fault
 
     def execute(runs: list[Run]) -> Iterator[tuple[Run, dict]]:
         futures = {client.submit(train_run, run.arm, run.config, key=f"qapflow-{run.id}", pure=True): run for run in runs}
@@ -84,7 +84,7 @@ def batch_system(kind: str, jobs: int):
 
 
 def batch_cluster(kind: str, **settings):
-    """The dask-jobqueue cluster of a kind; its workers start in this repository. ValueError where the configuration is missing."""
+    """The dask-jobqueue cluster of a kind; its workers start in this repository. ValueError where configuration is missing."""
     import dask_jobqueue
 
     classes = {"slurm": dask_jobqueue.SLURMCluster, "htcondor": dask_jobqueue.HTCondorCluster}

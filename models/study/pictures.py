@@ -17,7 +17,8 @@ from models.study.summary import with_dpp_as_one  # noqa: E402
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-STYLE = {"font.size": 11, "axes.grid": True, "grid.alpha": 0.3, "figure.figsize": (7.0, 4.6), "savefig.dpi": 200, "legend.fontsize": 9}
+STYLE = {"font.size": 11, "legend.fontsize": 9, "axes.grid": True, "grid.alpha": 0.3, "figure.figsize": (7.0, 4.6),
+         "savefig.dpi": 150}
 
 
 def draw_all(folder: Path) -> list[Path]:
@@ -95,7 +96,8 @@ def scatter(x: str, label: str, title: str):
             return None
         figure, axis = plt.subplots()
         for i, (arm, frame) in enumerate(chosen.groupby("arm", sort=False)):
-            axis.scatter(frame[x], frame.accuracy, s=18, color=COLOURS[i % 7], marker=MARKERS[i % 7], label=arm.removeprefix("width "))
+            label_of_arm = arm.removeprefix("width ")
+            axis.scatter(frame[x], frame.accuracy, s=18, color=COLOURS[i % 7], marker=MARKERS[i % 7], label=label_of_arm)
         axis.legend()
         axis.set(xlabel=label, ylabel="test accuracy", title=title)
         return figure
@@ -110,10 +112,11 @@ def search_against_pruning(table: pd.DataFrame, masks: pd.DataFrame):
         return None
     figure, axis = curves(pruned, "arm", "bops", "accuracy", {"width 6 bits": "pruning, 6 bits"})
     axis.scatter(trials.bops, trials.accuracy, s=18, color=COLOURS[1], marker="s", label="Bayesian optimisation: trials")
-    axis.errorbar(best.bops.mean(), best.accuracy.mean(), yerr=best.accuracy.sem() if len(best) > 1 else 0, color="black", marker="*",
-                  markersize=12, linestyle="none", capsize=3, label="its best, trained in full")
+    error = best.accuracy.sem() if len(best) > 1 else 0
+    axis.errorbar(best.bops.mean(), best.accuracy.mean(), yerr=error, color="black", marker="*", markersize=12, linestyle="none",
+                  capsize=3, label="its best, trained in full")
     axis.legend()
-    axis.set(xscale="log", xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of the widths")
+    axis.set(xscale="log", xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of widths")
     return figure
 
 
@@ -135,9 +138,9 @@ PICTURES = {
     "accuracy_bops": against_bops("accuracy", "test accuracy", "Accuracy against bit operations"),
     "auc_bops": against_bops("auc", "mean AUC, one against rest", "AUC against bit operations"),
     **{f"background_{name}_bops": against_bops(
-        f"background_{name}", f"background efficiency at 50 % signal efficiency, {name}", f"Background of {name} jets against bit operations")
+        f"background_{name}", f"background efficiency at 50 % signal efficiency, {name}", f"Background of {name} jets against BOPs")
        for name in "gqtwz"},
-    "lottery": compare({"width 6 bits": "fine-tuning", "lottery ticket": "lottery ticket"}, "Fine-tuning against rewinding, 6 bits"),
+    "lottery": compare({"width 6 bits": "fine-tuning", "lottery ticket": "lottery ticket"}, "Fine-tuning or rewinding, 6 bits"),
     "regularisation": compare({"width 6 bits": "with L1 and batch norm", "no L1": "no L1", "no BN": "no batch norm"},
                               "With and without L1 and batch norm, 6 bits"),
     "labels": compare({"width 6 bits": "true labels", "random labels 50 %": "50 % random", "random labels 75 %": "75 % random",

@@ -24,7 +24,7 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
     done = 0
     while done < plan.trials:
         trials = [sampler.ask() for _ in range(min(plan.parallel, plan.trials - done))]
-        runs = [Run("search", study.base.with_fields(hidden=widths(trial, plan))) for trial in trials]
+        runs = [Run("search", study.base.with_fields(**dict(plan.fields) | {"hidden": widths(trial, plan)})) for trial in trials]
         fresh = {run.id: run for run in runs if run.id not in seen}
         seen |= dict(zip(fresh, run_all(list(fresh.values()))))
         for trial, run in zip(trials, runs):
@@ -32,8 +32,8 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
         done += len(trials)
     results += list(seen.values())
     best = widths(sampler.best_trial, plan)
-    again = [Run("best of search", study.base.with_fields(**{**dict(plan.retrain), **dict(repeat), "hidden": best}))
-             for repeat in study.repeat]
+    changed = dict(plan.fields) | dict(plan.retrain) | {"hidden": best}
+    again = [Run("best of search", study.base.with_fields(**changed | dict(repeat))) for repeat in study.repeat]
     return results + run_all([run for run in again if run.id not in seen])
 
 

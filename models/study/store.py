@@ -12,8 +12,8 @@ from models.data.extras import ensure
 from models.record import write_json
 from models.study.description import Run
 
-SHOWN = ("seed", "fold", "folds", "weight_bits", "activation_bits", "batch_norm", "l1", "random_labels", "method", "rewind", "keep",
-         "tile", "granularity")
+SHOWN = ("seed", "fold", "folds", "weight_bits", "activation_bits", "batch_norm", "l1", "random_labels", "method", "rewind",
+         "keep", "tile", "granularity")
 
 
 class Store:
@@ -36,7 +36,9 @@ class Store:
 def table(results: list[dict]) -> pd.DataFrame:
     """One row for each measured net, in the order of `results`: arm, the training's fields, the metrics. No times: the same
     study gives the same table."""
-    return pd.DataFrame([{"arm": result["arm"], **shown(result["config"]), **row} for result in results for row in result["rows"]])
+    return pd.DataFrame([
+        {"arm": result["arm"], **shown(result["config"]), **row} for result in results for row in result["rows"]
+    ])
 
 
 def mask_table(results: list[dict]) -> pd.DataFrame:

@@ -12,7 +12,9 @@ from models.study.store import Store, write_tables
 Execute = Callable[[list[Run]], Iterator[tuple[Run, dict]]]
 
 
-def run_study(study: Study, folder: Path, execute: Execute, on_done: Callable[[int, int, Run], None] = lambda d, n, r: None) -> list[dict]:
+def run_study(
+    study: Study, folder: Path, execute: Execute, on_done: Callable[[int, int, Run], None] = lambda done, planned, run: None
+) -> list[dict]:
     """Results of every training of `study` in its own order; `folder` keeps each as soon as it is there, and the tables.
 
     `on_done` hears how many trainings are finished of how many, and the last one. Call again after any interruption.

@@ -4,7 +4,8 @@ import yaml
 
 from tests.models.synthetic import synthetic_set
 
-BASE = dict(hidden=[6, 4], weight_bits=4, activation_bits=3, epochs=1, patience=0, batch_size=100, batch_norm="none", remaining=[0.5])
+BASE = dict(hidden=[6, 4], weight_bits=4, activation_bits=3, epochs=1, patience=0, batch_size=100, batch_norm="none",
+            remaining=[0.5])
 
 
 @pytest.fixture(scope="session")

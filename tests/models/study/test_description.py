@@ -13,7 +13,8 @@ def test_runs_are_arms_times_grid_times_repeat(study_file):
     ))
     assert len(study.runs) == 8 and len({run.id for run in study.runs}) == 8
     assert [run.arm for run in study.runs] == ["plain"] * 4 + ["lottery"] * 4
-    assert [(r.config.weight_bits, r.config.seed, r.config.fold) for r in study.runs[:4]] == [(4, 1, 0), (4, 2, 1), (6, 1, 0), (6, 2, 1)]
+    assert [(run.config.weight_bits, run.config.seed, run.config.fold) for run in study.runs[:4]] == [
+        (4, 1, 0), (4, 2, 1), (6, 1, 0), (6, 2, 1)]
 
 
 def test_ids_depend_on_every_field():

@@ -19,8 +19,8 @@ def made_up_table(arms):
     return pd.DataFrame(rows)
 
 
-ARMS = ["width 4 bits", "width 6 bits", "lottery ticket", "no L1", "no BN", "random labels 50 %", "fisher", "random", "dpp", "search",
-        "best of search"]
+ARMS = ["width 4 bits", "width 6 bits", "lottery ticket", "no L1", "no BN", "random labels 50 %", "fisher", "random", "dpp",
+        "search", "best of search"]
 
 
 def test_every_figure_is_drawn(tmp_path):

@@ -63,7 +63,8 @@ def test_dpp_runs_give_masks_over_epochs(study_file, tmp_path):
 
 def test_a_search_resumes_with_the_same_trials(study_file, tmp_path):
     study = read_study(study_file(
-        base={"method": "none"}, search={"trials": 5, "parallel": 2, "hidden": [[3, 9], [2, 5]], "retrain": {"epochs": 2}},
+        base={"method": "none"}, search={"trials": 5, "parallel": 2, "hidden": [[3, 9], [2, 5]], "fields": {"l1": 0.001},
+                                         "retrain": {"epochs": 2}},
         repeat=[{"seed": 1}, {"seed": 2}]))
     with pytest.raises(KeyboardInterrupt):
         run_study(study, tmp_path / "out", Counter(until=3))
@@ -71,12 +72,14 @@ def test_a_search_resumes_with_the_same_trials(study_file, tmp_path):
     assert [r["arm"] for r in results][-2:] == ["best of search"] * 2
     best = min(results[:-2], key=lambda r: r["rows"][-1]["validation_loss"])
     assert results[-1]["config"]["hidden"] == list(best["config"]["hidden"]) and results[-1]["config"]["epochs"] == 2
+    assert all(result["config"]["l1"] == 0.001 for result in results)
     run_study(study, tmp_path / "whole", serial)
     assert (tmp_path / "out" / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
 
 
 def test_a_diverged_training_does_not_stop_the_study(study_file, tmp_path):
-    study = read_study(study_file(grid={"learning_rate": [0.01, 1e30]}, base={"weight_bits": 32, "activation_bits": 32, "epochs": 3}))
+    floats = {"weight_bits": 32, "activation_bits": 32, "epochs": 3}
+    study = read_study(study_file(grid={"learning_rate": [0.01, 1e30]}, base=floats))
     run_study(study, tmp_path / "out", serial)
     frame = pd.read_csv(tmp_path / "out" / "table.csv")
     assert (frame.net == "diverged").sum() == 1 and "the loss became" in frame.fault.dropna().iloc[0]
