@@ -228,7 +228,11 @@ def block_registers(pynq, overlay):
 
 def take_lock():
     """The board's one fabric, for this process alone until the file is closed; RuntimeError while another holds it."""
-    handle = os.fdopen(os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666), "r+")
+    try:
+        descriptor = os.open(LOCK, os.O_RDWR)  # without O_CREAT, which the kernel forbids on another user's file in /tmp
+    except FileNotFoundError:
+        descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    handle = os.fdopen(descriptor, "r+")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -29,6 +29,7 @@ else:
 SCHEMA = 1
 LARGEST = 1_000_000
 PATTERN_SAMPLES = 100_000
+IDLE_S, WORK_S = 2.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,13 @@ def measure_power(driver: Driver, x: np.ndarray) -> dict | None:
     meter = PowerMeter()
     if not meter.rails:
         return None
-    idle = meter.watch(lambda: time.sleep(2.0))
-    samples, begin = 0, time.perf_counter()
+    idle = meter.watch(lambda: time.sleep(IDLE_S))
+    samples = 0
     big = np.resize(x, (driver.batch, x.shape[1]))
 
     def work():
         nonlocal samples
-        while time.perf_counter() - begin < 5.0:
+        while time.perf_counter() - begin < WORK_S:
             driver.predict(big)
             samples += len(big)
 

@@ -2,7 +2,7 @@
 //
 // deploy/README.md has the register map; deploy/fabric.py reads it. Nothing here delays a beat: data passes through elsewhere,
 // this block sees handshakes, and asks to `hold` the first beat of a sample while the recorder is full or the pattern is over.
-// AXI-Lite: one access at a time, whole 32-bit words; other writes and other addresses do nothing and read as zero.
+// AXI-Lite: one access at a time, whole 32-bit words (strobes are not looked at); what is read off the map means nothing.
 module measure #(
     parameter logic [63:0] ID = 64'h0,
     parameter int unsigned WORD = 8,

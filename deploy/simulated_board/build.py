@@ -42,8 +42,7 @@ def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
             _compile(sources, made, _runtime(cache))
             description = {"word": dma_bytes, "in_beats": network.input_stream.beats, "out_beats": network.output_stream.beats}
             (made / "simulation.json").write_text(json.dumps(description) + "\n")
-            if not place.exists():
-                os.replace(made, place)
+            _keep(made, place)
     return place
 
 
@@ -79,9 +78,17 @@ def _runtime(cache: Path) -> list[Path]:
             made.mkdir()
             for path in objects:
                 _gxx(["-c", str(root / "include" / f"{path.stem}.cpp"), "-o", path.name], made)
-            if not place.exists():
-                os.replace(made, place)
+            _keep(made, place)
     return objects
+
+
+def _keep(made: Path, place: Path) -> None:
+    """Put a finished folder in its place, unless another process was faster."""
+    try:
+        os.replace(made, place)
+    except OSError:
+        if not place.is_dir():
+            raise
 
 
 def _gxx(arguments: list[str], folder: Path) -> None:

@@ -17,6 +17,8 @@ from pynq.pl_server.device import Device
 from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
+from deploy.fabric import CONTROL as FABRIC_CONTROL
+from deploy.fabric import PATTERN
 from deploy.shell.boards import KIB, find_board
 from deploy.simulated_board.library import RECEIVE, RUNNING, SEND, BoardLibrary
 
@@ -56,7 +58,7 @@ class SimulatedDevice(Device):
         self._storage = dict(PLLS)
         self._channels = (Channel(SEND), Channel(RECEIVE))
         self._bases, self._buffers, self._next = [], [], 0x1000_0000
-        self.failing_transfers = 0
+        self.failing_transfers, self._pattern_runs = 0, False
         traffic = json.loads(os.environ.get("QAPFLOW_TRAFFIC", "{}"))
         self.fabric.traffic(**traffic)
 
@@ -95,6 +97,8 @@ class SimulatedDevice(Device):
 
     def _read(self, address: int) -> int:
         if self._within(address, self.board.accelerator_address, 4 * KIB):
+            if self._pattern_runs:
+                self.fabric.run(POLL_CYCLES)
             return self.fabric.read(address - self.board.accelerator_address)
         if self._within(address, self.board.dma_address, 64 * KIB):
             return self._read_dma(address - self.board.dma_address)
@@ -102,7 +106,9 @@ class SimulatedDevice(Device):
 
     def _write(self, address: int, value: int) -> None:
         if self._within(address, self.board.accelerator_address, 4 * KIB):
-            self.fabric.write(address - self.board.accelerator_address, value)
+            offset = address - self.board.accelerator_address
+            self._pattern_runs = bool(value & PATTERN) if offset == FABRIC_CONTROL else self._pattern_runs
+            self.fabric.write(offset, value)
         elif self._within(address, self.board.dma_address, 64 * KIB):
             self._write_dma(address - self.board.dma_address, value)
         else:

@@ -71,6 +71,9 @@ def test_measure_over_ssh(board_by_ssh, tmp_path):
     measure_remotely(board_by_ssh, "xilinx@127.0.0.1", 100, tmp_path, print)
     result = json.loads((tmp_path / "measure.json").read_text())
     assert result["vectors"]["differing"] == 0 and result["board"] == "Pynq-Z2"
+    hardware = json.loads((board_by_ssh / "report" / "summary.json").read_text())["hardware"]
+    assert result["accelerator"]["latency_cycles"] == hardware["latency_cycles"]
+    assert result["accelerator"]["interval_cycles"] == hardware["ii_cycles"]
     assert (tmp_path / "measure.png").stat().st_size > 10_000
 
 

@@ -1,5 +1,6 @@
 """The package: what is in it, and that the driver's half reads it exactly as finn_steps does."""
 
+import ast
 import json
 import shutil
 import subprocess
@@ -46,6 +47,11 @@ def test_the_driver_folder_needs_numpy_alone(tmp_path):
                "bad = [m for m in sys.modules if m.split('.')[0] in ('pynq', 'finn_steps', 'deploy', 'qonnx', 'torch')]; assert not bad, bad")
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "driver", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in BOARD_FILES if name.endswith(".py")])
+def test_board_files_are_of_an_old_python(name):
+    ast.parse((SOURCE / name).read_text(), feature_version=(3, 8))
 
 
 def test_host_work_equals_finn_steps(tmp_path):
