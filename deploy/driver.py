@@ -85,6 +85,7 @@ class Driver:
         import pynq.lib.dma
 
         self.overlay = load_overlay(pynq, self.bitstream, download)
+        check_clock(float(pynq.Clocks.fclk0_mhz), self.bitstream)
         self.fabric = Fabric(block_registers(pynq, self.overlay))
         self.dma_bytes = self.fabric.check(self.network)
         self.dma = self.overlay.dma
@@ -216,6 +217,12 @@ def load_overlay(pynq, bitstream, download: bool):
                 clock["frequency"] = bitstream.clock_mhz
         overlay.download()
     return overlay
+
+
+def check_clock(mhz: float, bitstream) -> None:
+    """FabricError where the fabric runs faster than the bitstream was timed for: its answers could be wrong."""
+    if mhz > 1.01 * bitstream.clock_mhz:
+        raise FabricError(f"the fabric runs at {mhz:g} MHz, the bitstream was timed for {bitstream.clock_mhz:g} MHz; load it with download=True")
 
 
 def block_registers(pynq, overlay):

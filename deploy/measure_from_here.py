@@ -24,7 +24,7 @@ def measure_simulated(folder: Path, board: str, clock_mhz: float | None, largest
     clock_mhz  by default what the package's settings for Vivado say"""
     place = Path(os.environ.get("QAPFLOW_CACHE") or Path.home() / ".cache" / "qapflow").expanduser() / "simulated_board"
     chosen, package = find_board(board), package_of(folder)
-    clock_mhz = clock_mhz or clock_of((package / "shell" / f"{chosen.name}.tcl").read_text())
+    clock_mhz = chosen.clock(clock_mhz or clock_of((package / "shell" / f"{chosen.name}.tcl").read_text()))
     with simulated_board(package, chosen, clock_mhz, place, say=say) as run:
         require_success(run("measure.py", *options(largest, output), "--timeout", "600"))
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from deploy.network import Network
 from deploy.package import replace_folder, sha256
 from deploy.shell.boards import Board, find_board
-from deploy.shell.settings import clock_of
 from deploy.shell.vivado import find_vivado
 
 REPORTS = ("timing.rpt", "utilization.rpt", "power.rpt")
@@ -62,7 +61,7 @@ def publish(build_folder: Path, board: Board, result: dict[str, str], place: Pat
         "accelerator_sha256": network.sha256,
         "board": board.name,
         "part": board.part,
-        "clock_mhz": clock_of((build_folder / "deploy" / "shell" / f"{board.name}.tcl").read_text()),
+        "clock_mhz": float(result["clock_mhz"]),
         "dma_bits": board.dma_bits,
         "vivado": result["vivado"],
         "setup_slack_ns": float(result["setup_slack_ns"]),

@@ -156,6 +156,7 @@ proc main {} {
     connect_clocks_and_resets
     assign_addresses
     validate_bd_design
+    result clock_mhz [get_property CONFIG.$setting(actual_clock) [get_bd_cells ps]]
     save_bd_design
     make_wrapper -files [get_files shell.bd] -top -import
     set_property top shell_wrapper [current_fileset]

@@ -5,6 +5,7 @@ block_design.tcl builds it in Vivado from `tcl_settings()`; hwh.py writes its .h
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -18,6 +19,7 @@ class Board:
     registers                  base address of the DMA's registers; the accelerator's follow 64 KiB later
     memory_bytes               DDR that the DMA can reach, from address 0
     fastest_mhz                the greatest PL clock that the processing system gives
+    pll_mhz                    the clock that it divides for the PL
     """
 
     name: str
@@ -29,6 +31,7 @@ class Board:
     registers: int
     memory_bytes: int
     fastest_mhz: float
+    pll_mhz: float
 
     @property
     def zynq_7000(self) -> bool:
@@ -37,6 +40,10 @@ class Board:
     @property
     def address_bits(self) -> int:
         return 32 if self.zynq_7000 else 40
+
+    def clock(self, wanted_mhz: float) -> float:
+        """The greatest PL clock that is no faster than wanted, in MHz: the PLL's divided by a whole number."""
+        return self.pll_mhz / math.ceil(self.pll_mhz / min(wanted_mhz, self.fastest_mhz) - 1e-9)
 
     @property
     def dma_address(self) -> int:
@@ -48,11 +55,11 @@ class Board:
 
 
 def _zynq_7000(name: str) -> Board:
-    return Board(name, "xc7z020clg400-1", "processing_system7", 64, "M_AXI_GP0", "S_AXI_HP0", 0x4040_0000, 512 * MIB, 250.0)
+    return Board(name, "xc7z020clg400-1", "processing_system7", 64, "M_AXI_GP0", "S_AXI_HP0", 0x4040_0000, 512 * MIB, 250.0, 1000.0)
 
 
 def _ultrascale(name: str, part: str) -> Board:
-    return Board(name, part, "zynq_ultra_ps_e", 128, "M_AXI_HPM0_LPD", "S_AXI_HP0_FPD", 0x8000_0000, 2048 * MIB, 333.0)
+    return Board(name, part, "zynq_ultra_ps_e", 128, "M_AXI_HPM0_LPD", "S_AXI_HP0_FPD", 0x8000_0000, 2048 * MIB, 333.0, 45 * 33.333)
 
 
 BOARDS = {

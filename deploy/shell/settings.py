@@ -24,7 +24,7 @@ def write_shell(folder: Path, network: Network, rtl: Path, clock_mhz: float) -> 
         (folder / f"dma{bits}").mkdir()
         (folder / f"dma{bits}" / "accelerator_shell.v").write_text(wrapper.write_wrapper(network, bits // 8))
     for board in BOARDS.values():
-        (folder / f"{board.name}.tcl").write_text(write_settings(board, rtl, min(clock_mhz, board.fastest_mhz)))
+        (folder / f"{board.name}.tcl").write_text(write_settings(board, rtl, board.clock(clock_mhz)))
 
 
 def write_settings(board: Board, rtl: Path, clock_mhz: float) -> str:
@@ -43,6 +43,7 @@ def write_settings(board: Board, rtl: Path, clock_mhz: float) -> str:
         "clock_pin": "FCLK_CLK0" if board.zynq_7000 else "pl_clk0",
         "reset_pin": "FCLK_RESET0_N" if board.zynq_7000 else "pl_resetn0",
         "ps_clocks": "M_AXI_GP0_ACLK S_AXI_HP0_ACLK" if board.zynq_7000 else "maxihpm0_lpd_aclk saxihp0_fpd_aclk",
+        "actual_clock": "PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ" if board.zynq_7000 else "PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ",
         "dma": " ".join(f"CONFIG.{name} {value}" for name, value in dma_parameters(board).items()),
         "dma_address": f"0x{board.dma_address:08X}",
         "accelerator_address": f"0x{board.accelerator_address:08X}",

@@ -123,7 +123,7 @@ def test_what_is_published_is_what_the_driver_accepts(build_folder, stand_in, mo
     monkeypatch.setenv("BOARD", "Pynq-Z2")
     driver = build_folder / "deploy" / "driver"
     found = find_bitstream(driver, None, Network.load(driver))
-    assert found.board == "Pynq-Z2" and found.clock_mhz == 100.0
+    assert found.board == "Pynq-Z2" and found.clock_mhz == 99.99
     assert {path.name for path in bitfile.iterdir()} == {path.name for path in (build_folder / "deploy" / "bitfile").iterdir()}
     about = json.loads((bitfile / "bitstream.json").read_text())
     assert about["setup_slack_ns"] == 0.123 and about["vivado"] == "0.0-stand-in"
@@ -173,6 +173,8 @@ def test_vivado_is_found_or_what_is_missing_is_said(tmp_path, monkeypatch):
 
 def test_boards():
     assert find_board("PYNQ_Z2").name == "Pynq-Z2" and board_for_part("xczu7ev-ffvc1156-2-e").name == "ZCU104"
+    assert find_board("pynq-z1").clock(200) == 200.0 and find_board("pynq-z1").clock(900) == 250.0
+    assert find_board("zcu104").clock(200) == pytest.approx(1500 / 8, rel=1e-4)
     with pytest.raises(ValueError, match="none of Pynq-Z1, Pynq-Z2, ZCU104, KV260"):
         find_board("Arty")
     with pytest.raises(ValueError, match="no board of ours has part xc7a35t"):

@@ -49,7 +49,7 @@ def test_every_fault_is_tested(faults):
 
 @pytest.mark.parametrize("board", BOARDS)
 def test_measure_on_every_board(package, tmp_path, board):
-    clock = 100.0 if find_board(board).zynq_7000 else 187.5
+    clock = find_board(board).clock(200.0)
     with simulated_board(package, find_board(board), clock, CACHE) as run:
         done = run("measure.py", "--largest", 300, "--json", tmp_path / "m.json", "--plot", tmp_path / "m.png", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -97,6 +97,12 @@ def test_the_id_register_refuses_another_network(package, tmp_path):
         run.environment["QAPFLOW_SIMULATION"] = str(compiled)
         done = run("measure.py", "--largest", 10, capture_output=True, text=True)
     assert done.returncode == 1 and "the fabric holds network" in done.stderr
+
+
+def test_a_fabric_faster_than_it_was_timed_for_is_refused(package):
+    with simulated_board(package, find_board("zcu104"), 200.0, CACHE) as run:
+        done = run("measure.py", "--largest", 10, capture_output=True, text=True)
+    assert done.returncode == 1 and "runs at 214.284 MHz, the bitstream was timed for 200 MHz" in done.stderr
 
 
 @pytest.mark.parametrize("change, message", [

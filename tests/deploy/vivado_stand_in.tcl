@@ -74,6 +74,7 @@ proc answer {name words} {
 
 proc property {key object} {
     if {$key eq "SLACK" && $object eq "max"} { return $::env(VIVADO_SLACK) }
+    if {$key in {CONFIG.PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ CONFIG.PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ}} { return 99.99 }
     return [dict get {PROGRESS 100% SLACK 0.05 STARTPOINT_PIN from/C ENDPOINT_PIN to/D} $key]
 }
 
