@@ -1,37 +1,57 @@
-"""The folding of every layer for a wanted rate."""
+"""The folding of every layer for what a build wants, and a plain answer where that cannot be had."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding.cost import Partial
+from finn_steps.folding.tune import Limits, Tuner
 
-from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 
+def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits(), registers_every: int = 1) -> dict[str, Folding]:
+    """Layer name -> Folding: the least area that takes a frame every `target_ii` cycles at the most, or, without a target and
+    with a limit, the best rate within the limits.
 
-def choose_foldings(accelerator: Accelerator, target_ii: int) -> dict[str, Folding]:
-    """Layer name -> Folding such that the network takes a frame every `target_ii` cycles at the most.
-
-    ValueError, saying what is possible, where a layer cannot be that fast.
+    ValueError, naming the nearest that is possible, where no folding is within the limits.
     """
-    if target_ii == 1:
-        return {layer.name: Folding("unrolled") for layer in accelerator.layers}
-    return {layer.name: least_folded(layer, target_ii) for layer in accelerator.layers}
+    tuner = Tuner(accelerator, registers_every)
+    if target_ii is None:
+        target_ii = None if limits != Limits() else 1
+    best = tuner.best_rate(limits) if target_ii is None else tuner.least_area(target_ii, limits)
+    if best is None:
+        raise ValueError(impossible(accelerator.name, tuner, target_ii, limits))
+    return foldings(best)
 
 
-def least_folded(layer: SparseLayer, target_ii: int) -> Folding:
-    """The legal PE and SIMD with the fewest multipliers whose schedule fits in `target_ii` cycles; unrolled where none does."""
-    for PE, SIMD in sorted(legal_foldings(layer), key=lambda pair: (pair[0] * pair[1], pair[1])):
-        if layer.nonzeros > target_ii * PE * SIMD:
-            continue
-        candidate = replace(layer, folding=Folding("folded", PE, SIMD))
-        if candidate.cycles <= target_ii:
-            return candidate.folding
-    return Folding("unrolled")
+def foldings(built: Partial) -> dict[str, Folding]:
+    return {choice.layer.name: choice.folding for choice in built.choices}
 
 
-def legal_foldings(layer: SparseLayer) -> list[tuple[int, int]]:
-    """All (PE, SIMD) with PE a divisor of MH and SIMD one of MW."""
-    return [(PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)]
+def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits) -> str:
+    """One sentence: what cannot be, and what can."""
+    wanted = f"within {limits}" + ("" if target_ii is None else f" at one inference in {target_ii} cycles")
+    nearest = [tuner.best_rate(limits)] if target_ii is not None else []
+    if target_ii is not None:
+        nearest.append(tuner.least_area(target_ii))
+    elif limits.latency is not None:
+        nearest.append(tuner.best_rate(Limits(latency=limits.latency)))
+    nearest.append(tuner.least_area(tuner.slowest))
+    if limits.latency is not None:
+        nearest.append(least_latency(tuner, target_ii))
+    told = list(dict.fromkeys(figures(built) for built in nearest if built is not None))
+    return f"{name}: nothing {wanted} is possible by the estimate; possible are " + "; ".join(told)
 
 
-def divisors(number: int) -> list[int]:
-    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
+def least_latency(tuner: Tuner, target_ii: int | None) -> Partial | None:
+    """The chain of least latency, found by halving."""
+    best = tuner.least_area(target_ii or tuner.slowest)
+    low = 0
+    while best is not None and low + 1 < best.last:
+        middle = (low + best.last) // 2
+        found = tuner.least_area(target_ii or tuner.slowest, Limits(latency=middle))
+        low, best = (low, found) if found else (middle, best)
+    return best
+
+
+def figures(built: Partial) -> str:
+    blocks = f" and {built.total.bram} block RAMs" if built.total.bram else ""
+    return f"{round(built.total.lut)} LUT{blocks} at one inference in {built.ii} cycles with {built.last} cycles of latency"

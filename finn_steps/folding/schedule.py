@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 
+LEAST_CYCLES = 3
+"""What folded_sequencer can do."""
 SLACK = 1.03
-"""A cheaper organisation (more owners, no second accumulator) is taken when it costs at most this factor in cycles."""
+"""Of the organisations within this factor of the fewest cycles, the one with the cheapest lanes is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,15 +63,29 @@ def schedule(layer: SparseLayer) -> Schedule:
     PE, SIMD = layer.folding.PE, layer.folding.SIMD
     rng = np.random.default_rng(0)
     dealt = deal_rows(nonzero.sum(1), PE, SIMD)
+    least = max(max(LEAST_CYCLES, *(len(rows) for rows in dealt)), -(-layer.nonzeros // (PE * SIMD)))
     found: list[Schedule] = []
     for owners in [n for n in range(SIMD, 0, -1) if SIMD % n == 0]:
         owner = divide_columns(nonzero, dealt, owners, rng)
         for ahead in (False, True):
             found.append(_pack(nonzero, dealt, owners, owner, SIMD, ahead))
-        if min(s.cycles for s in found) <= -(-layer.nonzeros // (PE * SIMD)) * 1.01:
+            if found[-1].cycles == least:
+                break
+        if owners <= SIMD // 8 and min(s.cycles for s in found) <= least * SLACK:
             break
-    best = min(s.cycles for s in found)
-    return next(s for s in found if s.cycles <= best * SLACK)
+    fewest = min(s.cycles for s in found)
+    return min((s for s in found if s.cycles <= fewest * SLACK), key=lambda s: lane_luts(layer, s))
+
+
+def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
+    """Roughly the LUTs of one lane: reading its input, and the memory of its control bits."""
+    depth, bits = layer.MW // plan.owners, DataType[layer.idt].bitwidth()
+    index, ahead = (depth - 1).bit_length(), int(plan.uses_ahead)
+    greatest = max(1, int(np.abs(layer.weights).max()))
+    memory = (index + greatest.bit_length() + 1 + ahead) * max(0.5, plan.cycles / 64)
+    select = depth / 3.5 if plan.cycles < layer.MW + 4 else -(-2 * depth // 64) * 1.5
+    product = greatest.bit_length() + bits
+    return memory + (bits * select if depth > 1 else 0) + ahead * (2 * product + 1)
 
 
 def deal_rows(work: np.ndarray, PE: int, SIMD: int) -> list[list[int]]:
@@ -142,7 +159,7 @@ def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng
 def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool) -> Schedule:
     """Run every PE's lanes cycle by cycle."""
     packed = [_pack_pe(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
-    T = max(len(columns) for _, _, columns, _ in packed)
+    T = max(LEAST_CYCLES, *(len(columns) for _, _, columns, _ in packed))
     column = np.full((len(dealt), T, SIMD), -1, dtype=np.int64)
     is_ahead = np.zeros((len(dealt), T, SIMD), dtype=bool)
     for pe, (_, _, columns, aheads) in enumerate(packed):

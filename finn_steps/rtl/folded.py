@@ -10,30 +10,33 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import SparseLayer
 from finn_steps.folding.collect import Collection, collect
 from finn_steps.folding.schedule import Schedule, schedule
-from finn_steps.rtl.folded_activation import RowRange, choose_activation, in_block, memory_text, signed_bits
+from finn_steps.rtl.folded_activation import RowRange, choose_activation, in_block, memory_text
 from finn_steps.rtl.stage import Stage, identifier, instance
 
-LIBRARY = ("adder_tree", "folded_collector", "folded_pe", "folded_sequencer", "frame_fifo", "lane_memory", "rom")
+LIBRARY = ("adder_tree", "folded_collector", "folded_lane", "folded_pe", "folded_sequencer", "frame_fifo", "lane_memory", "rom", "small_sum")
+RESULT_CYCLES = 3
+"""From the step in which a row finishes to its result, without the registers in the adder tree. The collector's memory takes
+as many cycles to answer, so that it is triggered when the sum of the first row to be taken leaves the tree."""
 
 
 @dataclass(frozen=True, eq=False)
 class Widths:
-    """Bits of an input, of a stored (signed) weight, of a product, of an accumulator without bias, and of an output."""
+    """Bits of an input, of a weight's magnitude, of an accumulator and of an output; the greatest distance of an input from
+    the least, and the greatest product with it."""
 
     x: int
-    weight: int
-    product: int
+    magnitude: int
     accumulator: int
     y: int
+    x_max: int
+    product_max: int
 
     @classmethod
     def of(cls, layer: SparseLayer) -> Widths:
         idt = DataType[layer.idt]
-        low, high = int(layer.weights.min()), int(layer.weights.max())
-        weight = 2 if -1 <= low and high <= 1 else max(3, signed_bits(low, high))
-        products = [w * x for w in (low, high, 1 if weight == 2 else low) for x in (int(idt.min()), int(idt.max()))]
-        product = max(signed_bits(min(products), max(products)), idt.bitwidth() + 1 - int(idt.signed()))
-        return cls(idt.bitwidth(), weight, product, RowRange.of(layer).bits, DataType[layer.odt].bitwidth())
+        greatest, x_max = max(1, int(np.abs(layer.weights).max())), int(idt.max()) - int(idt.min())
+        bits = RowRange.of(layer).bits
+        return cls(idt.bitwidth(), greatest.bit_length(), bits, DataType[layer.odt].bitwidth(), x_max, greatest * x_max)
 
 
 def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
@@ -68,13 +71,13 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
 
 def takes_one_a_beat(plan: Schedule, arrival: np.ndarray) -> bool:
     """Whether the next frame can be loaded, one slot a cycle, while one is worked on."""
-    return plan.cycles >= len(arrival) + 2
+    return plan.cycles >= len(arrival) + 4
 
 
 def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, depth: int, serial: bool):
     """Wires <name>_available, _last, and what the lanes read: a frame or the loader's writes."""
     index = address_bits(depth)
-    text = f"  wire {name}_available, {name}_last, {name}_start, {name}_done, {name}_running, {name}_room;\n"
+    text = "".join(f"  wire {name}_{signal};\n" for signal in ("available", "last", "start", "take", "running", "done", "first", "room"))
     text += f"  wire [{plan.owners - 1}:0] {name}_write;\n  wire [{index}:0] {name}_write_address;\n"
     text += f"  wire [{widths.x - 1}:0] {name}_write_data;\n  wire {name}_read_bank;\n"
     text += f"  logic [{plan.owners * depth * widths.x - 1}:0] {name}_frame;\n"
@@ -84,7 +87,7 @@ def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, dept
         words = [owner << index | address for owner, address in places]
         parameters = {"WIDTH": widths.x, "BEATS": len(arrival), "OWNERS": plan.owners, "ADDRESS": index, "FILE": f"{name}_load.mem"}
         ports = {"clk": "ap_clk", "rst_n": "ap_rst_n"} | {f"s_{s}": f"{name}_in_{s}" for s in ("data", "valid", "ready", "last")}
-        signals = ("write", "write_address", "write_data", "available", "last", "start", "done", "read_bank")
+        signals = ("write", "write_address", "write_data", "available", "last", "take", "done", "read_bank")
         text += instance("folded_loader", f"{name}_loader", parameters, ports | {s: f"{name}_{s}" for s in signals})
         text += f"  assign {name}_frame = '0;\n"
         return text, {f"{name}_load.mem": memory_text(words, owner_bits + index)}
@@ -93,52 +96,53 @@ def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, dept
     owned = [slot[column_at[o, a]] for o in range(plan.owners) for a in range(depth)]
     pieces = ", ".join(f"{name}_in_data[{place * widths.x}+:{widths.x}]" for place in reversed(owned))
     text += f"  assign {name}_available = {name}_in_valid;\n  assign {name}_last = {name}_in_last;\n"
-    text += f"  assign {name}_in_ready = {name}_start;\n"
-    text += f"  always_ff @(posedge ap_clk) if ({name}_start) {name}_frame <= {{{pieces}}};\n"
+    text += f"  assign {name}_in_ready = {name}_take;\n"
+    text += f"  always_ff @(posedge ap_clk) if ({name}_take) {name}_frame <= {{{pieces}}};\n"
     text += f"  assign {name}_write = '0;\n  assign {name}_write_address = '0;\n  assign {name}_write_data = '0;\n"
     return text + f"  assign {name}_read_bank = 1'b0;\n", {}
 
 
 def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, activation_cycles: int):
     """The step counter, the trigger of the collector and the output memory."""
-    step = address_bits(plan.cycles)
-    sum_delay = pipeline_cycles(plan)
-    text = f"  wire [{step - 1}:0] {name}_step, {name}_next_step;\n"
+    levels = tree_levels(plan.column.shape[2], widths)
+    text = f"  wire [{address_bits(plan.cycles) - 1}:0] {name}_step;\n"
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "ready": f"{name}_available && {name}_room"}
-    ports |= {signal: f"{name}_{signal}" for signal in ("start", "running", "done", "step", "next_step")}
-    text += instance("folded_sequencer", f"{name}_sequencer", {"CYCLES": plan.cycles}, ports)
-    text += f"  logic [{sum_delay - 2}:0] {name}_triggers;\n"
-    text += f"  wire {name}_finishing = {name}_running && {name}_step == {step}'d{collection.first};\n"
-    shifted = f"{{{name}_triggers[{sum_delay - 3}:0], {name}_finishing}}" if sum_delay > 2 else f"{name}_finishing"
-    text += f"  always_ff @(posedge ap_clk) {name}_triggers <= ap_rst_n ? {shifted} : '0;\n"
-    # From start to the last beat in the output memory, then one cycle to leave it and one until that is known.
-    dwell = 1 + collection.last + sum_delay + 1 + activation_cycles + 1 + 2
-    frames = 1 + -(-dwell // plan.cycles)
+    ports |= {signal: f"{name}_{signal}" for signal in ("start", "take", "running", "done", "first", "step")}
+    parameters = {"CYCLES": plan.cycles, "FIRST": collection.first}
+    text += instance("folded_sequencer", f"{name}_sequencer", parameters, ports)
+    text += delay(f"{name}_triggers", f"{name}_first", levels) if levels else f"  wire {name}_triggers = {name}_first;\n"
+    # From `start` to the last beat in the output memory, then one cycle to leave it and one until that is known.
+    dwell = 3 + collection.last + RESULT_CYCLES + levels + 1 + activation_cycles + 1 + 2
     width = collection.units * widths.y
-    text += f"  wire {name}_acc_valid;\n  logic [{activation_cycles - 1}:0] {name}_valids;\n  wire [{width - 1}:0] {name}_y;\n"
-    shifted = f"{{{name}_valids[{activation_cycles - 2}:0], {name}_acc_valid}}" if activation_cycles > 1 else f"{name}_acc_valid"
-    text += f"  always_ff @(posedge ap_clk) {name}_valids <= ap_rst_n ? {shifted} : '0;\n"
+    text += f"  wire {name}_acc_valid;\n  wire [{width - 1}:0] {name}_y;\n" + delay(f"{name}_valids", f"{name}_acc_valid", activation_cycles)
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "room": f"{name}_room", "start": f"{name}_start", "start_last": f"{name}_last",
              "write": f"{name}_valids[{activation_cycles - 1}]", "write_data": f"{name}_y"}
     ports |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
-    parameters = {"WIDTH": width, "BEATS": len(collection.rows), "FRAMES": frames}
+    parameters = {"WIDTH": width, "BEATS": len(collection.rows), "FRAMES": 1 + -(-dwell // plan.cycles)}
     return text + instance("frame_fifo", f"{name}_answers", parameters, ports), {}
+
+
+def delay(name: str, source: str, cycles: int) -> str:
+    """`name`[i] is `source` i + 1 cycles later; reset clears it."""
+    shifted = f"{{{name}[{cycles - 2}:0], {source}}}" if cycles > 1 else source
+    return f"  logic [{cycles - 1}:0] {name};\n  always_ff @(posedge ap_clk) {name} <= ap_rst_n ? {shifted} : '0;\n"
 
 
 def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, name: str, depth: int, serial: bool):
     """The control memory and the PEs."""
     index, ahead = address_bits(depth), int(plan.uses_ahead)
-    field = index + widths.weight + ahead
+    field = index + widths.magnitude + 1 + ahead
     words = control_words(layer, plan, widths, index)
     PE, SIMD = plan.column.shape[0], plan.column.shape[2]
     width = PE * (SIMD * field + 1)
     memory = {"WIDTH": width, "DEPTH": plan.cycles, "BLOCK": in_block(width, plan.cycles), "FILE": f"{name}_control.mem"}
     text = f"  wire [{width - 1}:0] {name}_control;\n  wire [{PE * widths.accumulator - 1}:0] {name}_results;\n"
-    ports = {"clk": "ap_clk", "address": f"{name}_next_step", "data": f"{name}_control"}
+    ports = {"clk": "ap_clk", "address": f"{name}_step", "data": f"{name}_control"}
     text += instance("rom", f"{name}_schedule", memory, ports)
     parameters = {"SIMD": SIMD, "OWNERS": plan.owners, "DEPTH": depth, "XBITS": widths.x,
-                  "XSIGNED": int(DataType[layer.idt].signed()), "WBITS": widths.weight, "PBITS": widths.product,
-                  "ACCBITS": widths.accumulator, "AHEAD": ahead, "PARALLEL": int(not serial)}
+                  "XSIGNED": int(DataType[layer.idt].signed()), "XMAX": widths.x_max, "MAGNITUDE": widths.magnitude,
+                  "PMAX": widths.product_max, "ACCBITS": widths.accumulator, "AHEAD": ahead, "PARALLEL": int(not serial),
+                  "LEVELS": tree_levels(SIMD, widths)}
     shared = {"clk": "ap_clk", "rst_n": "ap_rst_n"}
     shared |= {s: f"{name}_{s}" for s in ("running", "frame", "write", "write_address", "write_data", "read_bank")}
     for pe in range(PE):
@@ -150,10 +154,10 @@ def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, name: str, dep
 
 
 def control_words(layer: SparseLayer, plan: Schedule, widths: Widths, index: int) -> list[int]:
-    """For each cycle: for each PE its lanes' {ahead, weight, index}, lane 0 lowest, and above them its `finish`."""
+    """For each cycle: for each PE its lanes' {ahead, negative, magnitude, index}, lane 0 lowest, and above them its `finish`."""
     PE, T, SIMD = plan.column.shape
     ahead = int(plan.uses_ahead)
-    field = index + widths.weight + ahead
+    field = index + widths.magnitude + 1 + ahead
     words = [0] * T
     for pe in range(PE):
         base = pe * (SIMD * field + 1)
@@ -165,14 +169,16 @@ def control_words(layer: SparseLayer, plan: Schedule, widths: Widths, index: int
                 if column >= 0:
                     later = int(plan.ahead[pe, cycle, lane])
                     row = plan.rows[pe][plan.row_at(pe, cycle) + later]
-                    weight = int(layer.weights[row, column]) % (1 << widths.weight)
-                    word |= (later << index + widths.weight | weight << index | int(plan.address[column])) << lane * field
+                    weight = int(layer.weights[row, column])
+                    signed = int(weight < 0) << widths.magnitude | abs(weight)
+                    word |= (later << field - 1 | signed << index | int(plan.address[column])) << lane * field
             words[cycle] |= word << base
     return words
 
 
 def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str):
     PE, beats, units = plan.column.shape[0], len(collection.rows), collection.units
+    levels = tree_levels(plan.column.shape[2], widths)
     choice = address_bits(PE // units)
     words = []
     for take, chosen in zip(collection.take, collection.chosen):
@@ -184,7 +190,7 @@ def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str
     parameters = {"PE": PE, "UNITS": units, "ACCBITS": widths.accumulator, "CYCLES": plan.cycles, "BEATS": beats,
                   "BLOCK": in_block(width, plan.cycles), "FILE": f"{name}_picks.mem"}
     text = f"  wire [{units * widths.accumulator - 1}:0] {name}_acc;\n  wire [{address_bits(beats) - 1}:0] {name}_beat;\n"
-    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{pipeline_cycles(plan) - 2}]",
+    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{levels - 1}]" if levels else f"{name}_triggers",
              "results": f"{name}_results", "acc": f"{name}_acc", "beat": f"{name}_beat", "valid": f"{name}_acc_valid"}
     return text + instance("folded_collector", f"{name}_collector", parameters, ports), {f"{name}_picks.mem": memory_text(words, width)}
 
@@ -200,9 +206,11 @@ def _activations(collection: Collection, activation, widths: Widths, name: str):
     return text, memories
 
 
-def pipeline_cycles(plan: Schedule) -> int:
-    """Cycles from the step in which a row finishes to that in which its accumulator is there."""
-    return 3 + (plan.column.shape[2] - 1).bit_length()
+def tree_levels(SIMD: int, widths: Widths) -> int:
+    """Registers in adder_tree."""
+    bits = widths.product_max.bit_length()
+    group = 1 if SIMD == 1 or bits > 2 else 6 if bits == 1 else 3
+    return int(group > 1) + (-(-SIMD // group) - 1).bit_length()
 
 
 def address_bits(depth: int) -> int:

@@ -1,7 +1,7 @@
 """From a finished accumulator to a layer's output, in a folded layer: the cheapest exact of four ways.
 
 Each unit of the collector has one activation; it is told which of its rows an accumulator belongs to by `beat`.
-raw      acc + bias, for a layer without thresholds
+raw      acc plus its row's least value, for a layer without thresholds
 shift    thresholds of every row are an arithmetic series of step 2**shift: add an offset, shift, clip
 table    one word for each reachable accumulator of each row, addressed by accumulator plus an offset
 search   binary search over the row's thresholds, one pipeline stage for each output bit
@@ -23,23 +23,27 @@ BRAM_IN_LUTS = 190
 
 @dataclass(frozen=True, eq=False)
 class RowRange:
-    """Accumulators without bias. low, high: int64 [MH], reachable; thresholds int64 [MH, steps], clipped to low..high + 1."""
+    """Accumulators as the PEs have them, counted from the least value of their row.
 
-    low: np.ndarray
+    least, high  int64 [MH], that least value, and the greatest count
+    thresholds   int64 [MH, steps] or None, counted alike, clipped to 0..high + 1: always and never reached
+    """
+
+    least: np.ndarray
     high: np.ndarray
     thresholds: np.ndarray | None
 
     @classmethod
     def of(cls, layer: SparseLayer) -> RowRange:
-        low, high = layer.accumulator_min - layer.bias, layer.accumulator_max - layer.bias
+        least, high = layer.accumulator_min, layer.accumulator_max - layer.accumulator_min
         if layer.thresholds is None:
-            return cls(low, high, None)
-        return cls(low, high, np.clip(layer.thresholds - layer.bias[:, None], low[:, None], high[:, None] + 1))
+            return cls(least, high, None)
+        return cls(least, high, np.clip(layer.thresholds - least[:, None], 0, high[:, None] + 1))
 
     @property
     def bits(self) -> int:
-        """Of a signed accumulator that also holds high + 1."""
-        return signed_bits(int(self.low.min()), int(self.high.max()) + 1)
+        """Of an unsigned accumulator that also holds high + 1."""
+        return (int(self.high.max()) + 1).bit_length()
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +63,11 @@ class Activation:
 
     def _raw(self, rows, prefix, acc, beat, y):
         width = DataType[self.layer.odt].bitwidth()
-        return self._offset_add(self.layer.bias, rows, prefix, width, acc, beat, y)
+        return self._offset_add(self.ranges.least, rows, prefix, width, acc, beat, y)
 
     def _shift(self, rows, prefix, acc, beat, y):
         limit = int(max((self.ranges.high + self.offsets).max(), self.layer.steps << self.shift))
-        width = signed_bits(int((self.ranges.low + self.offsets).min()), limit)
+        width = signed_bits(int(self.offsets.min()), limit)
         text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
         added, memories = self._offset_add(self.offsets, rows, prefix, width, acc, beat, f"{prefix}_v")
         parameters = {"VBITS": width, "SHIFT": self.shift, "STEPS": self.layer.steps}
@@ -73,8 +77,8 @@ class Activation:
     def _table(self, rows, prefix, acc, beat, y):
         words, offsets = [], np.zeros(self.layer.MH, dtype=np.int64)
         for row in rows[rows >= 0]:
-            reachable = np.arange(self.ranges.low[row], self.ranges.high[row] + 1)
-            offsets[row] = len(words) - reachable[0]
+            reachable = np.arange(self.ranges.high[row] + 1)
+            offsets[row] = len(words)
             words += np.searchsorted(self.ranges.thresholds[row], reachable, side="right").tolist()
         width = max(1, (len(words) - 1).bit_length())
         text = f"  wire [{width - 1}:0] {prefix}_place;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
@@ -97,7 +101,7 @@ class Activation:
                     words.append(int(self.ranges.thresholds[row, place]) if row >= 0 and place < self.layer.steps else never)
             name = f"{prefix}_search{stage}"
             memories[f"{name}.mem"] = memory_text(words, bits)
-            text += f"  wire signed [{bits - 1}:0] {name}_acc;\n  wire [{beat_bits - 1}:0] {name}_beat;\n  wire [{self._found - 1}:0] {name}_found;\n"
+            text += f"  wire [{bits - 1}:0] {name}_acc;\n  wire [{beat_bits - 1}:0] {name}_beat;\n  wire [{self._found - 1}:0] {name}_found;\n"
             parameters = {"ACCBITS": bits, "BEATS": len(rows), "FOUND": self._found, "BIT": bit,
                           "BLOCK": in_block(bits, len(words)), "FILE": f"{name}.mem"}
             ports = {"clk": "ap_clk", "acc": acc, "beat": beat, "found": found}
@@ -140,7 +144,7 @@ def choose_activation(layer: SparseLayer) -> Activation:
         return Activation("shift", 2, layer, ranges, *series)
     stages = layer.steps.bit_length()
     search = sum(memory_luts(ranges.bits, layer.MH << stage) + ranges.bits for stage in range(stages))
-    entries = int((ranges.high - ranges.low + 1).sum())
+    entries = int((ranges.high + 1).sum())
     table = memory_luts(stages, entries) + memory_luts(entries.bit_length(), layer.MH) + entries.bit_length()
     if table < search:
         return Activation("table", 2, layer, ranges)
@@ -151,17 +155,17 @@ def arithmetic_series(ranges: RowRange) -> tuple[int, np.ndarray] | None:
     """(shift, offsets int64 [MH]) with clip(acc + offset >> shift, 0, steps) thresholds reached, for every row; or None."""
     MH, steps = ranges.thresholds.shape
     places = np.arange(steps)
-    inner = (ranges.thresholds > ranges.low[:, None]) & (ranges.thresholds <= ranges.high[:, None])
+    inner = (ranges.thresholds > 0) & (ranges.thresholds <= ranges.high[:, None])
     for shift in range(ranges.bits + 1):
         offsets = np.zeros(MH, dtype=np.int64)
         for row in range(MH):
-            reached = int((ranges.thresholds[row] <= ranges.low[row]).sum())
+            reached = int((ranges.thresholds[row] <= 0).sum())
             if inner[row].any():
                 first = int(np.argmax(inner[row]))
                 base = int(ranges.thresholds[row, first]) - (first << shift)
             else:
-                base = int(ranges.low[row]) - ((reached - 1) << shift)
-            series = np.clip(base + (places << shift), ranges.low[row], ranges.high[row] + 1)
+                base = -((reached - 1) << shift)
+            series = np.clip(base + (places << shift), 0, ranges.high[row] + 1)
             if not np.array_equal(series, ranges.thresholds[row]):
                 break
             offsets[row] = (1 << shift) - base

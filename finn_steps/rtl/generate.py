@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import groupby
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def plan(accelerator: Accelerator) -> list[Stage]:
             if style == "folded":
                 stage = folded_stage(part[0], order)
                 stages += convert(f"{stage.name}_input", len(order), width, lanes, stage.in_lanes)
+                if lanes < stage.in_lanes:
+                    stages.append(register(f"{stage.name}_frame_in", len(order), width))
             else:
                 stage = core_stage(style, part)
                 stages += in_order(f"{stage.name}_input", order, width, lanes)
@@ -147,5 +150,6 @@ def bits(datatype: str) -> int:
 
 def _remove_earlier(folder: Path) -> None:
     if (folder / "design.json").exists():
-        for name in (*Design.load(folder).files, *Design.load(folder).memories, "filelist.f", "design.json"):
+        earlier = json.loads((folder / "design.json").read_text())
+        for name in (*earlier["files"], *earlier["memories"], "filelist.f", "design.json"):
             (folder / name).unlink(missing_ok=True)

@@ -1,32 +1,58 @@
-// The sum of N signed values of WIDTH bits, a register after every level.
-// Contract: sum is that of the operands $clog2(N) cycles before; N = 1 is a wire. Nothing is lost: a level adds one bit.
+// The sum of N unsigned values of at most MAX, a register after every level.
+// Contract: sum is that of the operands LEVELS cycles before; N = 1 is a wire. Where an operand has one or two bits, the first
+// level adds six or three of them in one table each; other levels add pairs. A level is as wide as its greatest sum.
 module adder_tree #(
-    parameter int unsigned N = 4,
-    parameter int unsigned WIDTH = 4,
-    localparam int unsigned LEVELS = N > 1 ? $clog2(N) : 0
+    parameter int unsigned N   = 4,
+    parameter int unsigned MAX = 15,
+    localparam int unsigned WIDTH = $clog2(MAX + 1),
+    localparam int unsigned GROUP = N == 1 || WIDTH > 2 ? 1 : WIDTH == 1 ? 6 : 3,
+    localparam int unsigned PARTS = (N + GROUP - 1) / GROUP,
+    localparam int unsigned PAIRED = PARTS > 1 ? $clog2(PARTS) : 0,
+    localparam int unsigned FIRST = $clog2(MAX * GROUP + 1),
+    localparam int unsigned SUM = $clog2(MAX * N + 1)
 ) (
-    input  wire logic                           clk,
-    input  wire logic [            N*WIDTH-1:0] operands,
-    output logic signed [WIDTH+LEVELS-1:0] sum
+    input  wire logic               clk,
+    input  wire logic [N*WIDTH-1:0] operands,
+    output logic      [    SUM-1:0] sum
 );
-  for (genvar l = 0; l <= LEVELS; l++) begin : g_level
-    localparam int unsigned COUNT = (N + 2 ** l - 1) / 2 ** l;
-    localparam int unsigned BITS = WIDTH + l;
+  logic [PARTS*FIRST-1:0] parts;
+  if (GROUP == 1) begin : g_parts
+    assign parts = operands;
+  end else begin : g_tables
+    wire [PARTS*GROUP*WIDTH-1:0] padded = (PARTS * GROUP * WIDTH)'(operands);
+    for (genvar i = 0; i < PARTS; i++) begin : g_table
+      logic [FIRST-1:0] part;
+      small_sum #(
+          .N(GROUP),
+          .WIDTH(WIDTH),
+          .SUM(FIRST)
+      ) lookup (
+          .operands(padded[i*GROUP*WIDTH+:GROUP*WIDTH]),
+          .sum(part)
+      );
+      always_ff @(posedge clk) parts[i*FIRST+:FIRST] <= part;
+    end
+  end
+
+  for (genvar l = 0; l <= PAIRED; l++) begin : g_level
+    localparam int unsigned COUNT = (PARTS + 2 ** l - 1) / 2 ** l;
+    localparam int unsigned BITS = $clog2(MAX * GROUP * 2 ** l + 1);
     logic [COUNT*BITS-1:0] sums;
     if (l == 0) begin : g_operands
-      assign sums = operands;
+      assign sums = parts;
     end else begin : g_add
-      localparam int unsigned BEFORE = (N + 2 ** (l - 1) - 1) / 2 ** (l - 1);
+      localparam int unsigned BEFORE = (PARTS + 2 ** (l - 1) - 1) / 2 ** (l - 1);
+      localparam int unsigned NARROW = $clog2(MAX * GROUP * 2 ** (l - 1) + 1);
       for (genvar i = 0; i < COUNT; i++) begin : g_sum
-        wire [BITS-2:0] a = g_level[l-1].sums[2*i*(BITS-1)+:BITS-1];
+        wire [NARROW-1:0] a = g_level[l-1].sums[2*i*NARROW+:NARROW];
         if (2 * i + 1 < BEFORE) begin : g_pair
-          wire [BITS-2:0] b = g_level[l-1].sums[(2*i+1)*(BITS-1)+:BITS-1];
-          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {a[BITS-2], a} + {b[BITS-2], b};
+          wire [NARROW-1:0] b = g_level[l-1].sums[(2*i+1)*NARROW+:NARROW];
+          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {1'b0, a} + {1'b0, b};
         end else begin : g_single
-          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {a[BITS-2], a};
+          always_ff @(posedge clk) sums[i*BITS+:BITS] <= {1'b0, a};
         end
       end
     end
   end
-  assign sum = g_level[LEVELS].sums;
+  assign sum = g_level[PAIRED].sums[SUM-1:0];
 endmodule

@@ -1,5 +1,5 @@
 // Takes finished rows from the PEs in the order that the schedule says, UNITS at a time.
-// Contract: `trigger` comes one cycle before the first of CYCLES cycles for which FILE says {take, which PE for each unit};
+// Contract: `trigger` comes three cycles before the first of CYCLES cycles for which FILE says {take, which PE for each unit};
 // unit u takes from PEs u, u + UNITS, ... `acc`, `valid` and `beat`, the number of the take within its frame, are registered.
 module folded_collector #(
     parameter int unsigned PE      = 4,
@@ -24,11 +24,16 @@ module folded_collector #(
   if (PE % UNITS != 0) begin : g_bad_units
     $error("folded_collector: UNITS (%0d) must divide PE (%0d)", UNITS, PE);
   end
-  logic [COUNT-1:0] step, next_step;
-  logic running;
-  assign next_step = trigger ? '0 : step + 1'b1;
-  always_ff @(posedge clk) step <= next_step;
-  always_ff @(posedge clk) running <= rst_n && (trigger || (running && step != COUNT'(CYCLES - 1)));
+  // `step` is a copy of the counter: see folded_sequencer.
+  logic [COUNT-1:0] counter, step;
+  logic counting, stepping, running;
+  always_ff @(posedge clk) begin
+    counter <= trigger ? '0 : counter + 1'b1;
+    step <= counter;
+    counting <= rst_n && (trigger || (counting && counter != COUNT'(CYCLES - 1)));
+    stepping <= rst_n && counting;
+    running <= rst_n && stepping;
+  end
 
   logic take;
   logic [UNITS*CHOICE-1:0] choice;
@@ -39,7 +44,7 @@ module folded_collector #(
       .FILE (FILE)
   ) picks (
       .clk(clk),
-      .address(next_step),
+      .address(step),
       .data({take, choice})
   );
 

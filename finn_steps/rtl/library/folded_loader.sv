@@ -1,5 +1,5 @@
 // Writes arriving elements into one of two banks of lane memories while the other is worked on.
-// Contract: `available` says that a full bank waits; at `start` it becomes `read_bank`, until `done`. FILE holds, for each
+// Contract: `available` says that a full bank waits; at `take` it becomes `read_bank`, until `done`. FILE holds, for each
 // arriving element, its owner and its address there: {owner, address}; owner OWNERS is nobody.
 module folded_loader #(
     parameter int unsigned WIDTH   = 4,
@@ -21,50 +21,59 @@ module folded_loader #(
     output logic      [  WIDTH-1:0] write_data,
     output logic                    available,
     output logic                    last,
-    input  wire logic               start,
+    input  wire logic               take,
     input  wire logic               done,
     output logic                    read_bank
 );
   logic [1:0] full, full_last;
   logic write_bank, next_bank;
-  logic [COUNT-1:0] beat, next_beat;
+  logic [COUNT-1:0] beat;
+  wire push = s_valid && s_ready;
+  wire final_beat = beat == COUNT'(BEATS - 1);
+
+  // Written a cycle later, at an address from a copy of the counter: see folded_sequencer. A bank counts as full while its
+  // last element is written: lanes read three cycles after `start` at the earliest.
+  logic writing, writing_bank;
+  logic [COUNT-1:0] place;
   logic [OWNER-1:0] owner;
   logic [ADDRESS-1:0] address;
-
-  wire take = s_valid && s_ready;
-  wire final_beat = beat == COUNT'(BEATS - 1);
-  assign s_ready = !full[write_bank];
-  assign next_beat = !rst_n || (take && final_beat) ? '0 : take ? beat + 1'b1 : beat;
   rom #(
       .WIDTH(OWNER + ADDRESS),
       .DEPTH(BEATS),
+      .REGISTERED(0),
       .FILE (FILE)
   ) places (
       .clk(clk),
-      .address(next_beat),
+      .address(place),
       .data({owner, address})
   );
   for (genvar o = 0; o < OWNERS; o++) begin : g_write
-    assign write[o] = take && owner == OWNER'(o);
+    assign write[o] = writing && owner == OWNER'(o);
   end
-  assign write_address = {write_bank, address};
-  assign write_data = s_data;
+  assign write_address = {writing_bank, address};
+  assign s_ready = !full[write_bank];
   assign available = full[next_bank];
   assign last = full_last[next_bank];
 
   always_ff @(posedge clk) begin
-    beat <= next_beat;
-    if (take && final_beat) full_last[write_bank] <= s_last;
-    if (start) read_bank <= next_bank;
+    place <= beat;
+    write_data <= s_data;
+    writing_bank <= write_bank;
+    if (push && final_beat) full_last[write_bank] <= s_last;
+    if (take) read_bank <= next_bank;
     if (!rst_n) begin
+      beat <= '0;
       full <= '0;
+      writing <= 1'b0;
       write_bank <= 1'b0;
       next_bank <= 1'b0;
     end else begin
-      if (take && final_beat) full[write_bank] <= 1'b1;
+      writing <= push;
+      if (push) beat <= final_beat ? '0 : beat + 1'b1;
+      if (push && final_beat) full[write_bank] <= 1'b1;
       if (done) full[read_bank] <= 1'b0;
-      if (take && final_beat) write_bank <= !write_bank;
-      if (start) next_bank <= !next_bank;
+      if (push && final_beat) write_bank <= !write_bank;
+      if (take) next_bank <= !next_bank;
     end
   end
 endmodule

@@ -1,22 +1,27 @@
 // A processing element: SIMD lanes multiply inputs by weights that the schedule names, and add them up row by row.
 // Contract: `control` and `finish` hold for the step of this cycle if `running`. `result` is the accumulator of a row from
-// $clog2(SIMD) + 3 cycles after the step in which it finished, until the next row finishes.
-// control, lane 0 lowest: {ahead, weight, index} for each lane; `ahead` is there only if AHEAD = 1: the product is for the
-// next row. Lane j takes input `index` of owner j % OWNERS, from `frame` (PARALLEL = 1, held by the caller) or from memories
-// of its own, which it writes as the loader says. A weight of zero makes a lane idle.
+// LEVELS + 3 cycles after the step in which it finished, until the next row finishes. It is unsigned, counted from the least
+// value that the row can have (see folded_lane).
+// control, lane 0 lowest: {ahead, negative, magnitude, index} for each lane; `ahead` is there only if AHEAD = 1: the product is
+// for the next row. Lane j takes input `index` of owner j % OWNERS, from `frame` (PARALLEL = 1, held by the caller) or from
+// memories of its own, which it writes as the loader says. A magnitude of zero makes a lane idle.
 module folded_pe #(
-    parameter int unsigned SIMD     = 4,
-    parameter int unsigned OWNERS   = 2,
-    parameter int unsigned DEPTH    = 8,
-    parameter int unsigned XBITS    = 4,
-    parameter int unsigned XSIGNED  = 0,
-    parameter int unsigned WBITS    = 4,
-    parameter int unsigned PBITS    = 8,
-    parameter int unsigned ACCBITS  = 12,
-    parameter int unsigned AHEAD    = 1,
-    parameter int unsigned PARALLEL = 0,
+    parameter int unsigned SIMD      = 4,
+    parameter int unsigned OWNERS    = 2,
+    parameter int unsigned DEPTH     = 8,
+    parameter int unsigned XBITS     = 4,
+    parameter int unsigned XSIGNED   = 0,
+    parameter int unsigned XMAX      = 15,
+    parameter int unsigned MAGNITUDE = 3,
+    parameter int unsigned PMAX      = 105,
+    parameter int unsigned ACCBITS   = 12,
+    parameter int unsigned AHEAD     = 1,
+    parameter int unsigned PARALLEL  = 0,
+    parameter int unsigned LEVELS    = 2,
     localparam int unsigned INDEX = DEPTH > 1 ? $clog2(DEPTH) : 1,
-    localparam int unsigned FIELD = INDEX + WBITS + AHEAD
+    localparam int unsigned FIELD = INDEX + MAGNITUDE + 1 + AHEAD,
+    localparam int unsigned PBITS = $clog2(PMAX + 1),
+    localparam int unsigned SBITS = $clog2(SIMD * PMAX + 1)
 ) (
     input  wire logic                          clk,
     input  wire logic                          rst_n,
@@ -28,21 +33,17 @@ module folded_pe #(
     input  wire logic [               INDEX:0] write_address,
     input  wire logic [             XBITS-1:0] write_data,
     input  wire logic                          read_bank,
-    output logic signed [         ACCBITS-1:0] result
+    output logic      [           ACCBITS-1:0] result
 );
   if (SIMD % OWNERS != 0) begin : g_bad_owners
     $error("folded_pe: OWNERS (%0d) must divide SIMD (%0d)", OWNERS, SIMD);
   end
-  localparam int unsigned LEVELS = SIMD > 1 ? $clog2(SIMD) : 0;
-  localparam int unsigned VALUE = XBITS + 1 - XSIGNED;
 
   logic [SIMD*PBITS-1:0] now, later;
   for (genvar j = 0; j < SIMD; j++) begin : g_lane
     localparam int unsigned OWNER = j % OWNERS;
     wire [INDEX-1:0] index = control[j*FIELD+:INDEX];
-    wire signed [WBITS-1:0] weight = control[j*FIELD+INDEX+:WBITS];
-    logic [XBITS-1:0] x, taken_x;
-    logic signed [WBITS-1:0] taken_weight;
+    logic [XBITS-1:0] x;
     if (PARALLEL == 0) begin : g_memory
       lane_memory #(
           .WIDTH  (XBITS),
@@ -68,17 +69,20 @@ module folded_pe #(
       end
       assign x = owned[index];
     end
-    always_ff @(posedge clk) taken_x <= x;
-    always_ff @(posedge clk) taken_weight <= weight;
-
-    wire signed [VALUE-1:0] value = VALUE'($signed({XSIGNED == 0 ? 1'b0 : taken_x[XBITS-1], taken_x}));
-    wire signed [PBITS-1:0] wide = PBITS'(value);
-    logic signed [PBITS-1:0] product;
-    if (WBITS == 2) begin : g_ternary
-      assign product = !taken_weight[0] ? '0 : taken_weight[1] ? -wide : wide;
-    end else begin : g_multiply
-      assign product = PBITS'(taken_weight) * wide;
-    end
+    logic [PBITS-1:0] product;
+    folded_lane #(
+        .XBITS(XBITS),
+        .XSIGNED(XSIGNED),
+        .XMAX(XMAX),
+        .MAGNITUDE(MAGNITUDE),
+        .PBITS(PBITS)
+    ) lane (
+        .clk(clk),
+        .x(x),
+        .magnitude(control[j*FIELD+INDEX+:MAGNITUDE]),
+        .negative(control[j*FIELD+INDEX+MAGNITUDE]),
+        .product(product)
+    );
     if (AHEAD == 0) begin : g_now
       always_ff @(posedge clk) now[j*PBITS+:PBITS] <= product;
       assign later[j*PBITS+:PBITS] = '0;
@@ -90,18 +94,18 @@ module folded_pe #(
     end
   end
 
-  logic signed [PBITS+LEVELS-1:0] sum_now, sum_later;
+  logic [SBITS-1:0] sum_now, sum_later;
   adder_tree #(
-      .N(SIMD),
-      .WIDTH(PBITS)
+      .N  (SIMD),
+      .MAX(PMAX)
   ) tree_now (
       .clk(clk),
       .operands(now),
       .sum(sum_now)
   );
   adder_tree #(
-      .N(SIMD),
-      .WIDTH(PBITS)
+      .N  (SIMD),
+      .MAX(PMAX)
   ) tree_later (
       .clk(clk),
       .operands(later),
@@ -115,9 +119,9 @@ module folded_pe #(
   wire add = was_running[LEVELS+1];
   wire finishes = was_finish[LEVELS+1];
 
-  logic signed [ACCBITS-1:0] current, following;
-  wire signed [ACCBITS-1:0] current_sum = current + ACCBITS'(sum_now);
-  wire signed [ACCBITS-1:0] following_sum = AHEAD != 0 ? following + ACCBITS'(sum_later) : '0;
+  logic [ACCBITS-1:0] current, following;
+  wire [ACCBITS-1:0] current_sum = current + ACCBITS'(sum_now);
+  wire [ACCBITS-1:0] following_sum = AHEAD != 0 ? following + ACCBITS'(sum_later) : '0;
   always_ff @(posedge clk) begin
     if (add && finishes) result <= current_sum;
     if (!rst_n) begin

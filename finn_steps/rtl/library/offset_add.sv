@@ -1,4 +1,4 @@
-// Adds to an accumulator the constant of its row: y = acc + words[beat], modulo 2**YBITS. One cycle.
+// Adds to an unsigned accumulator the constant of its row: y = acc + words[beat], modulo 2**YBITS. One cycle.
 module offset_add #(
     parameter int unsigned ACCBITS = 12,
     parameter int unsigned YBITS   = 13,
@@ -8,7 +8,7 @@ module offset_add #(
     localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic                      clk,
-    input  wire logic signed [ACCBITS-1:0] acc,
+    input  wire logic        [ACCBITS-1:0] acc,
     input  wire logic        [   BEAT-1:0] beat,
     output logic             [  YBITS-1:0] y
 );
@@ -23,7 +23,7 @@ module offset_add #(
       .address(beat),
       .data(offset)
   );
-  logic signed [ACCBITS-1:0] kept;
+  logic [ACCBITS-1:0] kept;
   always_ff @(posedge clk) kept <= acc;
   assign y = YBITS'(kept) + offset;
 endmodule

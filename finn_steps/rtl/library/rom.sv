@@ -1,9 +1,10 @@
-// Constant memory with a registered read: data is words[address] of the cycle before.
-// BLOCK = 1 asks for block RAM, 0 for logic. FILE is for $readmemh.
+// Constant memory. REGISTERED = 1: data is words[address] of the cycle before; 0: of this cycle.
+// BLOCK = 1 asks for block RAM (then it must be registered), 0 for logic. FILE is for $readmemh.
 module rom #(
     parameter int unsigned WIDTH = 8,
     parameter int unsigned DEPTH = 16,
     parameter int unsigned BLOCK = 0,
+    parameter int unsigned REGISTERED = 1,
     parameter FILE = "",
     localparam int unsigned ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1
 ) (
@@ -11,6 +12,9 @@ module rom #(
     input  wire logic [ADDRESS-1:0] address,
     output logic      [  WIDTH-1:0] data
 );
+  if (BLOCK != 0 && REGISTERED == 0) begin : g_bad_block
+    $error("rom: BLOCK (%0d) needs REGISTERED (%0d)", BLOCK, REGISTERED);
+  end
   if (BLOCK != 0) begin : g_block
     (* rom_style = "block", ram_style = "block" *) logic [WIDTH-1:0] words[DEPTH];
     initial if (FILE != "") $readmemh(FILE, words);
@@ -18,6 +22,10 @@ module rom #(
   end else begin : g_logic
     (* rom_style = "logic", ram_style = "logic" *) logic [WIDTH-1:0] words[DEPTH];
     initial if (FILE != "") $readmemh(FILE, words);
-    always_ff @(posedge clk) data <= words[address];
+    if (REGISTERED != 0) begin : g_registered
+      always_ff @(posedge clk) data <= words[address];
+    end else begin : g_now
+      assign data = words[address];
+    end
   end
 endmodule

@@ -1,4 +1,4 @@
-// One step of a binary search for the number of thresholds that an accumulator reaches.
+// One step of a binary search for the number of thresholds that an unsigned accumulator reaches.
 // Contract: one cycle. Bit BIT of `found` becomes acc >= words[{beat, higher bits of found}]; the rest goes through.
 module search_stage #(
     parameter int unsigned ACCBITS = 12,
@@ -10,10 +10,10 @@ module search_stage #(
     localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic                      clk,
-    input  wire logic signed [ACCBITS-1:0] acc,
+    input  wire logic [ACCBITS-1:0] acc,
     input  wire logic        [   BEAT-1:0] beat,
     input  wire logic        [  FOUND-1:0] found,
-    output logic signed      [ACCBITS-1:0] next_acc,
+    output logic             [ACCBITS-1:0] next_acc,
     output logic             [   BEAT-1:0] next_beat,
     output logic             [  FOUND-1:0] next_found
 );
@@ -30,7 +30,7 @@ module search_stage #(
   end else begin : g_later
     assign place = {beat, found[FOUND-1:BIT+1]};
   end
-  logic signed [ACCBITS-1:0] threshold;
+  logic [ACCBITS-1:0] threshold;
   rom #(
       .WIDTH(ACCBITS),
       .DEPTH(DEPTH),

@@ -1,0 +1,26 @@
+"""What stands around and between layers: the credits and the output memory of a core, converters of beats."""
+
+from __future__ import annotations
+
+from finn_steps.folding.choice import Price
+from finn_steps.folding.folded_counts import multiplexer_luts, ram_luts
+
+
+def credit_price(style: str, width: int, latency: int, ii: int) -> Price:
+    """Of a credit_pipeline.sv around a core of this style."""
+    credits = (latency + ii + 1) // ii
+    address = credits.bit_length()
+    features = {"credit_memory": ram_luts(width + 1, 2 ** address), "credit_control": 3 * address + 4, "layers": 1,
+                "registers": latency + 3 * address + 2}
+    return Price.of(style, features)
+
+
+def convert_price(bits: int, before: int, after: int) -> Price:
+    """Of a converter between beats of `before` and of `after` elements."""
+    if before == after:
+        return Price()
+    wide, narrow = max(before, after) * bits, min(before, after) * bits
+    beats = max(1, wide // narrow)
+    if before > after:
+        return Price.of("join", {"serialiser": narrow * multiplexer_luts(beats), "converters": 1, "registers": (beats - 1).bit_length()})
+    return Price.of("join", {"converters": 1, "registers": wide + (beats - 1).bit_length() + 2})

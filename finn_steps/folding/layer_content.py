@@ -1,0 +1,22 @@
+"""What decides the counts of a layer: its arrays, and the sources that count. For keys of the cache."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import finn_steps.rtl
+from finn_steps.accelerator import SparseLayer
+
+
+def layer_content(layer: SparseLayer) -> list[bytes]:
+    arrays = [layer.weights, layer.bias, *([] if layer.thresholds is None else [layer.thresholds])]
+    return [part for array in arrays for part in (str(array.shape).encode(), array.tobytes())]
+
+
+@lru_cache(maxsize=1)
+def sources() -> bytes:
+    """The generators, and what counts and schedules here."""
+    here = Path(__file__).parent
+    counting = [here / f"{name}.py" for name in ("collect", "core_counts", "folded_counts", "schedule")]
+    return b"".join(path.read_bytes() for path in (*sorted(Path(finn_steps.rtl.__file__).parent.glob("*.py")), *counting))

@@ -1,0 +1,124 @@
+"""Style, PE, SIMD and digits of every layer: least area at a rate, or the best rate in an area.
+
+For a wanted number of cycles, every choice for a layer that is fast enough may follow every choice for the layer before. The
+cost of a chain is the sum of its layers and of what joins neighbours, so the least is found layer by layer (dynamic programming); a state
+keeps what the rest of the chain can feel of its past: the last choice, and the cycles of the core that is still open. States
+that another one beats in all that counts are dropped. Choices begin as lower bounds; those on the best chain are counted, and the search
+repeated, until the best chain is counted in full: no other can be cheaper. With less speed asked for, no area grows, so the
+best rate in an area is found by halving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding.choice import STYLES, Choice
+from finn_steps.folding.core_counts import is_windowed
+from finn_steps.folding.cost import Partial, begin, extend, finish
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What must not be exceeded; None: no limit. LUTs, DSPs, 18 Kbit block RAMs, and cycles of one frame alone."""
+
+    lut: int | None = None
+    dsp: int | None = None
+    bram: int | None = None
+    latency: int | None = None
+
+    def allow(self, partial: Partial) -> bool:
+        """Whether this much is within the limits; what is beyond them stays so however a chain goes on."""
+        if self.lut is not None and round(partial.total.lut) > self.lut or self.bram is not None and partial.total.bram > self.bram:
+            return False
+        return self.latency is None or partial.last <= self.latency
+
+    def figures(self, partial: Partial) -> tuple[float, ...]:
+        """All in which a smaller one can be worth having."""
+        figures = [partial.area, partial.last if self.latency is not None else 0]
+        figures += [partial.total.lut, partial.total.bram] if self.lut is not None or self.bram is not None else []
+        return tuple(figures)
+
+    def __str__(self) -> str:
+        names = {"lut": "LUT", "dsp": "DSP", "bram": "block RAMs", "latency": "cycles of latency"}
+        return " and ".join(f"{value} {names[name]}" for name, value in vars(self).items() if value is not None)
+
+
+class Tuner:
+    """All ways to build an accelerator in some `styles`, counted as far as searches have asked."""
+
+    def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] = STYLES):
+        self.accelerator = accelerator
+        windows = [False, *(is_windowed(layer) for layer in accelerator.layers)]
+        self.choices = [
+            [Choice(replace(layer, folding=folding), windowed, settled=False) for folding in foldings_of(layer, registers_every, styles)]
+            for layer, windowed in zip(accelerator.layers, windows)
+        ]
+
+    @property
+    def slowest(self) -> int:
+        """Cycles from frame to frame beyond which nothing gets smaller."""
+        return max(choice.cycles for choices in self.choices for choice in choices) * 2
+
+    def least_area(self, target_ii: int, limits: Limits = Limits()) -> Partial | None:
+        """The chain of least area that takes a frame every `target_ii` cycles, all counted; None where there is none."""
+        while True:
+            best = self._search(target_ii, limits)
+            if best is None:
+                return None
+            open_choices = [choice for choice in best.choices if not choice.settled]
+            if not open_choices:
+                return best
+            for choice in open_choices:
+                choice.settle()
+
+    def best_rate(self, limits: Limits) -> Partial | None:
+        """The fastest chain within the limits, of those the smallest; None where there is none."""
+        best = self.least_area(1, limits) or self.least_area(self.slowest, limits)
+        low = 1
+        while best is not None and best.ii > low + 1:
+            middle = (low + best.ii) // 2
+            found = self.least_area(middle, limits)
+            low, best = (low, found) if found else (middle, best)
+        return best
+
+    def _search(self, target_ii: int, limits: Limits) -> Partial | None:
+        fast = [[choice for choice in choices if choice.cycles <= target_ii] for choices in self.choices]
+        states = [extend(begin(self.accelerator, choice), choice) for choice in fast[0]]
+        for choices in fast[1:]:
+            states = [extend(state, choice) for state in undominated(states, limits) for choice in choices]
+        done = [state for state in map(finish, undominated(states, limits)) if limits.allow(state) and state.ii <= target_ii]
+        return min(done, key=lambda state: (state.area, state.last, state.total.ff), default=None)
+
+
+def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
+    """All that the layer can be: of digits those that make a difference, PE and SIMD that divide."""
+    found = [Folding("unrolled", registers_every=registers_every)] if "unrolled" in styles else []
+    if "bitplane" in styles:
+        bits = DataType[layer.idt].bitwidth()
+        counts = sorted({-(-bits // -(-bits // phases)) for phases in range(1, bits + 1)})
+        found += [Folding("bitplane", digits=-(-bits // phases), registers_every=registers_every) for phases in counts]
+    if "folded" in styles:
+        found += [Folding("folded", PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)]
+    return found
+
+
+def undominated(states: list[Partial], limits: Limits) -> list[Partial]:
+    """Of states whose futures are alike, those that no other one beats."""
+    alike: dict[tuple, list[tuple[tuple, Partial]]] = {}
+    for state in states:
+        if not limits.allow(state):
+            continue
+        key = (id(state.choices[-1]), state.core, state.core_cycles, state.core_ii, state.elements, state.lanes)
+        kept, figures = alike.setdefault(key, []), limits.figures(state)
+        if any(all(a <= b for a, b in zip(other, figures)) for other, _ in kept):
+            continue
+        kept[:] = [(other, it) for other, it in kept if not all(b <= a for a, b in zip(other, figures))]
+        kept.append((figures, state))
+    return [state for kept in alike.values() for _, state in kept]
+
+
+def divisors(number: int) -> list[int]:
+    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
