@@ -229,7 +229,8 @@ class _Accumulator:
             zero = all_thresholds[0] - step
             self.origin = zero + (least - zero) // (step * levels) * (step * levels)
         else:
-            self.origin, self.shift = activation.alignment(reachable, least, self.high)
+            self.activation = activation.choose(reachable, least, self.high)
+            self.origin, self.shift = self.activation.origin, self.activation.shift
         self.thresholds = [t - self.origin >> self.shift for t in reachable]
 
     @property
@@ -306,8 +307,11 @@ class _Accumulator:
             if not last:
                 return held
             reached = [net.function([bit, below, above], 0b11110010) for bit in held.bits]
+        elif not self.thresholds:
+            reached = []
         else:
-            reached = activation.count_reached(net, bits, self.thresholds, count.bit_length())
+            bits = [0] * self.shift + bits
+            reached = self.activation.apply(net, bits + [0] * (self.activation.width - len(bits)))
         if last:
             word = Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * count)
             return Held(tuple(encode(net, word, sparse.odt)), 0, 0, 0)

@@ -56,14 +56,14 @@ class Netlist:
         """Literals of the bits of the port x, the least significant first."""
         return [2 * self._append("input", 1, 0, a=(bit,)) for bit in range(bits)]
 
-    def function(self, inputs: list[int], table: int) -> int:
-        """The literal of a Boolean function; constants and single literals cost nothing."""
+    def function(self, inputs: list[int], table: int, delay: int = 1) -> int:
+        """The literal of a Boolean function; constants and single literals cost nothing, others `delay` units."""
         inputs, table = reduced(inputs, table)
         if not inputs:
             return table
         if len(inputs) == 1:
             return inputs[0] ^ (table == 1)
-        return 2 * self._append("function", 1, 1 + max(map(self.unit, inputs)), b=((inputs, table),))
+        return 2 * self._append("function", 1, delay + max(map(self.unit, inputs)), b=((inputs, table),))
 
     def inverter(self, literal: int) -> int:
         """A signal that is the literal's complement's complement: what a chain can take where only ~signal is known."""

@@ -45,9 +45,9 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
     least = int(odt.min()) + step * always
     if not thresholds:
         return Word((), least, least, least)
-    origin, shift = activation.alignment(thresholds, low, high)
-    acc = compress(net, terms, constant - origin, (high - origin).bit_length())
-    reached = activation.count_reached(net, acc[shift:], [t - origin >> shift for t in thresholds], len(thresholds).bit_length())
+    chosen = activation.choose(thresholds, low, high)
+    acc = compress(net, terms, constant - chosen.origin, chosen.width)
+    reached = chosen.apply(net, acc)
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
 
 
