@@ -45,8 +45,10 @@ def find_bitstream(folder: Path, bitfile: Path | str | None, network: Network) -
     if about.get("schema") != SCHEMA:
         raise PackageError(f"{path.parent}/bitstream.json has schema {about.get('schema')}, this driver reads {SCHEMA}")
     if about["accelerator_sha256"] != network.sha256:
-        raise PackageError(f"{path} holds network {about['accelerator_sha256'][:16]}, the package is for {network.sha256[:16]}"
-                           f" ({network.name}); they were built at different times")
+        raise PackageError(
+            f"{path} holds network {about['accelerator_sha256'][:16]}, the package is for {network.sha256[:16]}"
+            f" ({network.name}); they were built at different times"
+        )
     here = board_name()
     if canonical(here) != canonical(about["board"]):
         raise PackageError(f"{path} is for {about['board']}, this board is {here or 'unknown (set BOARD to its name)'}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +52,6 @@ class Slot:
     send: np.ndarray
     receive: np.ndarray
     samples: int = 0
-    times: Times = field(default_factory=Times)
 
 
 class Driver:
@@ -65,8 +64,14 @@ class Driver:
     download    False leaves the fabric as it is (the same bitstream was loaded before)
     """
 
-    def __init__(self, folder: Path | str = HERE, bitfile: Path | str | None = None, timeout: float = 5.0,
-                 batch: int = 16384, download: bool = True):
+    def __init__(
+        self,
+        folder: Path | str = HERE,
+        bitfile: Path | str | None = None,
+        timeout: float = 5.0,
+        batch: int = 16384,
+        download: bool = True,
+    ):
         self.network = Network.load(folder)
         self.folder = Path(folder)
         self.bitstream = find_bitstream(self.folder, bitfile, self.network)
@@ -121,6 +126,15 @@ class Driver:
         if self._lock is None:
             raise RuntimeError("this driver was closed; make a new one")
         x = self.network.check(x)
+        try:
+            return self._run(x)
+        except DMAError:
+            raise
+        except BaseException:  # an interrupt, or a value that does not fit in a later batch: nothing stays under way
+            self._recover()
+            raise
+
+    def _run(self, x: np.ndarray) -> np.ndarray:
         y = np.empty((len(x), self.network.output_stream.elements), np.int64)
         starts = list(range(0, len(x), self.batch))
         self.times = times = Times()
@@ -222,7 +236,10 @@ def load_overlay(pynq, bitstream, download: bool):
 def check_clock(mhz: float, bitstream) -> None:
     """FabricError where the fabric runs faster than the bitstream was timed for: its answers could be wrong."""
     if mhz > 1.01 * bitstream.clock_mhz:
-        raise FabricError(f"the fabric runs at {mhz:g} MHz, the bitstream was timed for {bitstream.clock_mhz:g} MHz; load it with download=True")
+        raise FabricError(
+            f"the fabric runs at {mhz:g} MHz, the bitstream was timed for {bitstream.clock_mhz:g} MHz;"
+            " set the clock with pynq.Clocks, or load the bitstream again"
+        )
 
 
 def block_registers(pynq, overlay):

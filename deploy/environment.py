@@ -28,7 +28,19 @@ def board_python(say=lambda text: None) -> Path:
             say(f"making {folder} for pynq (once) …")
             shutil.rmtree(folder, ignore_errors=True)
             _run([sys.executable, "-m", "venv", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--no-deps", "-r", str(LOCK_FILE)])
+            _run(
+                [
+                    str(python),
+                    "-m",
+                    "pip",
+                    "install",
+                    "--disable-pip-version-check",
+                    "--no-input",
+                    "--no-deps",
+                    "-r",
+                    str(LOCK_FILE),
+                ]
+            )
             stamp.write_text(recipe)
     return python
 

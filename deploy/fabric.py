@@ -96,14 +96,18 @@ class Fabric:
         if found.version != VERSION:
             raise FabricError(f"the bitstream's measurement block has version {found.version}, this driver needs {VERSION}")
         if found.id != network.id:
-            raise FabricError(f"the fabric holds network {found.id:016x}, the package is for {network.id:016x} ({network.name});"
-                              " load the bitstream of this package")
+            raise FabricError(
+                f"the fabric holds network {found.id:016x}, the package is for {network.id:016x} ({network.name});"
+                " load the bitstream of this package"
+            )
         for port, stream in enumerate((network.input_stream, network.output_stream)):
             expected = (stream.memory_bytes(found.dma_bytes), stream.beats)
             got = (found.beat_bytes[port], found.beats[port])
             if got != expected:
-                raise FabricError(f"the fabric's {('input', 'output')[port]} takes {got} bytes a beat and beats a sample,"
-                                  f" the package has {expected}")
+                raise FabricError(
+                    f"the fabric's {('input', 'output')[port]} takes {got} bytes a beat and beats a sample,"
+                    f" the package has {expected}"
+                )
         return found.dma_bytes
 
     def clear(self, bin_unit: int = 0) -> None:

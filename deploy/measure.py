@@ -2,7 +2,7 @@
 
     python measure.py [--largest N] [--json FILE] [--plot FILE]      in the package's driver/ folder
 
-Two clocks: the host's, around predict(), and the fabric's own counters. The accelerator alone is measured with the pattern source.
+Two clocks: the host's, around predict(), and the fabric's own counters. The pattern source measures the accelerator alone.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def measure(driver: Driver, largest: int, clock_mhz: float, simulated: bool) -> 
     """The whole measurement as a dictionary for JSON. RuntimeError where a test vector's answer differs."""
     verified = driver.verify()
     if verified["differing"]:
-        raise RuntimeError(f"{verified['differing']} of {verified['samples']} test vectors differ from onnxruntime; nothing was measured")
+        raise RuntimeError(
+            f"{verified['differing']} of {verified['samples']} test vectors differ from onnxruntime; nothing was measured"
+        )
     alone = driver.fabric.run_pattern(1)
     steady = driver.fabric.run_pattern(PATTERN_SAMPLES)
     x = load_vectors(driver.folder)["x"]
@@ -80,7 +82,9 @@ def measure(driver: Driver, largest: int, clock_mhz: float, simulated: bool) -> 
             "interval_cycles": steady.interval_mean,
             "samples_per_s": clock_mhz * 1e6 / steady.interval_mean,
         },
-        "batches": [{**asdict(b), "bottleneck": bottleneck(b, batches[-1], steady.interval_mean, clock_mhz, simulated)} for b in batches],
+        "batches": [
+            {**asdict(b), "bottleneck": bottleneck(b, batches[-1], steady.interval_mean, clock_mhz, simulated)} for b in batches
+        ],
         "latencies": driver.fabric.latencies(),
         "power": measure_power(driver, x),
     }
@@ -164,34 +168,54 @@ def measure_power(driver: Driver, x: np.ndarray) -> dict | None:
     busy = meter.watch(work)
     rate = samples / (time.perf_counter() - begin)
     total = max(busy, key=busy.get)
-    return {"idle_w": idle, "busy_w": busy, "rail": total, "samples_per_s": rate, "joule_per_sample": busy[total] / rate,
-            "joule_per_sample_above_idle": (busy[total] - idle[total]) / rate}
+    return {
+        "idle_w": idle,
+        "busy_w": busy,
+        "rail": total,
+        "samples_per_s": rate,
+        "joule_per_sample": busy[total] / rate,
+        "joule_per_sample_above_idle": (busy[total] - idle[total]) / rate,
+    }
 
 
 def print_table(result: dict) -> None:
     """The measurement for a person."""
     simulated = result["simulated"]
-    print(f"{result['network']} on {result['board']}{' (simulated)' if simulated else ''}, {result['clock_mhz']:g} MHz,"
-          f" {result['dma_bits']}-bit DMA")
+    print(
+        f"{result['network']} on {result['board']}{' (simulated)' if simulated else ''}, {result['clock_mhz']:g} MHz,"
+        f" {result['dma_bits']}-bit DMA"
+    )
     vectors, alone = result["vectors"], result["accelerator"]
     print(f"test vectors: {vectors['samples'] - vectors['differing']} of {vectors['samples']} equal")
-    print(f"accelerator alone (pattern source): latency {alone['latency_cycles']} cycles = {alone['latency_ns']:.0f} ns,"
-          f" a sample every {alone['interval_cycles']:.3g} cycles = {alone['samples_per_s'] / 1e6:.3g} M/s")
+    print(
+        f"accelerator alone (pattern source): latency {alone['latency_cycles']} cycles = {alone['latency_ns']:.0f} ns,"
+        f" a sample every {alone['interval_cycles']:.3g} cycles = {alone['samples_per_s'] / 1e6:.3g} M/s"
+    )
     if simulated:
-        print("times of the host's clock are those of this simulation; cycles are exact, and the simulated DMA has no memory latency")
-    print(f"{'batch':>9} {'host time':>11} {'samples/s':>10} {'pack':>9} {'unpack':>9}   "
-          f"{'latency (cycles)':>20} {'interval':>9} {'starved':>9} {'stalled':>9}  bottleneck")
+        print(
+            "host times are those of this simulation; cycles are exact, and the simulated DMA has no memory latency"
+        )
+    print(
+        f"{'batch':>9} {'host time':>11} {'samples/s':>10} {'pack':>9} {'unpack':>9}   "
+        f"{'latency (cycles)':>20} {'interval':>9} {'starved':>9} {'stalled':>9}  bottleneck"
+    )
     for b in result["batches"]:
         latency = f"{b['latency_min_cycles']}/{b['latency_mean_cycles']:.1f}/{b['latency_max_cycles']}"
         interval = "-" if b["interval_mean_cycles"] is None else f"{b['interval_mean_cycles']:.3f}"
-        print(f"{b['batch']:>9} {b['seconds'] * 1e3:>8.3f} ms {b['samples_per_s']:>10.3g} {b['pack_s'] * 1e3:>6.2f} ms {b['unpack_s'] * 1e3:>6.2f} ms"
-              f"   {latency:>20} {interval:>9} {b['starved_cycles']:>9} {b['stalled_cycles']:>9}  {b['bottleneck']}")
+        print(
+            f"{b['batch']:>9} {b['seconds'] * 1e3:>8.3f} ms {b['samples_per_s']:>10.3g}"
+            f" {b['pack_s'] * 1e3:>6.2f} ms {b['unpack_s'] * 1e3:>6.2f} ms"
+            f"   {latency:>20} {interval:>9} {b['starved_cycles']:>9} {b['stalled_cycles']:>9}  {b['bottleneck']}"
+        )
     power = result["power"]
     if power is None:
         print("power: the board reports none")
     else:
-        print(f"power: rail {power['rail']} {power['idle_w'][power['rail']]:.2f} W at rest, {power['busy_w'][power['rail']]:.2f} W at work,"
-              f" {power['joule_per_sample'] * 1e6:.3g} µJ a sample")
+        print(
+            f"power: rail {power['rail']} {power['idle_w'][power['rail']]:.2f} W at rest,"
+            f" {power['busy_w'][power['rail']]:.2f} W at work,"
+            f" {power['joule_per_sample'] * 1e6:.3g} µJ a sample"
+        )
 
 
 def main(arguments: list | None = None) -> int:

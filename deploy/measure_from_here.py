@@ -33,7 +33,9 @@ def measure_remotely(folder: Path, host: str, largest: int, output: Path, say) -
     """Measure on the board at `host`: by PYNQ's remote device where one answers, else by ssh."""
     package = package_of(folder)
     if not any((package / "bitfile").glob("*.bit")):
-        raise FileNotFoundError(f"{package / 'bitfile'}: no bitstream; make one with `build {folder.name} --bitstream` where Vivado is")
+        raise FileNotFoundError(
+            f"{package / 'bitfile'}: no bitstream; make one with `build {folder.name} --bitstream` where Vivado is"
+        )
     address = host.rpartition("@")[2]
     if answers(address, PYNQ_PORT):
         say(f"{address} answers as a PYNQ remote device")
@@ -41,7 +43,15 @@ def measure_remotely(folder: Path, host: str, largest: int, output: Path, say) -
         command = [str(board_python(say)), "measure.py", *options(largest, output), "--timeout", "60"]
         require_success(subprocess.run(command, cwd=package / "driver", env=environment))
     else:
-        run_on_board(host, package, ["measure.py", "--largest", str(largest), "--json", "../measure.json"], [], ["measure.json"], output, say)
+        run_on_board(
+            host,
+            package,
+            ["measure.py", "--largest", str(largest), "--json", "../measure.json"],
+            [],
+            ["measure.json"],
+            output,
+            say,
+        )
         draw(json.loads((output / "measure.json").read_text()), output / "measure.png")
 
 
@@ -53,7 +63,14 @@ def package_of(folder: Path) -> Path:
 
 
 def options(largest: int, output: Path) -> list[str]:
-    return ["--largest", str(largest), "--json", str(output.resolve() / "measure.json"), "--plot", str(output.resolve() / "measure.png")]
+    return [
+        "--largest",
+        str(largest),
+        "--json",
+        str(output.resolve() / "measure.json"),
+        "--plot",
+        str(output.resolve() / "measure.png"),
+    ]
 
 
 def require_success(done: subprocess.CompletedProcess) -> None:

@@ -48,7 +48,7 @@ class PackageError(ValueError):
 
 @dataclass(frozen=True)
 class Network:
-    """What the host must know of one accelerator. `sha256` is the accelerator's identity; the fabric carries its first 64 bits."""
+    """What the host must know of one accelerator. `sha256` is its identity; the fabric carries the first 64 bits."""
 
     name: str
     sha256: str

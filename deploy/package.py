@@ -15,13 +15,31 @@ from deploy.network import Network
 from deploy.shell.settings import write_shell
 
 SOURCE = Path(__file__).resolve().parent
-BOARD_FILES = ("driver.py", "network.py", "packing.py", "bitfile.py", "fabric.py", "predict.py", "measure.py", "power.py", "plot.py", "notebook.ipynb")
+BOARD_FILES = (
+    "driver.py",
+    "network.py",
+    "packing.py",
+    "bitfile.py",
+    "fabric.py",
+    "predict.py",
+    "measure.py",
+    "power.py",
+    "plot.py",
+    "notebook.ipynb",
+)
 ACCELERATOR_FILES = ("accelerator.json", "accelerator.npz")
 
 
-def package(build_folder: Path | str, accelerator_folder: Path | str, rtl_folder: Path | str, x: np.ndarray,
-            expected_integers: np.ndarray, expected_outputs: np.ndarray, destination: Path | str | None = None,
-            clock_mhz: float = 100.0) -> Path:
+def package(
+    build_folder: Path | str,
+    accelerator_folder: Path | str,
+    rtl_folder: Path | str,
+    x: np.ndarray,
+    expected_integers: np.ndarray,
+    expected_outputs: np.ndarray,
+    destination: Path | str | None = None,
+    clock_mhz: float = 100.0,
+) -> Path:
     """Write `build_folder`/driver and `destination` (default `build_folder`/deploy), each replaced as a whole; return the latter.
 
     accelerator_folder  has accelerator.json and accelerator.npz
@@ -57,11 +75,19 @@ def write_driver(folder: Path, accelerator_folder: Path, x: np.ndarray, integers
         shutil.copyfile(SOURCE / name, folder / name)
     for name in ACCELERATOR_FILES:
         shutil.copyfile(accelerator_folder / name, folder / name)
-    np.savez_compressed(folder / "vectors.npz", x=np.asarray(x, np.float32), integers=np.asarray(integers, np.int64),
-                        outputs=np.asarray(outputs, np.float32))
+    np.savez_compressed(
+        folder / "vectors.npz",
+        x=np.asarray(x, np.float32),
+        integers=np.asarray(integers, np.int64),
+        outputs=np.asarray(outputs, np.float32),
+    )
     description = json.loads((folder / "accelerator.json").read_text())
-    manifest = {"schema": 1, "name": description["name"], "accelerator_sha256": description["sha256"],
-                "files": {path.name: sha256(path) for path in sorted(folder.iterdir())}}
+    manifest = {
+        "schema": 1,
+        "name": description["name"],
+        "accelerator_sha256": description["sha256"],
+        "files": {path.name: sha256(path) for path in sorted(folder.iterdir())},
+    }
     (folder / "package.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 

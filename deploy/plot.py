@@ -26,6 +26,8 @@ def draw(result: dict, path: Path | str) -> None:
     if counts:
         latencies.bar(list(counts), list(counts.values()), width=1.0)
     latencies.set(xlabel="latency (cycles)", ylabel=f"samples (batch of {sizes[-1]})", yscale="log" if counts else "linear")
-    figure.suptitle(f"{result['network']} on {result['board']}{' (simulated)' if result['simulated'] else ''}, {result['clock_mhz']:g} MHz")
+    figure.suptitle(
+        f"{result['network']} on {result['board']}{' (simulated)' if result['simulated'] else ''}, {result['clock_mhz']:g} MHz"
+    )
     figure.savefig(path, dpi=120)
     pyplot.close(figure)

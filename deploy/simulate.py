@@ -18,8 +18,15 @@ from deploy.simulated_board.build import build
 
 
 @contextmanager
-def simulated_board(package: Path | str, board: Board, clock_mhz: float, cache: Path | str, seed: int = 0, traffic: dict | None = None,
-                    say=lambda text: None):
+def simulated_board(
+    package: Path | str,
+    board: Board,
+    clock_mhz: float,
+    cache: Path | str,
+    seed: int = 0,
+    traffic: dict | None = None,
+    say=lambda text: None,
+):
     """A copy of the package with a simulated bitstream: yields run(script, *arguments) -> CompletedProcess.
 
     package  a build's deploy folder

@@ -11,9 +11,11 @@ OPTIONS = ("-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S}")
 PROFILE = "for f in /etc/profile.d/pynq_venv.sh /etc/profile.d/xrt_setup.sh; do [ -e $f ] && . $f; done"
 
 
-def run_on_board(host: str, package: Path, program: list[str], send: list[Path], fetch: list[str], output: Path, say=lambda text: None) -> None:
-    """Copy `package` (a deploy folder with a bitstream) and the files `send` to a new folder on the board; run `program` there, in
-    the package's driver/ folder, as root (pynq needs that); bring the files `fetch` back into `output`, and remove the folder.
+def run_on_board(
+    host: str, package: Path, program: list[str], send: list[Path], fetch: list[str], output: Path, say=lambda text: None
+) -> None:
+    """Copy `package` (a deploy folder with a bitstream) and the files `send` to a new folder on the board; run `program` in its
+    driver/ folder, as root (pynq needs that); bring the files `fetch` back into `output`, and remove the folder.
 
     The program names files sent and fetched as ../NAME. RuntimeError, with the way out, where a step fails."""
     say(f"copying the package to {host} …")
@@ -25,9 +27,13 @@ def run_on_board(host: str, package: Path, program: list[str], send: list[Path],
     try:
         _copy([*(str(path) for path in (package / "driver", package / "bitfile", *send)), f"{host}:{remote}/"])
         script = shlex.quote(f"{PROFILE}; cd {remote}/driver && python3 {shlex.join(program)}")
-        done = subprocess.run(["ssh", *OPTIONS, host, f'[ "$(id -u)" = 0 ] && exec bash -c {script}; exec sudo -n bash -c {script}'])
+        done = subprocess.run(
+            ["ssh", *OPTIONS, host, f'[ "$(id -u)" = 0 ] && exec bash -c {script}; exec sudo -n bash -c {script}']
+        )
         if done.returncode:
-            raise RuntimeError(f"{host}: {program[0]} failed; if sudo wants a password, allow it without one or use root@{host.rpartition('@')[2]}")
+            raise RuntimeError(
+                f"{host}: {program[0]} failed; if sudo wants a password, allow it without, or use root@{host.rpartition('@')[2]}"
+            )
         for name in fetch:
             _copy([f"{host}:{remote}/{name}", str(output / name)])
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,13 +10,30 @@ import click
 
 @click.command()
 @click.argument("name", metavar="NAME|FOLDER")
-@click.option("--simulate", is_flag=True, help="Measure on a board in software: pynq, the driver and the RTL as they are, no board.")
-@click.option("--board", "host", metavar="HOST", help="Measure on the PYNQ board at this address (user@host), over ssh or PYNQ's remote device.")
-@click.option("--on", "board", default="Pynq-Z1", show_default=True, help="Which board --simulate is: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
-@click.option("--clock-mhz", type=float, help="The clock that --simulate reckons with (default: the build's, or the board's fastest).")
+@click.option(
+    "--simulate", is_flag=True, help="Measure on a board in software: pynq, the driver and the RTL as they are, no board."
+)
+@click.option(
+    "--board",
+    "host",
+    metavar="HOST",
+    help="Measure on the PYNQ board at this address (user@host), over ssh or PYNQ's remote device.",
+)
+@click.option(
+    "--on", "board", default="Pynq-Z1", show_default=True, help="Which board --simulate is: Pynq-Z1, Pynq-Z2, ZCU104 or KV260."
+)
+@click.option(
+    "--clock-mhz", type=float, help="The clock that --simulate reckons with (default: the build's, or the board's fastest)."
+)
 @click.option("--largest", type=click.IntRange(1), default=1_000_000, show_default=True, help="The largest batch.")
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder of measure.json and measure.png (default: the build's report/).")
-def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: float | None, largest: int, output: Path | None) -> None:
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of measure.json and measure.png (default: the build's report/).",
+)
+def command(
+    name: str, simulate: bool, host: str | None, board: str, clock_mhz: float | None, largest: int, output: Path | None
+) -> None:
     """Check the test vectors on the board, then measure latency, throughput and what limits them.
 
     \b
@@ -33,7 +51,7 @@ def command(name: str, simulate: bool, host: str | None, board: str, clock_mhz: 
     folder = find_build(name)
     output = output or folder / "report"
     output.mkdir(parents=True, exist_ok=True)
-    say = lambda text: click.echo(text, err=True)
+    say = partial(click.echo, err=True)
     if simulate:
         measure_simulated(folder, board, clock_mhz, largest, output, say)
     else:

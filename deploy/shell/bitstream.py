@@ -28,12 +28,25 @@ def build_bitstream(build_folder: Path | str, board: str, say=lambda text: None)
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir()
     say(f"Vivado ({vivado}) for {chosen.name}: block design, synthesis, implementation; log: {place / 'vivado.log'}")
-    command = [str(vivado), "-mode", "batch", "-nojournal", "-log", "vivado.log", "-source", str((deploy / "shell" / "block_design.tcl").resolve()),
-               "-tclargs", str((deploy / "shell" / f"{chosen.name}.tcl").resolve()), str(place.resolve())]
+    command = [
+        str(vivado),
+        "-mode",
+        "batch",
+        "-nojournal",
+        "-log",
+        "vivado.log",
+        "-source",
+        str((deploy / "shell" / "block_design.tcl").resolve()),
+        "-tclargs",
+        str((deploy / "shell" / f"{chosen.name}.tcl").resolve()),
+        str(place.resolve()),
+    ]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True)
     result = read_result(place / "result.txt")
     if done.returncode or "done" not in result:
-        raise RuntimeError(f"Vivado failed for {chosen.name}: {result.get('error') or first_error(done.stdout)}; log: {place / 'vivado.log'}")
+        raise RuntimeError(
+            f"Vivado failed for {chosen.name}: {result.get('error') or first_error(done.stdout)}; log: {place / 'vivado.log'}"
+        )
     check_timing(result, chosen, place)
     publish(build_folder, chosen, result, place)
     return build_folder / "bitfile"
@@ -44,8 +57,10 @@ def check_timing(result: dict[str, str], board: Board, place: Path) -> None:
     for kind in ("setup", "hold"):
         slack = float(result[f"{kind}_slack_ns"])
         if slack < 0:
-            raise RuntimeError(f"timing is not met on {board.name}: {kind} slack {slack:g} ns on {result[f'{kind}_path']};"
-                               f" build with a longer --clock-ns (report: {place / 'timing.rpt'})")
+            raise RuntimeError(
+                f"timing is not met on {board.name}: {kind} slack {slack:g} ns on {result[f'{kind}_path']};"
+                f" build with a longer --clock-ns (report: {place / 'timing.rpt'})"
+            )
 
 
 def publish(build_folder: Path, board: Board, result: dict[str, str], place: Path) -> None:

@@ -26,7 +26,8 @@ proc make_processing_system {} {
     global setting
     create_bd_cell -type ip -vlnv xilinx.com:ip:$setting(ps) ps
     if {$setting(ps) eq "processing_system7"} {
-        apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 -config {make_external "FIXED_IO, DDR" apply_board_preset "0"} [get_bd_cells ps]
+        apply_bd_automation -rule xilinx.com:bd_rule:processing_system7 \
+            -config {make_external "FIXED_IO, DDR" apply_board_preset "0"} [get_bd_cells ps]
         set_property -dict [list \
             CONFIG.PCW_USE_M_AXI_GP0 1 \
             CONFIG.PCW_USE_S_AXI_HP0 1 \
@@ -78,7 +79,8 @@ proc connect_streams_and_buses {} {
 proc connect_clocks_and_resets {} {
     global setting
     foreach pin {
-        reset/slowest_sync_clk registers/aclk memory/aclk dma/s_axi_lite_aclk dma/m_axi_mm2s_aclk dma/m_axi_s2mm_aclk accelerator/aclk
+        reset/slowest_sync_clk registers/aclk memory/aclk accelerator/aclk
+        dma/s_axi_lite_aclk dma/m_axi_mm2s_aclk dma/m_axi_s2mm_aclk
     } {
         connect_bd_net [get_bd_pins ps/$setting(clock_pin)] [get_bd_pins $pin]
     }
@@ -94,8 +96,10 @@ proc connect_clocks_and_resets {} {
 proc assign_addresses {} {
     global setting
     set space [get_bd_addr_spaces ps/Data]
-    assign_bd_address -offset $setting(dma_address) -range 64K -target_address_space $space [get_bd_addr_segs dma/S_AXI_LITE/Reg] -force
-    assign_bd_address -offset $setting(accelerator_address) -range 4K -target_address_space $space [get_bd_addr_segs accelerator/s_axi/reg0] -force
+    assign_bd_address -offset $setting(dma_address) -range 64K -target_address_space $space \
+        [get_bd_addr_segs dma/S_AXI_LITE/Reg] -force
+    assign_bd_address -offset $setting(accelerator_address) -range 4K -target_address_space $space \
+        [get_bd_addr_segs accelerator/s_axi/reg0] -force
     assign_bd_address
 }
 
@@ -103,10 +107,14 @@ proc implement {} {
     global setting
     launch_runs synth_1 -jobs $setting(jobs)
     wait_on_runs synth_1
-    if {[get_property PROGRESS [get_runs synth_1]] ne "100%"} { fail "synthesis failed: see runme.log in the project's synth_1" }
+    if {[get_property PROGRESS [get_runs synth_1]] ne "100%"} {
+        fail "synthesis failed: see runme.log in the project's synth_1"
+    }
     launch_runs impl_1 -to_step write_bitstream -jobs $setting(jobs)
     wait_on_runs impl_1
-    if {[get_property PROGRESS [get_runs impl_1]] ne "100%"} { fail "implementation failed: see runme.log in the project's impl_1" }
+    if {[get_property PROGRESS [get_runs impl_1]] ne "100%"} {
+        fail "implementation failed: see runme.log in the project's impl_1"
+    }
     open_run impl_1
 }
 

@@ -55,11 +55,15 @@ class Board:
 
 
 def _zynq_7000(name: str) -> Board:
-    return Board(name, "xc7z020clg400-1", "processing_system7", 64, "M_AXI_GP0", "S_AXI_HP0", 0x4040_0000, 512 * MIB, 250.0, 1000.0)
+    return Board(
+        name, "xc7z020clg400-1", "processing_system7", 64, "M_AXI_GP0", "S_AXI_HP0", 0x4040_0000, 512 * MIB, 250.0, 1000.0
+    )
 
 
 def _ultrascale(name: str, part: str) -> Board:
-    return Board(name, part, "zynq_ultra_ps_e", 128, "M_AXI_HPM0_LPD", "S_AXI_HP0_FPD", 0x8000_0000, 2048 * MIB, 333.0, 45 * 33.333)
+    return Board(
+        name, part, "zynq_ultra_ps_e", 128, "M_AXI_HPM0_LPD", "S_AXI_HP0_FPD", 0x8000_0000, 2048 * MIB, 333.0, 45 * 33.333
+    )
 
 
 BOARDS = {

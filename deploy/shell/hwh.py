@@ -39,12 +39,20 @@ def ps_parameters(board: Board, clock_mhz: float) -> dict[str, object]:
     values: dict[str, object] = {}
     for i in range(4):
         if board.zynq_7000:
-            values |= {f"PCW_FPGA_FCLK{i}_ENABLE": int(i == 0), f"PCW_FCLK{i}_PERIPHERAL_CLKSRC": "IO PLL",
-                       f"PCW_FCLK{i}_PERIPHERAL_DIVISOR0": 5, f"PCW_FCLK{i}_PERIPHERAL_DIVISOR1": 2}
+            values |= {
+                f"PCW_FPGA_FCLK{i}_ENABLE": int(i == 0),
+                f"PCW_FCLK{i}_PERIPHERAL_CLKSRC": "IO PLL",
+                f"PCW_FCLK{i}_PERIPHERAL_DIVISOR0": 5,
+                f"PCW_FCLK{i}_PERIPHERAL_DIVISOR1": 2,
+            }
         else:
-            values |= {f"PSU__FPGA_PL{i}_ENABLE": int(i == 0), f"PSU__CRL_APB__PL{i}_REF_CTRL__SRCSEL": "IOPLL",
-                       f"PSU__CRL_APB__PL{i}_REF_CTRL__ACT_FREQMHZ": clock_mhz,
-                       f"PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR0": 5, f"PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR1": 3}
+            values |= {
+                f"PSU__FPGA_PL{i}_ENABLE": int(i == 0),
+                f"PSU__CRL_APB__PL{i}_REF_CTRL__SRCSEL": "IOPLL",
+                f"PSU__CRL_APB__PL{i}_REF_CTRL__ACT_FREQMHZ": clock_mhz,
+                f"PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR0": 5,
+                f"PSU__CRL_APB__PL{i}_REF_CTRL__DIVISOR1": 3,
+            }
     return values
 
 
@@ -57,28 +65,60 @@ def write_hwh(board: Board, clock_mhz: float) -> str:
     modules = SubElement(root, "MODULES")
     addresses = {"accelerator": (board.accelerator_address, 4 * KIB), "dma": (board.dma_address, 64 * KIB)}
 
-    ps = _module(modules, "ps", board.ps, f"xilinx.com:ip:{board.ps}:{'5.5' if board.zynq_7000 else '3.5'}", ps_parameters(board, clock_mhz))
+    ps = _module(
+        modules,
+        "ps",
+        board.ps,
+        f"xilinx.com:ip:{board.ps}:{'5.5' if board.zynq_7000 else '3.5'}",
+        ps_parameters(board, clock_mhz),
+    )
     _interface(ps, board.control_port, "MASTER", AXI)
     memory_map = SubElement(ps, "MEMORYMAP")
     for cell, (base, size) in addresses.items():
-        SubElement(memory_map, "MEMRANGE", ADDRESSBLOCK="Reg", BASENAME="C_BASEADDR", BASEVALUE=f"0x{base:08X}", HIGHNAME="C_HIGHADDR",
-                   HIGHVALUE=f"0x{base + size - 1:08X}", INSTANCE=cell, IS_DATA="TRUE", IS_INSTRUCTION="FALSE", MEMTYPE="REGISTER",
-                   MASTERBUSINTERFACE=board.control_port, SLAVEBUSINTERFACE=CELLS[cell])
+        SubElement(
+            memory_map,
+            "MEMRANGE",
+            ADDRESSBLOCK="Reg",
+            BASENAME="C_BASEADDR",
+            BASEVALUE=f"0x{base:08X}",
+            HIGHNAME="C_HIGHADDR",
+            HIGHVALUE=f"0x{base + size - 1:08X}",
+            INSTANCE=cell,
+            IS_DATA="TRUE",
+            IS_INSTRUCTION="FALSE",
+            MEMTYPE="REGISTER",
+            MASTERBUSINTERFACE=board.control_port,
+            SLAVEBUSINTERFACE=CELLS[cell],
+        )
 
     dma = _module(modules, "dma", "axi_dma", "xilinx.com:ip:axi_dma:7.1", dma_parameters(board))
     _interface(dma, CELLS["dma"], "SLAVE", AXI)
     accelerator = _module(modules, "accelerator", "accelerator_shell", "xilinx.com:module_ref:accelerator_shell:1.0", {})
     _interface(accelerator, CELLS["accelerator"], "SLAVE", AXI)
-    for cell, port, kind in ((dma, "M_AXIS_MM2S", "INITIATOR"), (accelerator, "s_axis", "TARGET"),
-                             (accelerator, "m_axis", "INITIATOR"), (dma, "S_AXIS_S2MM", "TARGET")):
+    for cell, port, kind in (
+        (dma, "M_AXIS_MM2S", "INITIATOR"),
+        (accelerator, "s_axis", "TARGET"),
+        (accelerator, "m_axis", "INITIATOR"),
+        (dma, "S_AXIS_S2MM", "TARGET"),
+    ):
         _interface(cell, port, kind, AXIS)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _module(parent: Element, name: str, kind: str, vlnv: str, parameters: dict) -> Element:
-    module = SubElement(parent, "MODULE", FULLNAME=f"/{name}", INSTANCE=name, MODTYPE=kind, VLNV=vlnv, IPTYPE="PERIPHERAL", IS_ENABLE="1",
-                        MODCLASS="PERIPHERAL", HWVERSION=vlnv.rpartition(":")[2])
+    module = SubElement(
+        parent,
+        "MODULE",
+        FULLNAME=f"/{name}",
+        INSTANCE=name,
+        MODTYPE=kind,
+        VLNV=vlnv,
+        IPTYPE="PERIPHERAL",
+        IS_ENABLE="1",
+        MODCLASS="PERIPHERAL",
+        HWVERSION=vlnv.rpartition(":")[2],
+    )
     section = SubElement(module, "PARAMETERS")
     for key, value in parameters.items():
         SubElement(section, "PARAMETER", NAME=key, VALUE=str(value))
@@ -88,5 +128,7 @@ def _module(parent: Element, name: str, kind: str, vlnv: str, parameters: dict) 
 
 
 def _interface(module: Element, name: str, kind: str, vlnv: str) -> None:
-    bus = SubElement(module.find("BUSINTERFACES"), "BUSINTERFACE", NAME=name, TYPE=kind, VLNV=vlnv, BUSNAME=f"{module.get('INSTANCE')}_{name}")
+    bus = SubElement(
+        module.find("BUSINTERFACES"), "BUSINTERFACE", NAME=name, TYPE=kind, VLNV=vlnv, BUSNAME=f"{module.get('INSTANCE')}_{name}"
+    )
     SubElement(bus, "PORTMAPS")

@@ -58,7 +58,9 @@ module shell #(
   logic word_ready;
   wire logic word_valid = rst_n && (pattern_1 || (s_axis_tvalid && !pattern));
   assign s_axis_tready = flush || (rst_n && !pattern && word_ready);
-  pattern_source #(.WORD(WORD)) source (.clk(aclk), .run(pattern_1), .taken(word_valid && word_ready), .data(s_axis_tdata), .word);
+  pattern_source #(.WORD(WORD)) source (
+      .clk(aclk), .run(pattern_1), .taken(word_valid && word_ready), .data(s_axis_tdata), .word
+  );
 
   logic [8*IN_BYTES-1:0] in_data;
   logic in_last, in_valid, in_ready;
@@ -74,7 +76,8 @@ module shell #(
   assign out_ready = pattern || gather_ready;
   finn_accel accelerator (
       .ap_clk(aclk), .ap_rst_n(core_rst_n),
-      .s_axis_0_tdata(in_data[8*IN_DATA-1:0]), .s_axis_0_tvalid(in_valid && !hold), .s_axis_0_tready(in_ready), .s_axis_0_tlast(in_last),
+      .s_axis_0_tdata(in_data[8*IN_DATA-1:0]), .s_axis_0_tvalid(in_valid && !hold), .s_axis_0_tready(in_ready),
+      .s_axis_0_tlast(in_last),
       .m_axis_0_tdata(out_data), .m_axis_0_tvalid(out_valid), .m_axis_0_tready(out_ready), .m_axis_0_tlast(out_last)
   );
 
@@ -83,7 +86,9 @@ module shell #(
       .m_data(m_axis_tdata), .m_keep(m_axis_tkeep), .m_last(m_axis_tlast), .m_valid(m_axis_tvalid), .m_ready(m_axis_tready)
   );
 
-  measure #(.ID(ID), .WORD(WORD), .IN_BYTES(IN_BYTES), .IN_BEATS(IN_BEATS), .OUT_BYTES(OUT_BYTES), .OUT_BEATS(OUT_BEATS)) measure (
+  measure #(
+      .ID(ID), .WORD(WORD), .IN_BYTES(IN_BYTES), .IN_BEATS(IN_BEATS), .OUT_BYTES(OUT_BYTES), .OUT_BEATS(OUT_BEATS)
+  ) measure (
       .clk(aclk), .rst_n(aresetn),
       .awaddr(s_axi_awaddr), .awvalid(s_axi_awvalid), .awready(s_axi_awready), .wdata(s_axi_wdata), .wstrb(s_axi_wstrb),
       .wvalid(s_axi_wvalid), .wready(s_axi_wready), .bresp(s_axi_bresp), .bvalid(s_axi_bvalid), .bready(s_axi_bready),

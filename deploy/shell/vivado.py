@@ -15,8 +15,10 @@ def find_vivado() -> Path:
         return Path(found)
     root, version = os.environ.get("FINN_XILINX_PATH"), os.environ.get("FINN_XILINX_VERSION")
     if not root:
-        raise FileNotFoundError("Vivado is needed for a bitstream: no `vivado` in PATH, and FINN_XILINX_PATH is not set;"
-                                " source Vivado's settings64.sh, or set FINN_XILINX_PATH (and FINN_XILINX_VERSION) to the Xilinx folder")
+        raise FileNotFoundError(
+            "Vivado is needed for a bitstream: no `vivado` in PATH, and FINN_XILINX_PATH is not set;"
+            " source Vivado's settings64.sh, or set FINN_XILINX_PATH (and FINN_XILINX_VERSION) to the Xilinx folder"
+        )
     if not Path(root).is_dir():
         raise FileNotFoundError(f"FINN_XILINX_PATH is {root}, which is no folder here; in the container it must be mounted")
     programs = sorted([*Path(root).glob("Vivado/*/bin/vivado"), *Path(root).glob("*/Vivado/bin/vivado")], key=release)

@@ -22,9 +22,16 @@ def write_bitfile(folder: Path, network: Network, board: Board, clock_mhz: float
     contents = {f"{NAME}.bit": bit_header(f"{NAME};simulated", board.part, identity), f"{NAME}.hwh": handoff}
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    about = {"schema": 1, "accelerator_sha256": network.sha256, "board": board.name, "part": board.part, "clock_mhz": clock_mhz,
-             "dma_bits": board.dma_bits, "vivado": "none: simulated board",
-             "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}}
+    about = {
+        "schema": 1,
+        "accelerator_sha256": network.sha256,
+        "board": board.name,
+        "part": board.part,
+        "clock_mhz": clock_mhz,
+        "dma_bits": board.dma_bits,
+        "vivado": "none: simulated board",
+        "files": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
+    }
     (folder / "bitstream.json").write_text(json.dumps(about, indent=2) + "\n")
     return folder / f"{NAME}.bit"
 

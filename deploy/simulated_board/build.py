@@ -48,8 +48,14 @@ def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
 
 def collect(rtl: Path) -> dict[str, bytes]:
     """Every file of an RTL folder but its filelist, by its path within the folder; Verilog in the filelist's order first."""
-    listed = [line.strip() for line in (rtl / "filelist.f").read_text().splitlines() if line.strip() and not line.startswith(("#", "//"))]
-    others = sorted(str(p.relative_to(rtl)) for p in rtl.rglob("*") if p.is_file() and p.name != "filelist.f" and p.suffix != ".json")
+    listed = [
+        line.strip()
+        for line in (rtl / "filelist.f").read_text().splitlines()
+        if line.strip() and not line.startswith(("#", "//"))
+    ]
+    others = sorted(
+        str(p.relative_to(rtl)) for p in rtl.rglob("*") if p.is_file() and p.name != "filelist.f" and p.suffix != ".json"
+    )
     return {name: (rtl / name).read_bytes() for name in dict.fromkeys(listed + others)}
 
 
@@ -107,8 +113,26 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
     (folder / "watched.vlt").write_text(f"`verilator_config\n{configuration}")
     verilog = [name for name in sources if name.endswith((".v", ".sv"))]
     root = verilator_root()
-    command = [root / "bin" / "verilator_bin", "--cc", "-O3", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "-Wno-fatal",
-               "-Wno-lint", "-Wno-style", "--top-module", wrapper.TOP, "--Mdir", "generated", "watched.vlt", *verilog]
+    command = [
+        root / "bin" / "verilator_bin",
+        "--cc",
+        "-O3",
+        "--x-initial",
+        "unique",
+        "--output-split",
+        "0",
+        "--prefix",
+        "Vtop",
+        "-Wno-fatal",
+        "-Wno-lint",
+        "-Wno-style",
+        "--top-module",
+        wrapper.TOP,
+        "--Mdir",
+        "generated",
+        "watched.vlt",
+        *verilog,
+    ]
     done = subprocess.run(command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"Verilator rejects the shell with this accelerator: {_first_error(done.stderr)}")

@@ -16,9 +16,21 @@ RUNNING, OVERFLOWED = 1, 2
 class Watch(ctypes.Structure):
     """What was seen at the accelerator's ports; the layout is board.cpp's."""
 
-    _fields_ = [(name, ctypes.c_uint64) for name in (
-        "cycles", "samples_in", "samples_out", "latency_min", "latency_max", "latency_sum", "interval_min", "span", "starved", "stalled",
-    )] + [("histogram", ctypes.c_uint64 * 4096)]
+    _fields_ = [
+        (name, ctypes.c_uint64)
+        for name in (
+            "cycles",
+            "samples_in",
+            "samples_out",
+            "latency_min",
+            "latency_max",
+            "latency_sum",
+            "interval_min",
+            "span",
+            "starved",
+            "stalled",
+        )
+    ] + [("histogram", ctypes.c_uint64 * 4096)]
 
 
 class BoardLibrary:
@@ -31,11 +43,18 @@ class BoardLibrary:
         self._library = library = ctypes.CDLL(str(folder / "board.so"))
         u64, u32, pointer, out = ctypes.c_uint64, ctypes.c_uint32, ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32)
         for name, result, arguments in (
-            ("new", pointer, (u64, u64, u64, u64)), ("free", None, (pointer,)), ("reset", None, (pointer, u64)),
-            ("traffic", None, (pointer, ctypes.c_double, ctypes.c_double, u64)), ("write", ctypes.c_int, (pointer, u32, u32)),
-            ("read", ctypes.c_int, (pointer, u32, out, u64)), ("transfer", None, (pointer, ctypes.c_int, pointer, u64)),
-            ("abort", None, (pointer, ctypes.c_int)), ("transferred", u64, (pointer, ctypes.c_int, out)), ("run", None, (pointer, u64)),
-            ("watch", ctypes.POINTER(Watch), (pointer,)), ("watch_clear", None, (pointer,)),
+            ("new", pointer, (u64, u64, u64, u64)),
+            ("free", None, (pointer,)),
+            ("reset", None, (pointer, u64)),
+            ("traffic", None, (pointer, ctypes.c_double, ctypes.c_double, u64)),
+            ("write", ctypes.c_int, (pointer, u32, u32)),
+            ("read", ctypes.c_int, (pointer, u32, out, u64)),
+            ("transfer", None, (pointer, ctypes.c_int, pointer, u64)),
+            ("abort", None, (pointer, ctypes.c_int)),
+            ("transferred", u64, (pointer, ctypes.c_int, out)),
+            ("run", None, (pointer, u64)),
+            ("watch", ctypes.POINTER(Watch), (pointer,)),
+            ("watch_clear", None, (pointer,)),
         ):
             function = getattr(library, f"board_{name}")
             function.restype, function.argtypes = result, arguments

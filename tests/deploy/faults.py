@@ -132,7 +132,7 @@ def bad_inputs_are_not_sent(driver):
 
 
 def a_process_that_died(driver):
-    slot = begin_batch(driver, send=8 * 3)
+    begin_batch(driver, send=8 * 3)
     device(driver).fabric.run(30)
     driver.close()
     driver.__init__(HERE, timeout=TIMEOUT, download=False)
@@ -151,6 +151,27 @@ def closed_driver(driver):
     right(driver)
 
 
+def interrupted(driver):
+    small, encode, calls = driver.batch, driver._encode, []
+
+    def breaking(*arguments):
+        calls.append(arguments)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        encode(*arguments)
+
+    driver.batch, driver._encode = 64, breaking
+    try:
+        driver.run(X)
+    except KeyboardInterrupt:
+        pass
+    else:
+        raise AssertionError("no interrupt")
+    finally:
+        driver.batch, driver._encode = small, encode
+    right(driver)
+
+
 def random_stalls(driver):
     for seed in range(4):
         device(driver).fabric.traffic(0.4, 0.4, seed)
@@ -158,8 +179,22 @@ def random_stalls(driver):
     device(driver).fabric.traffic()
 
 
-FAULTS = [reset_in_mid_batch, output_never_read, input_never_sent, batch_cut_short, more_answers_than_room, dma_error_bit, two_processes,
-          odd_batches, several_transfers, bad_inputs_are_not_sent, a_process_that_died, closed_driver, random_stalls]
+FAULTS = [
+    reset_in_mid_batch,
+    output_never_read,
+    input_never_sent,
+    batch_cut_short,
+    more_answers_than_room,
+    dma_error_bit,
+    two_processes,
+    odd_batches,
+    several_transfers,
+    bad_inputs_are_not_sent,
+    a_process_that_died,
+    closed_driver,
+    interrupted,
+    random_stalls,
+]
 
 
 def main():

@@ -1,4 +1,4 @@
-"""The three kinds of hardware that a test can run a build on: rtlsim, simulated-board, and board (skipped unless QAPFLOW_BOARD is set).
+"""The kinds of hardware that a test can run a build on: rtlsim, simulated-board, and board (skipped without QAPFLOW_BOARD).
 
 QAPFLOW_BOARD        user@host of a PYNQ board that ssh reaches with a key
 QAPFLOW_BOARD_BUILD  the build to run there, with its bitstream (default: build/jet_qap)
@@ -25,7 +25,7 @@ HARDWARE = ("rtlsim", "simulated-board", "board")
 
 
 def build_for(hardware: str, small_build: Path) -> Path:
-    """The build to run on `hardware`: the test's own, or on a board the one whose bitstream there is. Skips where there is no board."""
+    """The build to run on `hardware`: the test's own, or on a board the one with a bitstream. Skips where there is no board."""
     if hardware != "board":
         return small_build
     if not os.environ.get("QAPFLOW_BOARD"):
@@ -34,7 +34,7 @@ def build_for(hardware: str, small_build: Path) -> Path:
 
 
 def run_on(hardware: str, folder: Path, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs float32 [N, features] through the build in `folder`: integers int64 [N, MH] and outputs float32 as that hardware gives them."""
+    """Inputs float32 [N, features] through the build in `folder`: that hardware's integers int64 [N, MH] and outputs float32."""
     if hardware == "rtlsim":
         accelerator = Accelerator.load(folder)
         integers = Simulation.build(folder / "rtl").run(accelerator.quantise(x), input_gaps=0.2, output_stalls=0.2, seed=1).y

@@ -18,9 +18,12 @@ class Files(remote_device_pb2_grpc.RemoteDeviceServicer):
 
     def __init__(self, device):
         self.device = device
-        self.files = {"/proc/version": b"Linux armv7l" if device.board.zynq_7000 else b"Linux aarch64",
-                      "/proc/device-tree/chosen/pynq_board": device.name.encode() + b"\0",
-                      "/sys/class/fpga_manager/fpga0/state": b"operating", "/sys/class/fpga_manager/fpga0/flags": b"0"}
+        self.files = {
+            "/proc/version": b"Linux armv7l" if device.board.zynq_7000 else b"Linux aarch64",
+            "/proc/device-tree/chosen/pynq_board": device.name.encode() + b"\0",
+            "/sys/class/fpga_manager/fpga0/state": b"operating",
+            "/sys/class/fpga_manager/fpga0/flags": b"0",
+        }
 
     def existsfile(self, request, context):
         return remote_device_pb2.ExistsFileResponse(exists=request.file_path in self.files)

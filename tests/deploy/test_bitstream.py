@@ -1,4 +1,4 @@
-"""block_design.tcl in tclsh against Vivado's command signatures, its connections against the wrapper, and build_bitstream around it.
+"""block_design.tcl in tclsh against Vivado's command signatures and the wrapper's ports; and build_bitstream around it.
 
 No Vivado has run this: the stand-in knows signatures, pins and parameters (Xilinx UG835, PG021, UG585, UG1085), not what they do.
 """
@@ -38,14 +38,43 @@ PS = {
     "zynq_ultra_ps_e": ({"pl_clk0", "pl_resetn0", "maxihpm0_lpd_aclk", "saxihp0_fpd_aclk"}, {"M_AXI_HPM0_LPD", "S_AXI_HP0_FPD"}),
 }
 PARAMETERS = {
-    "dma": {"c_include_sg", "c_micro_dma", "c_sg_length_width", "c_include_mm2s", "c_include_s2mm", "c_include_mm2s_dre", "c_include_s2mm_dre",
-            "c_m_axi_mm2s_data_width", "c_m_axis_mm2s_tdata_width", "c_m_axi_s2mm_data_width", "c_mm2s_burst_size", "c_s2mm_burst_size", "c_addr_width"},
+    "dma": {
+        "c_include_sg",
+        "c_micro_dma",
+        "c_sg_length_width",
+        "c_include_mm2s",
+        "c_include_s2mm",
+        "c_include_mm2s_dre",
+        "c_include_s2mm_dre",
+        "c_m_axi_mm2s_data_width",
+        "c_m_axis_mm2s_tdata_width",
+        "c_m_axi_s2mm_data_width",
+        "c_mm2s_burst_size",
+        "c_s2mm_burst_size",
+        "c_addr_width",
+    },
     "registers": {"NUM_SI", "NUM_MI"},
     "memory": {"NUM_SI", "NUM_MI"},
-    "processing_system7": {"PCW_USE_M_AXI_GP0", "PCW_USE_S_AXI_HP0", "PCW_S_AXI_HP0_DATA_WIDTH", "PCW_EN_CLK0_PORT", "PCW_EN_RST0_PORT",
-                           "PCW_FPGA_FCLK0_ENABLE", "PCW_FPGA0_PERIPHERAL_FREQMHZ"},
-    "zynq_ultra_ps_e": {"PSU__USE__M_AXI_GP0", "PSU__USE__M_AXI_GP1", "PSU__USE__M_AXI_GP2", "PSU__MAXIGP2__DATA_WIDTH", "PSU__USE__S_AXI_GP2",
-                        "PSU__SAXIGP2__DATA_WIDTH", "PSU__USE__FABRIC__RST", "PSU__FPGA_PL0_ENABLE", "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ"},
+    "processing_system7": {
+        "PCW_USE_M_AXI_GP0",
+        "PCW_USE_S_AXI_HP0",
+        "PCW_S_AXI_HP0_DATA_WIDTH",
+        "PCW_EN_CLK0_PORT",
+        "PCW_EN_RST0_PORT",
+        "PCW_FPGA_FCLK0_ENABLE",
+        "PCW_FPGA0_PERIPHERAL_FREQMHZ",
+    },
+    "zynq_ultra_ps_e": {
+        "PSU__USE__M_AXI_GP0",
+        "PSU__USE__M_AXI_GP1",
+        "PSU__USE__M_AXI_GP2",
+        "PSU__MAXIGP2__DATA_WIDTH",
+        "PSU__USE__S_AXI_GP2",
+        "PSU__SAXIGP2__DATA_WIDTH",
+        "PSU__USE__FABRIC__RST",
+        "PSU__FPGA_PL0_ENABLE",
+        "PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ",
+    },
 }
 
 
@@ -85,7 +114,9 @@ def test_the_block_design_connects_what_there_is(build_folder, stand_in, name):
     board = find_board(name)
     build_bitstream(build_folder, name)
     calls = stand_in()
-    of = lambda command: [call[1:] for call in calls if call[0] == command]
+
+    def of(command):
+        return [call[1:] for call in calls if call[0] == command]
 
     ports = verilog_ports((build_folder / "deploy" / "shell" / f"dma{board.dma_bits}" / "accelerator_shell.v").read_text())
     assert ports["s_axis_tdata"] == ports["m_axis_tdata"] == board.dma_bits
@@ -96,7 +127,9 @@ def test_the_block_design_connects_what_there_is(build_folder, stand_in, name):
     sinks = [call[1] for call in of("connect_bd_net")]
     assert len(sinks) == len(set(sinks))
 
-    wanted = {f"ps/{port}" for port in ps_interfaces} | {f"{cell}/{port}" for cell, interfaces in INTERFACES.items() for port in interfaces}
+    wanted = {f"ps/{port}" for port in ps_interfaces} | {
+        f"{cell}/{port}" for cell, interfaces in INTERFACES.items() for port in interfaces
+    }
     connected = [port for call in of("connect_bd_intf_net") for port in call]
     assert set(connected) == wanted and len(connected) == len(wanted)
     for interface in INTERFACES["accelerator"]:
@@ -182,14 +215,29 @@ def test_boards():
 
 
 @needs_tclsh
-@pytest.mark.parametrize("line, message", [
-    ("create_bd_cell -typ ip dma", "unknown option '-typ'"), ("connect_bd_intf_net a", "1 positional"), ("get_bd_pin a", "invalid command name"),
-])
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        ("create_bd_cell -typ ip dma", "unknown option '-typ'"),
+        ("connect_bd_intf_net a", "1 positional"),
+        ("get_bd_pin a", "invalid command name"),
+    ],
+)
 def test_the_stand_in_refuses_what_vivado_would(tmp_path, monkeypatch, line, message):
     import subprocess
 
     monkeypatch.setenv("VIVADO_CALLS", str(tmp_path / "calls"))
     (tmp_path / "wrong.tcl").write_text(line + "\n")
-    command = ["tclsh", HERE / "vivado_stand_in.tcl", "-mode", "batch", "-log", tmp_path / "log", "-source", tmp_path / "wrong.tcl", "-tclargs"]
+    command = [
+        "tclsh",
+        HERE / "vivado_stand_in.tcl",
+        "-mode",
+        "batch",
+        "-log",
+        tmp_path / "log",
+        "-source",
+        tmp_path / "wrong.tcl",
+        "-tclargs",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode and message in done.stderr

@@ -1,4 +1,4 @@
-"""onnxruntime against hardware, with the hardware as a parameter; and the roads to a board, over ssh that stays on this machine."""
+"""onnxruntime against hardware, with the hardware as a parameter; and the roads to a board, which stay on this machine here."""
 
 import json
 import os
@@ -29,7 +29,10 @@ from tests.qonnx_nets import Net, model_inputs, qonnx_net
 def small_build(tmp_path_factory):
     """A whole build of a small random QONNX model."""
     folder = tmp_path_factory.mktemp("hardware")
-    onnx.save(qonnx_net(Net(widths=(6, 8, 5, 3), weight_bits=3, activation_bits=3, input_bits=4, zeros=0.5), seed=11), folder / "small.onnx")
+    onnx.save(
+        qonnx_net(Net(widths=(6, 8, 5, 3), weight_bits=3, activation_bits=3, input_bits=4, zeros=0.5), seed=11),
+        folder / "small.onnx",
+    )
     options = read_options(str(folder / "small.onnx"), {"samples": 200, "synthesis": False})
     build(options, folder / "built")
     return folder / "built"
@@ -52,7 +55,7 @@ def board_by_ssh(small_build, tmp_path, monkeypatch):
     write_bitfile(small_build / "deploy" / "bitfile", network, find_board("pynq-z2"), 100.0)
     programs = {
         "ssh": 'for last; do :; done\nexec sh -c "$last"',
-        "scp": 'args=""\nfor a; do case $a in -q|-r|-o|BatchMode=*|ConnectTimeout=*) ;; *) args="$args ${a#*:}";; esac; done\nexec cp -r $args',
+        "scp": 'args=""\nfor a; do case $a in -q|-r|-o|Batch*|Connect*) ;; *) args="$args ${a#*:}";; esac; done\nexec cp -r $args',
         "python3": f'exec "{board_python()}" -m deploy.simulated_board.run "$@"',
         "sudo": 'shift; exec "$@"',
     }
@@ -61,8 +64,14 @@ def board_by_ssh(small_build, tmp_path, monkeypatch):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/sh\n{text}\n")
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    for name, value in {"PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin", "BOARD": "Pynq-Z2", "QAPFLOW_SIMULATION": str(compiled), "PYTHONPATH": str(ROOT),
-                        "QAPFLOW_LOCK": str(tmp_path / "lock"), "PYTHONWARNINGS": "ignore"}.items():
+    for name, value in {
+        "PATH": f"{tmp_path / 'bin'}:/usr/bin:/bin",
+        "BOARD": "Pynq-Z2",
+        "QAPFLOW_SIMULATION": str(compiled),
+        "PYTHONPATH": str(ROOT),
+        "QAPFLOW_LOCK": str(tmp_path / "lock"),
+        "PYTHONWARNINGS": "ignore",
+    }.items():
         monkeypatch.setenv(name, value)
     return small_build
 
@@ -84,7 +93,13 @@ def remote_device(small_build, monkeypatch):
     network = Network.load(small_build / "deploy" / "driver")
     compiled = build_board(small_build / "deploy", 16, CACHE)
     write_bitfile(small_build / "deploy" / "bitfile", network, find_board("zcu104"), 100.0)
-    environment = {**os.environ, "BOARD": "ZCU104", "QAPFLOW_SIMULATION": str(compiled), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    environment = {
+        **os.environ,
+        "BOARD": "ZCU104",
+        "QAPFLOW_SIMULATION": str(compiled),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONWARNINGS": "ignore",
+    }
     command = [board_python(), ROOT / "tests" / "deploy" / "remote_board.py", address]
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout.readline() == "serving\n"

@@ -13,16 +13,21 @@ from deploy.measure_from_here import measure_remotely
 
 
 def result(batch, seconds=1.0, host=0.0, interval=1.0, latency=20.0):
-    return BatchResult(batch, 1, seconds, batch / seconds, host / 2, host / 2, 0.0, 20, latency, 20, interval if batch > 1 else None, 0, 0, None)
+    return BatchResult(
+        batch, 1, seconds, batch / seconds, host / 2, host / 2, 0.0, 20, latency, 20, interval if batch > 1 else None, 0, 0, None
+    )
 
 
-@pytest.mark.parametrize("largest, batch, expected", [
-    (dict(seconds=0.0105, host=0.001, interval=1.0), None, "accelerator"),
-    (dict(seconds=0.0205, host=0.001, interval=2.0), None, "DMA"),
-    (dict(seconds=0.0500, host=0.049, interval=1.0), None, "host packing"),
-    (dict(seconds=0.0105, host=0.001, interval=1.0), dict(batch=10, seconds=0.001), "batch overhead"),
-    (dict(seconds=0.0105, host=0.001, interval=1.0), dict(batch=1, seconds=0.001), "batch overhead"),
-])
+@pytest.mark.parametrize(
+    "largest, batch, expected",
+    [
+        (dict(seconds=0.0105, host=0.001, interval=1.0), None, "accelerator"),
+        (dict(seconds=0.0205, host=0.001, interval=2.0), None, "DMA"),
+        (dict(seconds=0.0500, host=0.049, interval=1.0), None, "host packing"),
+        (dict(seconds=0.0105, host=0.001, interval=1.0), dict(batch=10, seconds=0.001), "batch overhead"),
+        (dict(seconds=0.0105, host=0.001, interval=1.0), dict(batch=1, seconds=0.001), "batch overhead"),
+    ],
+)
 def test_bottleneck_of_a_million_at_100_mhz(largest, batch, expected):
     whole = result(1_000_000, **largest)
     one = whole if batch is None else result(**batch)
@@ -36,8 +41,11 @@ def test_batch_sizes():
 
 def test_power_is_read_where_there_are_rails(monkeypatch):
     watts = iter([2.0] + [3.0] * 10_000)
-    rails = {"12V": types.SimpleNamespace(power=types.SimpleNamespace(value=1.5)), "fan": types.SimpleNamespace(),
-             "0V85": types.SimpleNamespace(power=type("Sensor", (), {"value": property(lambda self: next(watts))})())}
+    rails = {
+        "12V": types.SimpleNamespace(power=types.SimpleNamespace(value=1.5)),
+        "fan": types.SimpleNamespace(),
+        "0V85": types.SimpleNamespace(power=type("Sensor", (), {"value": property(lambda self: next(watts))})()),
+    }
     monkeypatch.setitem(sys.modules, "pynq", types.SimpleNamespace(pmbus=types.SimpleNamespace(get_rails=lambda: rails)))
     monkeypatch.setitem(sys.modules, "pynq.pmbus", sys.modules["pynq"].pmbus)
     meter = power.PowerMeter()
@@ -76,11 +84,14 @@ def test_measure_without_a_package_says_so(tmp_path):
         measure_remotely(tmp_path, "board", 10, tmp_path, print)
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["measure", "jet_qap"], "say either --simulate or --board HOST"),
-    (["measure", "jet_qap", "--simulate", "--board", "x"], "say either"),
-    (["measure", "nothing_of_that_name", "--simulate"], "no finished build here"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["measure", "jet_qap"], "say either --simulate or --board HOST"),
+        (["measure", "jet_qap", "--simulate", "--board", "x"], "say either"),
+        (["measure", "nothing_of_that_name", "--simulate"], "no finished build here"),
+    ],
+)
 def test_the_command_line_refuses(arguments, message, capsys):
     from build_dataflow.cli import main
 

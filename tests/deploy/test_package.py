@@ -43,8 +43,10 @@ def test_contents(tmp_path):
 
 def test_the_driver_folder_needs_numpy_alone(tmp_path):
     make_build(tmp_path)
-    program = ("import sys; import driver; x = driver.load_vectors('.')['x']; n = driver.Network.load('.'); n.encode(x);"
-               "bad = [m for m in sys.modules if m.split('.')[0] in ('pynq', 'finn_steps', 'deploy', 'qonnx', 'torch')]; assert not bad, bad")
+    program = (
+        "import sys; import driver; x = driver.load_vectors('.')['x']; n = driver.Network.load('.'); n.encode(x);"
+        "bad = {m.split('.')[0] for m in sys.modules} & {'pynq', 'finn_steps', 'deploy', 'qonnx', 'torch'}; assert not bad, bad"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path / "driver", capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -66,8 +68,16 @@ def test_host_work_equals_finn_steps(tmp_path):
 
 def test_every_host_operation_and_dropped_features(tmp_path):
     base = random_accelerator((4, 6, 3), seed=1)
-    head = (HostOp("sub", np.float32([1, 2, 3, 4, 5, 6])), HostOp("div", np.float32([0.3, 0.7, 1, 3, 7, 11])), HostOp("mul", np.float32(13.7)),
-            HostOp("add", np.float32(0.5)), HostOp("relu"), HostOp("floor"), HostOp("round"), HostOp("clip", [-128, 127]))
+    head = (
+        HostOp("sub", np.float32([1, 2, 3, 4, 5, 6])),
+        HostOp("div", np.float32([0.3, 0.7, 1, 3, 7, 11])),
+        HostOp("mul", np.float32(13.7)),
+        HostOp("add", np.float32(0.5)),
+        HostOp("relu"),
+        HostOp("floor"),
+        HostOp("round"),
+        HostOp("clip", [-128, 127]),
+    )
     tail = (HostOp("mul", np.float32([0.1, 0.2, 0.3])), HostOp("add", np.float32(0.3)), HostOp("sigmoid"), HostOp("softmax"))
     accelerator = Accelerator("ops", base.layers, 6, np.array([5, 0, 2, 3]), head, tail)
     accelerator.save(tmp_path)
@@ -108,12 +118,15 @@ def test_another_schema_or_format_is_refused(tmp_path):
         Network.load(tmp_path / "driver")
 
 
-@pytest.mark.parametrize("x, message", [
-    (np.zeros((3, 15)), r"\(3, 15\) are not \[N, 16\]"),
-    (np.zeros(16), r"\(16,\) are not"),
-    (np.array([["a"] * 16]), "are not numbers"),
-    (np.where(np.arange(64).reshape(4, 16) == 37, np.nan, 0), "sample 2, feature 5 is NaN"),
-])
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (np.zeros((3, 15)), r"\(3, 15\) are not \[N, 16\]"),
+        (np.zeros(16), r"\(16,\) are not"),
+        (np.array([["a"] * 16]), "are not numbers"),
+        (np.where(np.arange(64).reshape(4, 16) == 37, np.nan, 0), "sample 2, feature 5 is NaN"),
+    ],
+)
 def test_bad_inputs(tmp_path, x, message):
     make_build(tmp_path)
     with pytest.raises(ValueError, match=message):

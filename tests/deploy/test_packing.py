@@ -6,9 +6,27 @@ import pytest
 from deploy.packing import BLOCK, Stream
 from finn_steps.stream import StreamFormat
 
-FORMATS = [(16, 8, True, 16), (16, 8, False, 4), (5, 13, True, 5), (5, 16, True, 5), (16, 6, True, 16), (7, 1, False, 7),
-           (9, 1, True, 3), (16, 4, False, 8), (593, 2, False, 593), (12, 3, True, 4), (6, 7, True, 2), (10, 5, True, 5), (9, 11, False, 3),
-           (10, 2, True, 5), (3, 24, True, 3), (2, 40, True, 1), (3, 32, True, 3), (1, 56, True, 1), (4, 9, False, 1)]
+FORMATS = [
+    (16, 8, True, 16),
+    (16, 8, False, 4),
+    (5, 13, True, 5),
+    (5, 16, True, 5),
+    (16, 6, True, 16),
+    (7, 1, False, 7),
+    (9, 1, True, 3),
+    (16, 4, False, 8),
+    (593, 2, False, 593),
+    (12, 3, True, 4),
+    (6, 7, True, 2),
+    (10, 5, True, 5),
+    (9, 11, False, 3),
+    (10, 2, True, 5),
+    (3, 24, True, 3),
+    (2, 40, True, 1),
+    (3, 32, True, 3),
+    (1, 56, True, 1),
+    (4, 9, False, 1),
+]
 
 
 @pytest.mark.parametrize("dma_bytes", [8, 16])
@@ -30,7 +48,10 @@ def test_bipolar_outputs():
     assert np.array_equal(Stream(11, 1, False, 11, bipolar=True).unpack(beats), x)
 
 
-@pytest.mark.parametrize("bytes_, dma_bytes, expected", [(1, 8, 1), (3, 8, 4), (5, 8, 8), (8, 8, 8), (9, 8, 16), (17, 8, 24), (9, 16, 16), (17, 16, 32)])
+@pytest.mark.parametrize(
+    "bytes_, dma_bytes, expected",
+    [(1, 8, 1), (3, 8, 4), (5, 8, 8), (8, 8, 8), (9, 8, 16), (17, 8, 24), (9, 16, 16), (17, 16, 32)],
+)
 def test_memory_of_a_beat(bytes_, dma_bytes, expected):
     assert Stream(bytes_, 8, True, bytes_).memory_bytes(dma_bytes) == expected
 

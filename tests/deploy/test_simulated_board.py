@@ -17,8 +17,22 @@ from deploy.simulated_board.build import build
 from tests.deploy.builds import CACHE, network_package
 
 HERE = Path(__file__).parent
-FAULTS = ("reset_in_mid_batch", "output_never_read", "input_never_sent", "batch_cut_short", "more_answers_than_room", "dma_error_bit",
-          "two_processes", "odd_batches", "several_transfers", "bad_inputs_are_not_sent", "a_process_that_died", "closed_driver", "random_stalls")
+FAULTS = (
+    "reset_in_mid_batch",
+    "output_never_read",
+    "input_never_sent",
+    "batch_cut_short",
+    "more_answers_than_room",
+    "dma_error_bit",
+    "two_processes",
+    "odd_batches",
+    "several_transfers",
+    "bad_inputs_are_not_sent",
+    "a_process_that_died",
+    "closed_driver",
+    "interrupted",
+    "random_stalls",
+)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +65,17 @@ def test_every_fault_is_tested(faults):
 def test_measure_on_every_board(package, tmp_path, board):
     clock = find_board(board).clock(200.0)
     with simulated_board(package, find_board(board), clock, CACHE) as run:
-        done = run("measure.py", "--largest", 300, "--json", tmp_path / "m.json", "--plot", tmp_path / "m.png", capture_output=True, text=True)
+        done = run(
+            "measure.py",
+            "--largest",
+            300,
+            "--json",
+            tmp_path / "m.json",
+            "--plot",
+            tmp_path / "m.png",
+            capture_output=True,
+            text=True,
+        )
     assert done.returncode == 0, done.stderr
     result = json.loads((tmp_path / "m.json").read_text())
     assert result["board"] == board and result["simulated"] and result["vectors"]["differing"] == 0
@@ -105,12 +129,15 @@ def test_a_fabric_faster_than_it_was_timed_for_is_refused(package):
     assert done.returncode == 1 and "runs at 214.284 MHz, the bitstream was timed for 200 MHz" in done.stderr
 
 
-@pytest.mark.parametrize("change, message", [
-    ({"accelerator_sha256": "f" * 64}, "the package is for"),
-    ({"board": "ZCU104"}, "is for ZCU104, this board is Pynq-Z2"),
-    ({"files": {}}, "does not name"),
-    ({"schema": 7}, "schema 7"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"accelerator_sha256": "f" * 64}, "the package is for"),
+        ({"board": "ZCU104"}, "is for ZCU104, this board is Pynq-Z2"),
+        ({"files": {}}, "does not name"),
+        ({"schema": 7}, "schema 7"),
+    ],
+)
 def test_a_foreign_bitstream_is_refused_before_anything_is_loaded(package, tmp_path, monkeypatch, change, message):
     monkeypatch.setenv("BOARD", "Pynq-Z2")
     shutil.copytree(package / "driver", tmp_path / "driver")
