@@ -102,8 +102,8 @@ def _run_yosys(script: list[str], contents: dict[str, bytes]) -> SynthesisResult
             (folder / file).write_bytes(content)
         done = subprocess.run([sys.executable, "-c", code, *script], cwd=folder, capture_output=True, text=True)
         if done.returncode or not (folder / "ltp.txt").exists():
-            lines = (done.stdout + done.stderr).splitlines() or ["no message"]
-            raise RuntimeError(f"Yosys: {next((line for line in lines if 'ERROR' in line), lines[-1])}")
+            error = re.search(r".*ERROR.*", done.stdout + done.stderr)
+            raise RuntimeError(f"Yosys: {error[0]}" if error else f"Yosys ended with exit code {done.returncode} and no message")
         statistics = json.loads((folder / "stat.json").read_text())
         levels = re.search(r"length=(\d+)", (folder / "ltp.txt").read_text())
     return count(statistics["design"]["num_cells_by_type"], int(levels[1]) if levels else 0)
