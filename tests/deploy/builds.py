@@ -9,6 +9,7 @@ import numpy as np
 
 from deploy.network import Network
 from deploy.package import package
+from finn_steps.accelerator import Folding
 from finn_steps.cache import cache_folder
 from finn_steps.rtl.generate import generate
 from tests.nets import random_accelerator
@@ -16,9 +17,11 @@ from tests.nets import random_accelerator
 CACHE = cache_folder("simulated_board")
 
 
-def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300):
-    """A random network, its generated RTL and its package in `folder`; (accelerator, x, integers)."""
+def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300, folding: Folding | None = None):
+    """A random network (each layer with `folding`), its generated RTL and its package in `folder`; (accelerator, x, integers)."""
     accelerator = random_accelerator(widths, seed=seed)
+    if folding:
+        accelerator = accelerator.with_foldings({layer.name: folding for layer in accelerator.layers})
     accelerator.save(folder)
     generate(accelerator, folder / "rtl")
     x = np.random.default_rng(seed).normal(0, 2, (samples, accelerator.features)).astype(np.float32)
