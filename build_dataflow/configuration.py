@@ -11,6 +11,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = Path(__file__).resolve().parent
+RATES_AND_BUDGETS = {"target_ii", "target_fps", "lut_budget", "dsp_budget", "bram_budget"}
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,10 @@ class BuildOptions:
         family_of(self.part)
 
     @property
-    def target_ii_cycles(self) -> int:
-        """The II wanted, from target_ii or target_fps at the clock; 1 without either. ValueError for a rate above the clock."""
+    def target_ii_cycles(self) -> int | None:
+        """The II wanted, from target_ii or target_fps at the clock; None without either. ValueError for a rate above the clock."""
         if self.target_fps is None:
-            return self.target_ii or 1
+            return self.target_ii
         cycles = int(1e9 / (self.target_fps * self.clock_ns))
         if cycles < 1:
             raise ValueError(f"{self.name}: target_fps {self.target_fps:g} is above one inference a cycle; at {self.clock_ns:g} ns the most is {1e9 / self.clock_ns:.4g}")
@@ -76,7 +77,8 @@ def known_builds() -> list[str]:
 
 
 def read_options(target: str, overrides: dict) -> BuildOptions:
-    """Options for a build's name, a build.yaml or a model.onnx; `overrides` that are not None win over the file."""
+    """Options for a build's name, a build.yaml or a model.onnx; `overrides` that are not None win over the file, and a rate or a budget
+    among them over the file's rate."""
     overrides = {key: value for key, value in overrides.items() if value is not None}
     path = Path(target)
     if path.suffix == ".onnx":
@@ -85,6 +87,8 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
         if target not in known_builds():
             raise ValueError(unknown_build(target))
         path = BUILDS / target / "build.yaml"
+    if RATES_AND_BUDGETS & set(overrides):
+        overrides = {"target_ii": None, "target_fps": None, **overrides}
     return replace(_from_yaml(path), **overrides)
 
 

@@ -13,30 +13,45 @@ from pathlib import Path
 import numpy as np
 from qonnx.custom_op.registry import getCustomOp
 
-from build_dataflow.configuration import family_of
+from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.jsonfile import write_json
 from build_dataflow.verify import verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.configuration import foldings_as_json, read_foldings
 from finn_steps.folding.choose import choose_foldings
+from finn_steps.folding.clock import registers_every
+from finn_steps.folding.configuration import foldings_as_json, read_foldings
+from finn_steps.folding.cost import estimate
+from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.synthesis.yosys import FAMILIES, synthesise
 
 
 def step_choose_folding(model, cfg):
-    """Style, PE, SIMD and pipelining of every layer, from the targets or from the user's folding_config.json."""
+    """Style, PE, SIMD and pipelining of every layer, from the targets or from the user's folding_config.json; what it will take."""
     folder, build = Path(cfg.output_dir), cfg.build
     accelerator = Accelerator.from_model(model)
     if build.folding is not None:
         foldings = read_foldings(build.folding, accelerator)
     else:
-        foldings = choose_foldings(accelerator, build.target_ii_cycles)
+        foldings = choose_foldings(accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build))
     write_json(folder / "folding_config.json", foldings_as_json(foldings))
+    write_json(folder / "report" / "estimate.json", asdict(estimate(accelerator.with_foldings(foldings))))
     for node in model.graph.node:
         getCustomOp(node).set_folding(foldings[node.name], model)
     return model
+
+
+def limits(build: BuildOptions) -> Limits:
+    """The budgets and the latency that a build must keep to."""
+    latency = None if build.max_latency_ns is None else int(build.max_latency_ns / build.clock_ns)
+    return Limits(build.lut_budget, build.dsp_budget, build.bram_budget, latency)
+
+
+def adders_between_registers(build: BuildOptions) -> int:
+    """As the wanted clock allows on the part."""
+    return registers_every(build.clock_ns, family_of(build.part))
 
 
 def step_generate_rtl(model, cfg):

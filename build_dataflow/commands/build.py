@@ -17,14 +17,19 @@ import click
 @click.option("--clock-ns", type=float, help="Clock period wanted, in ns.")
 @click.option("--target-ii", type=int, help="At most this many cycles between two inferences.")
 @click.option("--target-fps", type=float, help="At least this many inferences a second.")
+@click.option("--lut-budget", type=int, help="At most this many LUTs by the estimate; without a rate, the best that they allow.")
+@click.option("--dsp-budget", type=int, help="At most this many DSPs.")
+@click.option("--bram-budget", type=int, help="At most this many 18 Kbit block RAMs.")
+@click.option("--max-latency-ns", type=float, help="At most this long from a frame's first beat to its answer.")
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
+@click.option("--explore", is_flag=True, help="Print and plot II against LUT over all styles; nothing is built.")
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
-def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, board: str | None, bitstream: bool,
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool, board: str | None, bitstream: bool,
             **overrides) -> None:
     """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
 
@@ -32,6 +37,8 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
     Examples:
       ./run-local.sh build jet_qap
       ./run-local.sh build jet_qap --target-ii 4 --output build/jet_folded
+      ./run-local.sh build jet_qap --lut-budget 2000
+      ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
       ./run-local.sh build jet_qap --board Pynq-Z2 --bitstream
     """
@@ -48,10 +55,20 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
         board = board or board_for_part(options.part).name
         find_vivado()
 
+    output = output or Path("build") / options.name
+    if explore:
+        from rich.console import Console
+
+        from build_dataflow.explore import explore_build
+
+        points = explore_build(options, output, Console(highlight=False, stderr=as_json))
+        if as_json:
+            click.echo(json.dumps(points, indent=2))
+        return
+
     from build_dataflow.build import build
     from build_dataflow.report import print_report
 
-    output = output or Path("build") / options.name
     summary = build(options, output, resume)
     if bitstream:
         from deploy.shell.bitstream import build_bitstream

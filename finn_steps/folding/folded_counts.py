@@ -117,7 +117,7 @@ def _activation_memories(layer: SparseLayer, activation, shape: Shape) -> list[t
     if activation.kind == "search":
         memories = [(bits, shape.beats << stage) for stage in range(found)]
     elif activation.kind == "table":
-        entries = -(-int((activation.ranges.high - activation.ranges.low + 1).sum()) // shape.units)
+        entries = -(-int((layer.accumulator_max - layer.accumulator_min + 1).sum()) // shape.units)
         memories = [(entries.bit_length(), shape.beats), (found, entries)]
     else:
         memories = [(DataType[layer.odt].bitwidth() if activation.kind == "raw" else bits, shape.beats)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -13,6 +13,7 @@ class Core:
     y carries x's answer `latency` cycles after the cycle that gave x. An unrolled core has no `start` and takes an x in every
     cycle (`ii` 1). The others take x in a cycle where `start` is high, at most every `ii` cycles, and y holds its answer for
     the one cycle that is `latency` cycles later. Frames are packed, element 0 in the least significant bits, no padding.
+    `depth` and `counts` are for estimates: nodes in series, and what rtl/counts.py counts.
     """
 
     module: str
@@ -21,3 +22,5 @@ class Core:
     ii: int
     input_bits: int
     output_bits: int
+    depth: int = 0
+    counts: dict[str, int] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finn_steps.rtl import truth_table
 from finn_steps.rtl.core import Core
+from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.netlist import Function, Netlist, Node
 
 WIDTH = 120
@@ -34,7 +35,9 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
         "`default_nettype wire",
         "",
     ])
-    return Core(module, text, last + 1, 1, input_bits, len(outputs))
+    depth = max([net.unit(literal) for literal in outputs] + [0])
+    counts = netlist_counts(net, [(literal, last) for literal in outputs], stages)
+    return Core(module, text, last + 1, 1, input_bits, len(outputs), depth, dict(counts))
 
 
 def schedule(net: Netlist, registers_every: int) -> list[int]:

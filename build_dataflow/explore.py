@@ -1,0 +1,80 @@
+"""`build NAME --explore`: II against LUT over all styles, as a table and a picture. Nothing is built."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from build_dataflow.configuration import BuildOptions
+from build_dataflow.jsonfile import write_json
+from build_dataflow.steps import adders_between_registers, limits
+from finn_steps.accelerator import Accelerator
+from finn_steps.builder import run_steps
+from finn_steps.folding.explore import MIXED, Point, explore
+from finn_steps.importer.model_file import read_model
+from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
+
+
+def explore_build(options: BuildOptions, output: Path, console: Console) -> list[dict]:
+    """Print the table, write <output>/report/explore.{png,json} and return the points. An earlier build in `output` stays as it is."""
+    accelerator = accelerator_of(options)
+    points = list(explore(accelerator, limits(options), adders_between_registers(options)))
+    if not points:
+        raise ValueError(f"{options.name}: nothing is possible within {limits(options)}, by the estimate")
+    report = output / "report"
+    report.mkdir(parents=True, exist_ok=True)
+    rows = [asdict(point) for point in points]
+    write_json(report / "explore.json", rows)
+    plot(points, options, report / "explore.png")
+    print_points(points, options, console)
+    return rows
+
+
+def accelerator_of(options: BuildOptions) -> Accelerator:
+    """The network as a build would take it, before any folding."""
+    read_model(options.model)
+    found: list[Accelerator] = []
+
+    def step_take_accelerator(model, cfg):
+        found.append(Accelerator.from_model(model))
+        return model
+
+    steps = [step_import_qonnx, "step_tidy_up", "step_convert_to_hw", step_infer_sparse_mvau, step_take_accelerator]
+    with tempfile.TemporaryDirectory(prefix="qapflow-explore-") as folder:
+        run_steps(options.model, steps, folder, build=options)
+    return found[0]
+
+
+def print_points(points: list[Point], options: BuildOptions, console: Console) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("style", "II", "LUT", "FF", "BRAM18", "latency", "million/s", "layers"):
+        table.add_column(column, justify="left" if column in ("style", "layers") else "right")
+    for point in points:
+        rate = 1e3 / (point.ii * options.clock_ns)
+        table.add_row(point.style, str(point.ii), f"{point.lut:,}", f"{point.ff:,}", str(point.bram), str(point.latency), f"{rate:.4g}",
+                      ", ".join(point.layers))
+    console.print(f"\n[bold]{options.name}[/bold]: the least area at each rate, estimated ({options.part}, {options.clock_ns:g} ns)")
+    console.print(table)
+
+
+def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
+    """II against LUT, both logarithmic; a line for each style, a bold one for all of them mixed."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for style in dict.fromkeys(point.style for point in points):
+        chosen = [point for point in points if point.style == style]
+        look = {"color": "black", "linewidth": 2.5, "zorder": 1, "alpha": 0.35} if style == MIXED else {"marker": "o", "linewidth": 1}
+        axes.plot([point.ii for point in chosen], [point.lut for point in chosen], label="any mix" if style == MIXED else style, **look)
+    axes.set(xscale="log", yscale="log", xlabel="II (cycles)", ylabel="LUT (estimate)", title=options.name)
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

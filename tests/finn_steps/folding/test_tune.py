@@ -1,0 +1,139 @@
+"""The tuner's choice against all choices and against random ones, by the cost of its own model; limits and impossible targets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from finn_steps.accelerator import Folding
+from finn_steps.folding.choose import choose_foldings
+from finn_steps.folding.clock import registers_every
+from finn_steps.folding.cost import estimate, settled_choices, walk
+from finn_steps.folding.tune import Limits, Tuner, foldings_of
+from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
+from tests.nets import random_accelerator
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("QAPFLOW_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return random_accelerator((6, 8, 3), weight_bits=3, activation_bits=2, zeros=0.5, seed=1, input_bits=4)
+
+
+@pytest.fixture(scope="module")
+def tiny_built(tiny):
+    """Every way to build the tiny network, by the model."""
+    ways = product(*(foldings_of(layer, 1, ("unrolled", "bitplane", "folded")) for layer in tiny.layers))
+    choices = {}
+    built = []
+    for foldings in ways:
+        net = tiny.with_foldings({layer.name: folding for layer, folding in zip(tiny.layers, foldings)})
+        for place, choice in enumerate(settled_choices(net) if len(choices) == 0 else []):
+            choices[place, choice.folding] = choice
+        chain = []
+        for place, folding in enumerate(foldings):
+            if (place, folding) not in choices:
+                choices[place, folding] = settled_choices(net)[place]
+            chain.append(choices[place, folding])
+        built.append(walk(tiny, chain))
+    return built
+
+
+@pytest.mark.parametrize("target_ii", [1, 2, 3, 4, 7, 12, 50])
+def test_least_area_of_all(tiny, tiny_built, target_ii):
+    least = min((way for way in tiny_built if way.ii <= target_ii), key=lambda way: way.area)
+    found = Tuner(tiny).least_area(target_ii)
+    assert found.ii <= target_ii
+    assert found.area == pytest.approx(least.area)
+
+
+def test_least_area_within_a_latency(tiny, tiny_built):
+    latencies = sorted({way.last for way in tiny_built})
+    for latency in latencies[:: max(1, len(latencies) // 4)]:
+        least = min((way for way in tiny_built if way.ii <= 50 and way.last <= latency), key=lambda way: way.area)
+        assert Tuner(tiny).least_area(50, Limits(latency=latency)).area == pytest.approx(least.area)
+
+
+def test_best_rate_of_all(tiny, tiny_built):
+    areas = sorted(way.total.lut for way in tiny_built)
+    for budget in (int(areas[0]) + 1, int(np.median(areas)), 10_000):
+        fastest = min(way.ii for way in tiny_built if round(way.total.lut) <= budget)
+        found = Tuner(tiny).best_rate(Limits(lut=budget))
+        assert found.ii == fastest and round(found.total.lut) <= budget
+
+
+@pytest.mark.parametrize("target_ii", [2, 6, 20])
+def test_never_worse_than_random_foldings(target_ii):
+    net = random_accelerator((8, 12, 8, 4), weight_bits=3, activation_bits=3, zeros=0.6, seed=3, input_bits=6)
+    tuner, rng = Tuner(net), np.random.default_rng(target_ii)
+    found = tuner.least_area(target_ii)
+    for _ in range(200):
+        ways = [[choice for choice in choices if choice.cycles <= target_ii] for choices in tuner.choices]
+        chain = [choices[rng.integers(len(choices))] for choices in ways]
+        for choice in chain:
+            choice.settle()
+        way = walk(net, chain)
+        assert way.ii > target_ii or way.area >= found.area - 1e-6
+
+
+def test_chosen_foldings_are_as_estimated(tiny):
+    foldings = choose_foldings(tiny, 4)
+    told = estimate(tiny.with_foldings(foldings))
+    assert told.ii_cycles <= 4
+    assert sum(layer.lut for layer in told.layers) == pytest.approx(told.lut, abs=len(told.layers))
+    assert [layer.name for layer in told.layers] == [layer.name for layer in tiny.layers]
+
+
+def test_without_a_target_every_cycle_takes_a_frame(tiny):
+    assert Tuner(tiny).least_area(1).ii == 1
+    assert choose_foldings(tiny, None) == choose_foldings(tiny, 1)
+
+
+def test_impossible_targets_name_the_nearest(tiny, tiny_built):
+    least = round(min(tiny_built, key=lambda way: way.area).total.lut)
+    with pytest.raises(ValueError, match=rf"random-1: nothing within 5 LUT is possible by the estimate; possible are {least} LUT"):
+        choose_foldings(tiny, None, Limits(lut=5))
+    budget = (round(Tuner(tiny).least_area(1).total.lut) + least) // 2
+    slow = Tuner(tiny).best_rate(Limits(lut=budget))
+    with pytest.raises(ValueError, match=rf"at one inference in 1 cycles .*{round(slow.total.lut)} LUT at one inference in {slow.ii} cycles"):
+        choose_foldings(tiny, 1, Limits(lut=budget))
+    with pytest.raises(ValueError, match=r"within 1 cycles of latency .* with \d+ cycles of latency"):
+        choose_foldings(tiny, 1, Limits(latency=1))
+
+
+def test_bounds_are_below_the_counts():
+    """What the search starts from must not be more than what it ends with, or it would not find the least."""
+    net = random_accelerator((16, 12, 5), zeros=0.6, seed=9)
+    for choices in Tuner(net).choices:
+        for choice in choices:
+            before = areas(choice)
+            choice.settle()
+            assert all(bound <= count for bound, count in zip(before, areas(choice))), choice.folding
+
+
+def areas(choice):
+    """Cycles, and what the choice takes at least, in both ways to read inputs."""
+    prices = [choice.folded_price(serial, 16) for serial in (False, True)] if choice.style == "folded" else [choice.core_price("body")]
+    return [choice.cycles, *(price.lut + BRAM_IN_LUTS * price.bram for price in prices)]
+
+
+def test_registers_every_follows_the_clock():
+    assert registers_every(1.0, "xc7") == 1
+    assert registers_every(5.0, "xc7") == 1 and registers_every(10.0, "xc7") == 4
+    assert [registers_every(ns, "xcup") for ns in (2.0, 5.0, 10.0)] == [1, 3, 7]
+
+
+def test_every_folding_is_legal(tiny):
+    for layer in tiny.layers:
+        for folding in foldings_of(layer, 2, ("unrolled", "bitplane", "folded")):
+            replace(layer, folding=folding)
+    assert Folding("bitplane", digits=3) not in foldings_of(tiny.layers[0], 1, ("bitplane",))
