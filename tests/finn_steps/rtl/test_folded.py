@@ -100,7 +100,7 @@ def test_thresholds_outside_the_reachable_range(tmp_path):
     thresholds = np.array([[-9, -8, 0], [1, 2, 90], [-5, 80, 90]])
     check(one_layer(weights, thresholds, "UINT2", "UINT2", 3, 1), tmp_path)
     ranges = RowRange.of(one_layer(weights, thresholds, "UINT2", "UINT2", 3, 1).layers[0])
-    assert ranges.thresholds.tolist() == [[-3, -3, 0], [1, 2, 7], [0, 7, 7]]
+    assert ranges.thresholds.tolist() == [[0, 0, 3], [1, 2, 7], [0, 7, 7]]
 
 
 def test_only_layer_without_thresholds_keeps_its_bias(tmp_path):

@@ -1,6 +1,8 @@
 """The top module's handshake, with a plain stand-in for the cores: any latency, any II, under stalls and resets."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -67,3 +69,13 @@ def test_files_of_an_earlier_design_go(net, tmp_path, monkeypatch):
     assert (tmp_path / "filelist.f").read_text().split() == list(design.files)
     assert json.loads((tmp_path / "design.json").read_text())["input_stream"]["elements"] == net.MW
     assert lint([tmp_path / name for name in design.files], design.top) == ""
+
+
+def test_library_modules_elaborate_in_yosys():
+    modules = sorted(path.stem for path in LIBRARY.glob("*.sv"))
+    commands = [*(f"read_verilog -sv -defer {module}.sv" for module in modules), "design -save library"]
+    for module in modules:
+        commands += ["design -load library", f"hierarchy -check -top {module}", "proc -noopt", "check -assert"]
+    code = "import sys\nfrom pyosys import libyosys as ys\ndesign = ys.Design()\nfor line in sys.argv[1:]: ys.run_pass(line, design)\n"
+    done = subprocess.run([sys.executable, "-c", code, *commands], cwd=LIBRARY, capture_output=True, text=True)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-1000:]
