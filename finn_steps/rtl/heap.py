@@ -141,13 +141,13 @@ def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width
             unit = units[literal]
             columns[column].append(Bit(literal ^ (weight < 0), odd, weight > 0, unit))
     plan = Plan()
-    if any(bit.weight > 1 for column in columns for bit in column):
+    whole = any(bit.weight > 1 for column in columns for bit in column)
+    if whole and not _final_row(_with_constant(columns, constant), accumulate):
         now = min(bit.unit for column in columns for bit in column)
         _stage(plan, columns, now, thresholds[:1])
-    constant = _split(columns, constant)
-    for column in range(width):
-        if constant >> column & 1:
-            columns[column].append(Bit(1, 1, True, 0))
+    if not (whole and _final_row(_with_constant(columns, constant), accumulate)):
+        constant = _split(columns, constant)
+    columns = _with_constant(columns, constant)
     while accumulate or any(len(column) > 1 for column in columns):
         if row := _final_row(columns, accumulate):
             if accumulate:
@@ -165,6 +165,11 @@ def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width
                 _apply(plan, columns, _plain_row(columns))
     plan.result = [column[0] if column else None for column in columns]
     return plan
+
+
+def _with_constant(columns: Columns, constant: int) -> Columns:
+    """The same bits, and those of the constant."""
+    return [column + [Bit(1, 1, True, 0)] * (constant >> position & 1) for position, column in enumerate(columns)]
 
 
 def _all_direct(columns: Columns) -> Columns:
@@ -301,21 +306,33 @@ def _best_row(columns: Columns, threshold: float) -> Row | None:
 def _final_row(columns: Columns, accumulate: bool = False) -> Row | None:
     """The row that leaves one bit in each column, if there is one; with `accumulate`, without a bit in its chain."""
     width = len(columns)
-    start = 0 if accumulate else next(column for column in range(width) if len(columns[column]) > 1)
-    direct = [sum(1 for bit in column if bit.direct) for column in columns]
-    if accumulate:
-        carry, rest = direct[0] > 0, [len(column) for column in columns]
-    else:
-        carry = direct[start] > 1 and len(columns[start]) > 2
-        rest = [len(column) - min(1, chainable) for column, chainable in zip(columns, direct)]
-    rest[start] -= carry
+    start = 0 if accumulate else next(column for column, bits in enumerate(columns) if sum(bit.weight for bit in bits) > 1)
+    kinds: list[dict[int, int]] = []
+    carry = False
+    for column, bits in enumerate(columns):
+        counts: dict[int, int] = {}
+        for bit in bits:
+            counts[bit.weight] = counts.get(bit.weight, 0) + 1
+        direct = sum(1 for bit in bits if bit.direct and bit.weight == 1)
+        chained = not accumulate and column >= start and direct > 0
+        if column == start:
+            carry = direct > chained and (accumulate or len(bits) > 2)
+            chained += carry
+        if chained:
+            counts[1] -= chained
+        kinds.append(counts)
     best: list[tuple | None] = [None] * width + [()]
     for column in reversed(range(start, width)):
-        for span in range(1, min(GROUP_INPUTS + 1, width - column) + 1):
-            counts = rest[column:column + span]
-            fits = sum(count << offset for offset, count in enumerate(counts)) < 1 << span or column + span == width
-            if fits and sum(counts) <= GROUP_INPUTS and best[column + span] is not None:
-                best[column] = (span, tuple((offset, 1, count) for offset, count in enumerate(counts)))
+        inputs = total = 0
+        for span in range(1, width - column + 1):
+            added = kinds[column + span - 1]
+            inputs += sum(added.values())
+            total += sum(weight * count for weight, count in added.items()) << span - 1
+            if inputs > GROUP_INPUTS:
+                break
+            if best[column + span] is not None and (total < 1 << span or column + span == width):
+                best[column] = (span, tuple((offset, weight, count) for offset in range(span)
+                                            for weight, count in kinds[column + offset].items()))
                 break
     if best[start] is None:
         return None

@@ -10,6 +10,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.rtl.bitplane import bitplane_core
+from finn_steps.rtl.serial import serial_core
 from tests.finn_steps.rtl.core_simulation import simulate
 from tests.finn_steps.rtl.test_unrolled import corners
 from tests.nets import random_accelerator
@@ -58,3 +59,14 @@ def test_degenerate_rows(tmp_path):
     layer = SparseLayer("rows", weights, np.array([3, 0, 0, -2, 1]), None, "INT4", "INT8")
     tail = SparseLayer("tail", np.array([[1, -2, 3, 0, 1], [0, 0, 0, 5, 0]]), np.array([0, 7]), None, "INT8", "INT12")
     check([layer, tail], (1, 2), tmp_path)
+
+
+def test_serial_takes_one_bit_a_cycle(tmp_path):
+    layers = random_accelerator(widths=(8, 6, 3), zeros=0.5, seed=5, input_bits=6).layers
+    folded = [replace(layer, folding=Folding(style="serial", digits=3)) for layer in layers]
+    core = serial_core(folded, "core_under_test")
+    assert core.ii == 6
+    x = corners(layers[0], 300)
+    odt = DataType[layers[-1].odt]
+    y = simulate(core, x, 6, odt.bitwidth(), odt.min() < 0, tmp_path, 13)
+    np.testing.assert_array_equal(y, layers[1].execute(layers[0].execute(x)))
