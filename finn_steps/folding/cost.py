@@ -4,6 +4,7 @@ which rtl/generate.py lays them out."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choice import Choice, Price
@@ -12,7 +13,7 @@ from finn_steps.folding.folded_counts import tree_levels
 from finn_steps.folding.joins import convert_price, credit_price
 from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, choose_activation
 from finn_steps.rtl.folded import takes_one_a_beat
-from finn_steps.rtl.generate import bits
+from finn_steps.rtl.generate import bits, core_name, make_core
 
 FOLDED_CYCLES = 8
 """From the start of a folded layer's schedule to its first answer, without what depends on its folding."""
@@ -162,16 +163,25 @@ def settled_choices(accelerator: Accelerator) -> list[Choice]:
 
 
 def estimate(accelerator: Accelerator) -> Estimate:
-    """For the foldings that the accelerator's layers have. The cycles of cores are those of the generated cores."""
-    return estimate_of(accelerator, walk(accelerator, settled_choices(accelerator)))
-
-
-def estimate_of(accelerator: Accelerator, built: Partial) -> Estimate:
+    """For the foldings that the accelerator's layers have."""
+    built = walk(accelerator, settled_choices(accelerator))
+    latency = built.last - unrolled_slack(accelerator, built)
     layers = tuple(
         LayerEstimate(choice.layer.name, round(price.lut), round(price.ff), price.bram, 0, choice.cycles)
         for choice, price in zip(built.choices, built.prices)
     )
-    return Estimate(round(built.total.lut), round(built.total.ff), built.total.bram, 0, built.ii, built.last, layers)
+    return Estimate(round(built.total.lut), round(built.total.ff), built.total.bram, 0, built.ii, latency, layers)
+
+
+def unrolled_slack(accelerator: Accelerator, built: Partial) -> int:
+    """Cycles by which the generated unrolled cores are faster than the sum of their layers' longest paths."""
+    slack = 0
+    for style, group in groupby(zip(accelerator.layers, built.choices), key=lambda pair: pair[0].folding.style):
+        layers, choices = map(list, zip(*group))
+        if style == "unrolled":
+            alone = (max(0, sum(choice.depth for choice in choices) - 1)) // layers[0].folding.registers_every + 1
+            slack += alone - make_core(style, layers, f"{core_name(layers)}_core").latency
+    return slack
 
 
 def _with(partial: Partial, choice: Choice) -> Partial:

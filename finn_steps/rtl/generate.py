@@ -10,6 +10,8 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
+from finn_steps.rtl.core import Core
+from finn_steps.rtl.core_cache import kept_core
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.folded import folded_stage
 from finn_steps.rtl.stage import Stage, convert, identifier, instance, register, reorder, wires
@@ -80,9 +82,7 @@ def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage
 
 def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
     """Consecutive layers of one style as one free-running core, with one output memory and the credits around it."""
-    name = identifier(layers[0].name)
-    if len(layers) > 1:
-        name = f"{name}_to_{identifier(layers[-1].name)}"
+    name = core_name(layers)
     core = make_core(style, layers, f"{name}_core")
     ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if style != "unrolled" else {})
     body = f"  wire {name}_start;\n  wire [{core.output_bits - 1}:0] {name}_y;\n"
@@ -97,15 +97,21 @@ def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
                  {f"{core.module}.sv": core.verilog}, ii=core.ii)
 
 
-def make_core(style: str, layers: list[SparseLayer], module: str):
-    """The free-running pipeline of these layers, a `Core`."""
+def core_name(layers: list[SparseLayer]) -> str:
+    """The name of the stage of these layers."""
+    first, last = identifier(layers[0].name), identifier(layers[-1].name)
+    return first if len(layers) == 1 else f"{first}_to_{last}"
+
+
+def make_core(style: str, layers: list[SparseLayer], module: str) -> Core:
+    """The free-running pipeline of these layers; kept on disk by content, so that an estimate and a build make it once."""
     if style == "unrolled":
         from finn_steps.rtl.unrolled import unrolled_core as generator
     elif style == "bitplane":
         from finn_steps.rtl.bitplane import bitplane_core as generator
     else:
         from finn_steps.rtl.serial import serial_core as generator
-    return generator(layers, module)
+    return kept_core(generator, layers, module)
 
 
 def top(accelerator: Accelerator, stages: list[Stage]) -> str:

@@ -1,0 +1,36 @@
+"""Generated cores, kept on disk by what decides them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+from finn_steps.accelerator import SparseLayer
+from finn_steps.cache import cache_folder, cached, content_key
+from finn_steps.rtl.core import Core
+
+
+def kept_core(generator: Callable[..., Core], layers: Sequence[SparseLayer], module: str) -> Core:
+    """What generator(layers, module) gives."""
+
+    def make(workplace: Path) -> None:
+        (workplace / "core.json").write_text(json.dumps(asdict(generator(layers, module))))
+
+    parts = [part for layer in layers for part in _content(layer)]
+    key = content_key(sources(), generator.__name__, module, *parts)
+    return Core(**json.loads((cached(cache_folder("cores"), key, make) / "core.json").read_text()))
+
+
+def _content(layer: SparseLayer) -> list[str | bytes]:
+    arrays = [layer.weights, layer.bias, *([] if layer.thresholds is None else [layer.thresholds])]
+    told = [layer.name, layer.idt, layer.odt, str(vars(layer.folding))]
+    return told + [part for array in arrays for part in (str(array.shape), array.tobytes())]
+
+
+@lru_cache(maxsize=1)
+def sources() -> bytes:
+    """The generators."""
+    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))

@@ -1,0 +1,113 @@
+"""Fits the cost model to Yosys: writes finn_steps/folding/calibration.json, and says how well it predicts networks it has not seen.
+
+    nice -n 10 python -m tests.benchmarks.calibrate            synthesise (kept on disk, resumable), fit, write, judge
+    nice -n 10 python -m tests.benchmarks.calibrate --judge    judge only
+One Yosys at a time. Fit: least squares of the relative error, coefficients of at least 0 (scipy.optimize.nnls).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections import Counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from scipy.optimize import nnls
+
+import finn_steps.folding.calibration as calibration
+from finn_steps.accelerator import Accelerator, write_atomically
+from finn_steps.folding import choice as choices
+from finn_steps.folding.cost import estimate
+from finn_steps.rtl.generate import generate
+from finn_steps.synthesis.yosys import SynthesisResult, synthesise, version
+from tests.benchmarks.calibration_nets import fitted, judged
+
+FAMILY = "xc7"
+FEATURES = {
+    "unrolled": ("functions", "columns", "delays", "credit_memory", "credit_control"),
+    "bitplane": ("functions", "columns", "delays", "multiplexers", "answers", "credit_memory", "credit_control"),
+    "folded": ("lane_memories", "lane_selects", "products", "ahead", "trees", "accumulators", "roms", "collector", "activations",
+               "answer_memory", "layers"),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--judge", action="store_true")
+    if not parser.parse_args().judge:
+        fit_all()
+    judge()
+
+
+def fit_all() -> None:
+    content = {"tool": version(), "family": FAMILY, "coefficients": {**calibration.calibration()["coefficients"]}, "runs": []}
+    for style, nets in fitted().items():
+        rows = [(features_of(net), synthesised(net)) for net in nets]
+        content["coefficients"][style] = {
+            "lut": fit(rows, FEATURES[style], "lut"),
+            "ff": fit(rows, ("registers", "layers"), "ff"),
+        }
+        for net, (features, result) in zip(nets, rows):
+            layers = [f"{layer.MW}x{layer.MH} {layer.nonzeros} nonzeros {layer.idt}, {vars(layer.folding)}" for layer in net.layers]
+            content["runs"].append({"style": style, "layers": layers, "features": {k: round(v, 2) for k, v in sorted(features.items()) if v},
+                                    "lut": result.lut, "ff": result.ff, "bram": result.bram})
+    write_atomically(calibration.FILE, (json.dumps(content, indent=1) + "\n").encode())
+    calibration.calibration.cache_clear()
+
+
+def features_of(net: Accelerator) -> Counter:
+    """All features that the model multiplies by coefficients for this network, joins among them."""
+    seen: Counter = Counter()
+    original = choices.Price.of.__func__
+
+    def recording(cls, style, features):
+        seen.update(features)
+        return original(cls, style, features)
+
+    choices.Price.of = classmethod(recording)
+    try:
+        estimate(net)
+    finally:
+        choices.Price.of = classmethod(original)
+    return seen
+
+
+def synthesised(net: Accelerator) -> SynthesisResult:
+    with tempfile.TemporaryDirectory() as folder:
+        generate(net, folder)
+        result = synthesise(folder, FAMILY)
+    print(f"{net.name} {[layer.folding.style for layer in net.layers]}: {result.lut} LUT, {result.ff} FF", flush=True)
+    return result
+
+
+def fit(rows: list[tuple[Counter, SynthesisResult]], features: tuple[str, ...], resource: str) -> dict[str, float]:
+    """Coefficients that minimise the sum of squared relative errors."""
+    measured = np.array([getattr(result, resource) for _, result in rows], dtype=float)
+    matrix = np.array([[counts[feature] for feature in features] for counts, _ in rows]) / measured[:, None]
+    # A weak pull towards 1 settles what the runs do not tell apart.
+    pull = 0.02 * np.diag(np.maximum(matrix.max(0), 1e-9))
+    found, _ = nnls(np.vstack([matrix, pull]), np.concatenate([np.ones(len(rows)), pull.sum(1) * [f != "layers" for f in features]]))
+    return {feature: round(float(value), 4) for feature, value in zip(features, found)}
+
+
+def judge() -> list[float]:
+    """Print predicted against synthesised LUTs of networks that nothing was fitted to; the relative errors."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("network", "LUT predicted", "LUT", "error", "FF predicted", "FF", "error"):
+        table.add_column(column, justify="left" if column == "network" else "right")
+    errors = []
+    for name, net in judged().items():
+        told, result = estimate(net), synthesised(net)
+        errors.append(told.lut / result.lut - 1)
+        table.add_row(name, f"{told.lut:,}", f"{result.lut:,}", f"{errors[-1]:+.1%}", f"{told.ff:,}", f"{result.ff:,}", f"{told.ff / result.ff - 1:+.1%}")
+    console = Console()
+    console.print(table)
+    console.print(f"LUT: median error {np.median(np.abs(errors)):.1%}, worst {np.max(np.abs(errors)):.1%}")
+    return errors
+
+
+if __name__ == "__main__":
+    main()
