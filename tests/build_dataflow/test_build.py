@@ -35,7 +35,7 @@ def built(small_model, tmp_path_factory):
 def test_summary_is_the_public_interface(built):
     folder, summary = built
     assert summary == json.loads((folder / "report" / "summary.json").read_text())
-    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "time_s"}
+    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "estimate", "time_s"}
     assert summary["schema"] == 1
     assert summary["verification"]["reference"] == "onnxruntime"
     assert summary["verification"]["samples"] == summary["verification"]["equal_float_outputs"] == 300
