@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qonnx.core.datatype import DataType
 
@@ -15,7 +15,7 @@ from finn_steps.rtl.folded_activation import signed_bits
 from finn_steps.rtl.heap import signed_digits
 
 STYLES = ("unrolled", "bitplane", "folded")
-"""Those that have a generator."""
+"""What the tuner chooses from; `serial` is bit planes of one digit (rtl/serial.py)."""
 LUTS_A_DIGIT = 0.3
 """No heap has been seen to remove a digit for less (rtl/heap.py: 0.45 by the densest rows; rows share with each other)."""
 
@@ -43,8 +43,10 @@ class Choice:
     def __init__(self, layer: SparseLayer, windowed: bool = False, settled: bool = True):
         self.layer, self.windowed, self.settled = layer, windowed, False
         self.style, self.folding = layer.folding.style, layer.folding
-        if self.style not in STYLES:
-            raise ValueError(f"{layer.name}: style '{self.style}' cannot be built yet; {', '.join(STYLES)} can")
+        self.generator = "bitplane" if self.style == "serial" else self.style
+        if self.style == "serial":
+            layer = replace(layer, folding=replace(layer.folding, style="bitplane", digits=1))
+        self.counted = layer
         self._prices: dict[tuple, Price] = {}
         self._bound()
         if settled:
@@ -59,7 +61,7 @@ class Choice:
             self.shape: Shape = shape_of(self.layer)
             self.cycles = self.shape.cycles
         else:
-            self.counts: CoreCounts = core_counts(self.layer, self.windowed)
+            self.counts: CoreCounts = core_counts(self.counted, self.windowed)
             self.depth, self.cycles = self.counts.depth, self.counts.phases
         self.settled = True
 
@@ -70,8 +72,8 @@ class Choice:
             self.cycles = self.shape.cycles
             return
         bits = DataType[self.layer.idt].bitwidth()
-        self.cycles = 1 if self.style == "unrolled" else -(-bits // self.folding.digits)
-        taken = bits if self.style == "unrolled" else min(bits, self.folding.digits)
+        self.cycles = 1 if self.style == "unrolled" else -(-bits // self.counted.folding.digits)
+        taken = bits if self.style == "unrolled" else min(bits, self.counted.folding.digits)
         digits = sum(len(signed_digits(abs(int(weight)))) for weight in self.layer.weights[self.layer.weights != 0]) * taken
         kept = self.layer.MH * (signed_bits(int(self.layer.accumulator_min.min()), int(self.layer.accumulator_max.max())))
         self.counts = CoreCounts({"columns": LUTS_A_DIGIT * max(0, digits - kept)}, {}, {}, {}, {}, 1, self.cycles)
@@ -79,7 +81,7 @@ class Choice:
     def core_price(self, part: str) -> Price:
         """Of one part of CoreCounts."""
         if (part,) not in self._prices:
-            self._prices[part,] = Price.of(self.style, getattr(self.counts, part))
+            self._prices[part,] = Price.of(self.generator, getattr(self.counts, part))
         return self._prices[part,]
 
     def folded_price(self, serial: bool, slots: int) -> Price:

@@ -15,6 +15,7 @@ from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, choose_activation
 from finn_steps.rtl.folded import takes_one_a_beat
 from finn_steps.rtl.generate import bits, core_name, make_core
 
+PLANES = ("bitplane", "serial")
 FOLDED_CYCLES = 8
 """From the start of a folded layer's schedule to its first answer, without what depends on its folding."""
 
@@ -77,7 +78,7 @@ class Partial:
     @property
     def core_latency(self) -> int:
         """Cycles of the open core. Of an unrolled core at most these: the longest paths of its layers may not meet."""
-        if self.core == "bitplane":
+        if self.core in PLANES:
             return 1 + self.core_cycles
         return max(0, self.core_cycles - 1) // self.choices[-1].folding.registers_every + 1
 
@@ -94,7 +95,7 @@ def begin(accelerator: Accelerator, choice: Choice) -> Partial:
 
 def extend(partial: Partial, choice: Choice) -> Partial:
     """With one more layer."""
-    cycles = choice.depth + (choice.cycles + 1 if choice.style == "bitplane" else 0)
+    cycles = choice.depth + (choice.cycles + 1 if choice.style in PLANES else 0)
     if choice.style != "folded" and partial.core == choice.style:
         grown = _with(partial.paying(partial.choices[-1].core_price("onward")), choice)
         grown = grown.paying(choice.core_price("body") + choice.core_price("inner"))
@@ -130,7 +131,7 @@ def close(partial: Partial) -> Partial:
         return partial
     choice, latency = partial.choices[-1], partial.core_latency
     layer = choice.layer
-    price = choice.core_price("last") + credit_price(partial.core, layer.MH * bits(layer.odt), latency, partial.core_ii)
+    price = choice.core_price("last") + credit_price(choice.generator, layer.MH * bits(layer.odt), latency, partial.core_ii)
     done = partial.last + latency + 1
     return partial.paying(price, first=done, last=done, elements=layer.MH, lanes=layer.MH, bits=bits(layer.odt), core=None)
 

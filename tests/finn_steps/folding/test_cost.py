@@ -12,6 +12,7 @@ from finn_steps.rtlsim import Simulation
 from tests.nets import random_accelerator, random_inputs
 
 U = Folding()
+S = Folding("serial")
 
 
 def B(digits):  # noqa: N802
@@ -24,7 +25,7 @@ def F(PE, SIMD):  # noqa: N802, N803
 
 @pytest.mark.parametrize(
     "foldings",
-    [(U, U, U), (B(2), U, B(1)), (F(2, 2), F(2, 2), F(1, 2)), (F(4, 8), B(1), B(1)), (U, F(4, 4), F(5, 2))],
+    [(U, U, U), (B(2), U, B(1)), (S, S, B(2)), (F(2, 2), F(2, 2), F(1, 2)), (F(4, 8), B(1), B(1)), (U, F(4, 4), F(5, 2))],
 )
 def test_cycles_are_those_of_the_simulation(tmp_path, foldings):
     net = random_accelerator((8, 12, 8, 5), zeros=0.6, activation_bits=2, weight_bits=3, input_bits=6)
@@ -33,9 +34,3 @@ def test_cycles_are_those_of_the_simulation(tmp_path, foldings):
     generate(net, tmp_path)
     measured = Simulation.build(tmp_path).run(random_inputs(np.random.default_rng(0), 80, net.MW, net.idt))
     assert (told.ii_cycles, told.latency_cycles) == (measured.ii_cycles, measured.latency_cycles)
-
-
-def test_a_style_without_a_generator_is_named():
-    net = random_accelerator((6, 4), zeros=0.5)
-    with pytest.raises(ValueError, match="layer0: style 'serial' cannot be built yet; unrolled, bitplane, folded can"):
-        estimate(net.with_foldings({"layer0": Folding("serial")}))
