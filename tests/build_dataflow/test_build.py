@@ -76,17 +76,19 @@ def test_folded_by_target(small_model, tmp_path):
 
 
 def test_folding_fed_back(built, small_model, tmp_path):
+    first = built[1]["hardware"]["layers"][0]
     folding = tmp_path / "folding.json"
-    folding.write_text(json.dumps({"layer0": {"PE": 4, "SIMD": 2}}))
+    folding.write_text(json.dumps({"layer0": {"PE": first["MH"], "SIMD": 1}}))
     layers = build(options(small_model, folding=folding), tmp_path / "mixed")["hardware"]["layers"]
     assert [layer["style"] for layer in layers] == ["folded", "unrolled", "unrolled"]
-    assert (layers[0]["PE"], layers[0]["SIMD"]) == (4, 2)
+    assert (layers[0]["PE"], layers[0]["SIMD"]) == (first["MH"], 1)
 
 
-def test_folding_that_does_not_divide(small_model, tmp_path):
+def test_folding_that_does_not_divide(built, small_model, tmp_path):
+    MH = built[1]["hardware"]["layers"][1]["MH"]
     folding = tmp_path / "folding.json"
-    folding.write_text(json.dumps({"layer1": {"PE": 3}}))
-    with pytest.raises(ValueError, match=r"layer1: PE \(3\) must divide MH \(5\)"):
+    folding.write_text(json.dumps({"layer1": {"PE": MH + 1}}))
+    with pytest.raises(ValueError, match=rf"layer1: PE \({MH + 1}\) must divide MH \({MH}\)"):
         build(options(small_model, folding=folding), tmp_path / "wrong")
     assert not (tmp_path / "wrong").exists()
 
@@ -122,11 +124,9 @@ def test_killed_build_resumes(small_model, tmp_path):
 
 
 def test_resume_refuses_other_options(small_model, tmp_path):
-    truncated = tmp_path / "truncated.onnx"
-    truncated.write_bytes(b"nothing")
-    with pytest.raises(ValueError):
-        build(options(truncated), tmp_path / "out")
-    with pytest.raises(ValueError, match="other options .*model.*without --resume"):
+    with pytest.raises(FileNotFoundError, match="missing.csv"):
+        build(options(small_model, data=str(tmp_path / "missing.csv"), label="y"), tmp_path / "out")
+    with pytest.raises(ValueError, match="other options .*data.*without --resume"):
         build(options(small_model), tmp_path / "out", resume=True)
     with pytest.raises(FileNotFoundError, match="nothing to resume"):
         build(options(small_model), tmp_path / "elsewhere", resume=True)
