@@ -55,7 +55,7 @@ def board_by_ssh(small_build, tmp_path, monkeypatch):
     write_bitfile(small_build / "deploy" / "bitfile", network, find_board("pynq-z2"), 100.0)
     programs = {
         "ssh": 'for last; do :; done\nexec sh -c "$last"',
-        "scp": 'args=""\nfor a; do case $a in -q|-r|-o|Batch*|Connect*) ;; *) args="$args ${a#*:}";; esac; done\nexec cp -r $args',
+        "scp": 'args=""\nfor a; do case $a in -*|Batch*|Connect*) ;; *) args="$args ${a#*:}";; esac; done\nexec cp -r $args',
         "python3": f'exec "{board_python()}" -m deploy.simulated_board.run "$@"',
         "sudo": 'shift; exec "$@"',
     }

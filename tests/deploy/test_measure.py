@@ -65,6 +65,7 @@ def test_no_rails_no_power(monkeypatch):
     assert power.PowerMeter().rails == {} and measure_power(None, None) is None
 
 
+@pytest.mark.slow
 def test_the_environment_for_pynq_says_why_it_cannot_be_made(monkeypatch, tmp_path):
     monkeypatch.setenv("QAPFLOW_VENV_BOARD", str(tmp_path / "venv"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")

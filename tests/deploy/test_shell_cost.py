@@ -33,7 +33,7 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("dma_bytes, family", [(8, "xc7"), (16, "xcup")])
+@pytest.mark.parametrize("dma_bytes, family", [(8, "xc7"), pytest.param(16, "xcup", marks=pytest.mark.slow)])
 def test_measurement_block_costs_under_400_lut(tmp_path, dma_bytes, family):
     files = ("measure.sv", "latency_recorder.sv", "pattern_source.sv")
     for name in files:

@@ -14,7 +14,7 @@ from deploy.shell.boards import BOARDS, find_board
 from deploy.simulate import simulated_board
 from deploy.simulated_board.bitfile import write_bitfile
 from deploy.simulated_board.build import build
-from tests.deploy.builds import CACHE, network_package
+from tests.deploy.builds import CACHE, hash_package, network_package
 
 HERE = Path(__file__).parent
 FAULTS = (
@@ -115,7 +115,7 @@ def update_manifest(driver: Path) -> None:
 def test_the_id_register_refuses_another_network(package, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
-    network_package(other, seed=8)
+    hash_package(other)
     compiled = build(other / "deploy", 8, CACHE)
     with simulated_board(package, find_board("pynq-z1"), 100.0, CACHE) as run:
         run.environment["QAPFLOW_SIMULATION"] = str(compiled)

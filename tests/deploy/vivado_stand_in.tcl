@@ -1,5 +1,5 @@
-# Stands for Vivado in tclsh: knows the commands that block_design.tcl uses by their signatures (Xilinx UG835), refuses any other use,
-# and appends each call to $VIVADO_CALLS, words separated by the unit separator. Its answers are just enough for the script to go on.
+# Stands for Vivado in tclsh: knows the commands of block_design.tcl by their signatures (Xilinx UG835), refuses any other use,
+# and appends each call to $VIVADO_CALLS, words separated by the unit separator. Its answers just let the script go on.
 # Started as Vivado is: -mode batch -nojournal -log FILE -source SCRIPT -tclargs ARGUMENTS.
 
 # command {flags} {options with a value} {least and most positional arguments}
@@ -43,11 +43,17 @@ proc check_and_record {name words} {
     for {set i 0} {$i < [llength $words]} {incr i} {
         set word [lindex $words $i]
         if {$word in $flags} { continue }
-        if {$word in $valued} { incr i; if {$i >= [llength $words]} { error "$name: $word needs a value" }; continue }
+        if {$word in $valued} {
+            incr i
+            if {$i >= [llength $words]} { error "$name: $word needs a value" }
+            continue
+        }
         if {[regexp {^-[a-z]} $word]} { error "$name: unknown option '$word'" }
         incr positional
     }
-    if {$positional < [lindex $range 0] || $positional > [lindex $range 1]} { error "$name: $positional positional arguments, not $range" }
+    if {$positional < [lindex $range 0] || $positional > [lindex $range 1]} {
+        error "$name: $positional positional arguments, not $range"
+    }
     set handle [open $::env(VIVADO_CALLS) a]
     puts $handle [join [list $name {*}$words] \x1f]
     close $handle
@@ -74,7 +80,7 @@ proc answer {name words} {
 
 proc property {key object} {
     if {$key eq "SLACK" && $object eq "max"} { return $::env(VIVADO_SLACK) }
-    if {$key in {CONFIG.PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ CONFIG.PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ}} { return 99.99 }
+    if {[string match CONFIG.*ACT* $key]} { return 99.99 }
     return [dict get {PROGRESS 100% SLACK 0.05 STARTPOINT_PIN from/C ENDPOINT_PIN to/D} $key]
 }
 
