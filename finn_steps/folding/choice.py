@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+import numpy as np
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import SparseLayer
+from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.calibration import price
 from finn_steps.folding.core_counts import CoreCounts, core_counts
-from finn_steps.folding.folded_counts import Shape, folded_counts, least_shape, shape_of
+from finn_steps.folding.folded_counts import Shape, facts_of, folded_counts, least_shape, shape_of, tree_levels
 from finn_steps.rtl.folded_activation import signed_bits
 from finn_steps.rtl.heap import signed_digits
 
@@ -40,15 +42,16 @@ class Price:
 class Choice:
     """A layer with a folding. `settled`: its counts are the generator's or the schedule's, not a bound."""
 
-    def __init__(self, layer: SparseLayer, windowed: bool = False, settled: bool = True):
-        self.layer, self.windowed, self.settled = layer, windowed, False
-        self.style, self.folding = layer.folding.style, layer.folding
+    def __init__(self, layer: SparseLayer, folding: Folding, windowed: bool = False, settled: bool = True):
+        self.layer = replace(layer, folding=folding)
+        self.folding, self.style, self.windowed, self.settled = folding, folding.style, windowed, False
         self.generator = "bitplane" if self.style == "serial" else self.style
+        self.counted = self.layer
         if self.style == "serial":
-            layer = replace(layer, folding=replace(layer.folding, style="bitplane", digits=1))
-        self.counted = layer
-        self._prices: dict[tuple, Price] = {}
-        self._bound()
+            self.counted = replace(layer, folding=replace(folding, style="bitplane", digits=1))
+        self.facts = facts_of(layer) if self.style == "folded" else None
+        self._prices: dict[str | bool, Price] = {}
+        self._bound(layer)
         if settled:
             self.settle()
 
@@ -65,26 +68,37 @@ class Choice:
             self.depth, self.cycles = self.counts.depth, self.counts.phases
         self.settled = True
 
-    def _bound(self) -> None:
+    def _bound(self, layer: SparseLayer) -> None:
         self.depth = 1
         if self.style == "folded":
-            self.shape = least_shape(self.layer)
+            self.shape = least_shape(self.layer, self.facts)
             self.cycles = self.shape.cycles
             return
-        bits = DataType[self.layer.idt].bitwidth()
-        self.cycles = 1 if self.style == "unrolled" else -(-bits // self.counted.folding.digits)
-        taken = bits if self.style == "unrolled" else min(bits, self.counted.folding.digits)
-        digits = sum(len(signed_digits(abs(int(weight)))) for weight in self.layer.weights[self.layer.weights != 0]) * taken
-        kept = self.layer.MH * (signed_bits(int(self.layer.accumulator_min.min()), int(self.layer.accumulator_max.max())))
-        self.counts = CoreCounts({"columns": LUTS_A_DIGIT * max(0, digits - kept)}, {}, {}, {}, {}, 1, self.cycles)
+        bits = DataType[layer.idt].bitwidth()
+        digits = bits if self.style == "unrolled" else min(bits, self.counted.folding.digits)
+        self.cycles = -(-bits // digits)
+        self.counts = CoreCounts({"columns": LUTS_A_DIGIT * digits_to_remove(layer, digits)}, {}, {}, {}, {}, 1, self.cycles)
 
     def core_price(self, part: str) -> Price:
         """Of one part of CoreCounts."""
-        if (part,) not in self._prices:
-            self._prices[part,] = Price.of(self.generator, getattr(self.counts, part))
-        return self._prices[part,]
+        if part not in self._prices:
+            self._prices[part] = Price.of(self.generator, getattr(self.counts, part))
+        return self._prices[part]
 
-    def folded_price(self, serial: bool, slots: int) -> Price:
-        if (serial, slots) not in self._prices:
-            self._prices[serial, slots] = Price.of("folded", folded_counts(self.layer, self.shape, serial, slots))
-        return self._prices[serial, slots]
+    def folded_price(self, serial: bool) -> Price:
+        if serial not in self._prices:
+            self._prices[serial] = Price.of("folded", folded_counts(self.layer, self.facts, self.shape, serial))
+        return self._prices[serial]
+
+    @property
+    def delay(self) -> int:
+        """Cycles of a folded layer's adder tree and activation."""
+        return tree_levels(self.folding.SIMD, self.facts.product) + self.facts.activation.cycles
+
+
+@lru_cache(maxsize=1024)
+def digits_to_remove(layer: SparseLayer, bits: int) -> int:
+    """Signed digits of the weights times `bits` of an input, less the digits of the accumulators."""
+    digits = sum(len(signed_digits(weight)) for weight in np.abs(layer.weights[layer.weights != 0]).tolist())
+    kept = layer.MH * signed_bits(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
+    return max(0, digits * bits - kept)

@@ -19,8 +19,10 @@ from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.rtl.counts import lookup_tables, netlist_counts
 
-SAMPLE = 512
+COUNTED = 600
 """Nonzeros up to which every row is counted."""
+SAMPLE = 200
+"""About as many nonzeros are in the rows that stand for a larger layer."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,9 @@ def core_counts(layer: SparseLayer, windowed: bool) -> CoreCounts:
 
 def sample_rows(layer: SparseLayer) -> tuple[SparseLayer, float]:
     """(a layer of some of the rows, the factor by which all rows have more nonzeros)."""
-    share = -(-layer.nonzeros // SAMPLE)
-    if share <= 1:
+    if layer.nonzeros <= COUNTED:
         return layer, 1.0
+    share = min(layer.MH, layer.nonzeros // SAMPLE)
     order = np.argsort((layer.weights != 0).sum(1), kind="stable")
     rows = np.sort(order[share // 2:: share])
     thresholds = None if layer.thresholds is None else layer.thresholds[rows]

@@ -9,9 +9,8 @@ from itertools import groupby
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choice import Choice, Price
 from finn_steps.folding.core_counts import is_windowed
-from finn_steps.folding.folded_counts import tree_levels
 from finn_steps.folding.joins import convert_price, credit_price
-from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, choose_activation
+from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
 from finn_steps.rtl.folded import takes_one_a_beat
 from finn_steps.rtl.generate import bits, core_name, make_core
 
@@ -112,17 +111,11 @@ def extend(partial: Partial, choice: Choice) -> Partial:
     if collected:
         partial = _registered(partial, slots)
     start = partial.last + serial
-    delay = FOLDED_CYCLES + tree_levels(choice.layer) + choose_activation_cycles(choice)
+    delay = FOLDED_CYCLES + choice.delay
     return partial.paying(
-        choice.folded_price(serial, slots), first=start + delay + shape.first, last=start + delay + shape.last, ii=max(partial.ii, choice.cycles),
+        choice.folded_price(serial), first=start + delay + shape.first, last=start + delay + shape.last, ii=max(partial.ii, choice.cycles),
         elements=shape.units * shape.beats, lanes=shape.units, bits=bits(choice.layer.odt), core=None,
     )
-
-
-def choose_activation_cycles(choice: Choice) -> int:
-    if not hasattr(choice, "activation_cycles"):
-        choice.activation_cycles = choose_activation(choice.layer).cycles
-    return choice.activation_cycles
 
 
 def close(partial: Partial) -> Partial:
@@ -160,7 +153,7 @@ def walk(accelerator: Accelerator, choices: list[Choice]) -> Partial:
 
 def settled_choices(accelerator: Accelerator) -> list[Choice]:
     windows = [False, *(is_windowed(layer) for layer in accelerator.layers)]
-    return [Choice(layer, windowed) for layer, windowed in zip(accelerator.layers, windows)]
+    return [Choice(layer, layer.folding, windowed) for layer, windowed in zip(accelerator.layers, windows)]
 
 
 def estimate(accelerator: Accelerator) -> Estimate:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from finn_steps.folding.collect import collect
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.folding.schedule import schedule
 from finn_steps.rtl.folded import address_bits
-from finn_steps.rtl.folded_activation import RowRange, choose_activation, in_block
+from finn_steps.rtl.folded_activation import Activation, RowRange, choose_activation, in_block
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,33 @@ class Shape:
     exact: bool = True
 
 
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """What a folded layer's counts take from its weights and thresholds, whatever its PE and SIMD: bits of an input, a weight, a
+    product, an accumulator and an output; nonzeros, in all and of the longest row; its activation, and the entries of its table."""
+
+    x: int
+    weight: int
+    product: int
+    accumulator: int
+    y: int
+    nonzeros: int
+    longest: int
+    activation: Activation
+    entries: int
+
+
+@lru_cache(maxsize=256)
+def facts_of(layer: SparseLayer) -> Facts:
+    idt, greatest = DataType[layer.idt], max(1, int(np.abs(layer.weights).max()))
+    ranges = layer.accumulator_max - layer.accumulator_min
+    return Facts(
+        x=idt.bitwidth(), weight=1 + greatest.bit_length(), product=(greatest * int(idt.max() - idt.min())).bit_length(),
+        accumulator=RowRange.of(layer).bits, y=DataType[layer.odt].bitwidth(), nonzeros=layer.nonzeros,
+        longest=int((layer.weights != 0).sum(1).max()), activation=choose_activation(layer), entries=int((ranges + 1).sum()),
+    )
+
+
 def shape_of(layer: SparseLayer) -> Shape:
     """The shape by the layer's schedule, kept on disk."""
     key = content_key(sources(), "shape", f"{layer.folding.PE} {layer.folding.SIMD}", (layer.weights != 0).tobytes(), str(layer.weights.shape))
@@ -46,30 +74,28 @@ def shape_of(layer: SparseLayer) -> Shape:
     return Shape(**json.loads((cached(cache_folder("counts"), key, plan) / "shape.json").read_text()))
 
 
-def least_shape(layer: SparseLayer) -> Shape:
+def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
     """A bound for the layer's PE and SIMD, without a schedule: every lane busy in every cycle, one unit, the smallest memories."""
     PE, SIMD = layer.folding.PE, layer.folding.SIMD
-    longest = int((layer.weights != 0).sum(1).max())
-    cycles = max(1, -(-layer.nonzeros // (PE * SIMD)), -(-longest // SIMD), layer.MH // PE)
+    cycles = max(1, -(-facts.nonzeros // (PE * SIMD)), -(-facts.longest // SIMD), layer.MH // PE)
     return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, exact=False)
 
 
-def folded_counts(layer: SparseLayer, shape: Shape, serial: bool, slots: int) -> dict[str, float]:
-    """Features of the layer's modules; `serial`: its inputs come one a beat, of `slots`."""
-    activation, accumulator, y = choose_activation(layer), RowRange.of(layer).bits, DataType[layer.odt].bitwidth()
+def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) -> dict[str, float]:
+    """Features of the layer's modules; `serial`: its inputs come one a beat."""
+    x, weight, product, accumulator = facts.x, facts.weight, facts.product, facts.accumulator
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
-    lanes, depth, x = PE * SIMD, layer.MW // shape.owners, DataType[layer.idt].bitwidth()
+    lanes, depth = PE * SIMD, layer.MW // shape.owners
     index = address_bits(depth)
-    levels, product = tree_levels(layer), product_bits(layer)
-    weight = 1 + greatest_weight(layer).bit_length()
+    levels = tree_levels(SIMD, product)
     sums = [(-(-SIMD // 2 ** level), product + level) for level in range((SIMD - 1).bit_length() + 1)]
     tree = sum(operands // 2 * (width + 1) for operands, width in sums)
     control = PE * (SIMD * (index + weight + shape.ahead) + 1)
     choice = address_bits(PE // shape.units)
     picks = 1 + shape.units * choice
     frames = 1 + -(-(shape.last + 12) // shape.cycles)
-    answers = shape.units * y
-    memories = [(control, shape.cycles), (picks, shape.cycles), *_activation_memories(layer, activation, shape)]
+    answers = shape.units * facts.y
+    memories = [(control, shape.cycles), (picks, shape.cycles), *_activation_memories(layer, facts, shape)]
     logic = sum(width * rom_luts(rows) for width, rows in memories if not in_block(width, rows))
     blocks = sum(block_rams(width, rows) for width, rows in memories if in_block(width, rows))
     counts = {
@@ -81,7 +107,7 @@ def folded_counts(layer: SparseLayer, shape: Shape, serial: bool, slots: int) ->
         "accumulators": PE * trees * accumulator,
         "roms": logic,
         "collector": shape.units * accumulator * multiplexer_luts(PE // shape.units),
-        "activations": shape.units * _activation_luts(layer, activation, accumulator),
+        "activations": shape.units * _activation_luts(layer, facts),
         "answer_memory": shape.exact * ram_luts(answers, 2 ** (shape.beats * frames + 1 - 1).bit_length()),
         "layers": 1,
         "bram": blocks,
@@ -94,41 +120,31 @@ def folded_counts(layer: SparseLayer, shape: Shape, serial: bool, slots: int) ->
     return counts
 
 
-def greatest_weight(layer: SparseLayer) -> int:
-    return max(1, int(np.abs(layer.weights).max()))
-
-
-def product_bits(layer: SparseLayer) -> int:
-    """Of the greatest weight times the greatest distance of an input from the least."""
-    idt = DataType[layer.idt]
-    return (greatest_weight(layer) * int(idt.max() - idt.min())).bit_length()
-
-
-def tree_levels(layer: SparseLayer) -> int:
-    """Registers in series in the adder tree of a PE: the first level takes pairs, or six or three of the narrowest operands."""
-    SIMD, product = layer.folding.SIMD, product_bits(layer)
+def tree_levels(SIMD: int, product: int) -> int:
+    """Registers in series in the adder tree of a PE, for products of so many bits: the first level takes pairs, or six or three of
+    the narrowest operands."""
     group = 1 if SIMD == 1 or product > 2 else 6 if product == 1 else 3
     return int(group > 1) + (-(-SIMD // group) - 1).bit_length()
 
 
-def _activation_memories(layer: SparseLayer, activation, shape: Shape) -> list[tuple[int, int]]:
+def _activation_memories(layer: SparseLayer, facts: Facts, shape: Shape) -> list[tuple[int, int]]:
     """(width, rows) of the constant memories of all units."""
-    bits, found = activation.ranges.bits, layer.steps.bit_length()
-    if activation.kind == "search":
-        memories = [(bits, shape.beats << stage) for stage in range(found)]
-    elif activation.kind == "table":
-        entries = -(-int((layer.accumulator_max - layer.accumulator_min + 1).sum()) // shape.units)
+    kind, found = facts.activation.kind, layer.steps.bit_length()
+    if kind == "search":
+        memories = [(facts.accumulator, shape.beats << stage) for stage in range(found)]
+    elif kind == "table":
+        entries = -(-facts.entries // shape.units)
         memories = [(entries.bit_length(), shape.beats), (found, entries)]
     else:
-        memories = [(DataType[layer.odt].bitwidth() if activation.kind == "raw" else bits, shape.beats)]
+        memories = [(facts.y if kind == "raw" else facts.accumulator, shape.beats)]
     return memories * shape.units
 
 
-def _activation_luts(layer: SparseLayer, activation, accumulator: int) -> int:
+def _activation_luts(layer: SparseLayer, facts: Facts) -> int:
     found = layer.steps.bit_length()
-    if activation.kind == "search":
-        return found * accumulator
-    return accumulator + (found + 2 if activation.kind == "shift" else 0)
+    if facts.activation.kind == "search":
+        return found * facts.accumulator
+    return facts.accumulator + (found + 2 if facts.activation.kind == "shift" else 0)
 
 
 def logic_outputs(memories: list[tuple[int, int]]) -> int:

@@ -10,7 +10,7 @@ best rate in an area is found by halving.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from qonnx.core.datatype import DataType
 
@@ -18,6 +18,7 @@ from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.folding.choice import STYLES, Choice
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, finish
+from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Tuner:
         self.accelerator = accelerator
         windows = [False, *(is_windowed(layer) for layer in accelerator.layers)]
         self.choices = [
-            [Choice(replace(layer, folding=folding), windowed, settled=False) for folding in foldings_of(layer, registers_every, styles)]
+            [Choice(layer, folding, windowed, settled=False) for folding in foldings_of(layer, registers_every, styles)]
             for layer, windowed in zip(accelerator.layers, windows)
         ]
 
@@ -85,7 +86,7 @@ class Tuner:
         return best
 
     def _search(self, target_ii: int, limits: Limits) -> Partial | None:
-        fast = [[choice for choice in choices if choice.cycles <= target_ii] for choices in self.choices]
+        fast = [thinned([choice for choice in choices if choice.cycles <= target_ii], limits) for choices in self.choices]
         states = [extend(begin(self.accelerator, choice), choice) for choice in fast[0]]
         for choices in fast[1:]:
             states = [extend(state, choice) for state in undominated(states, limits) for choice in choices]
@@ -105,6 +106,34 @@ def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Fo
     return found
 
 
+def thinned(choices: list[Choice], limits: Limits) -> list[Choice]:
+    """Without the folded choices that another one beats while their neighbours cannot tell them apart. (Whether inputs come one a
+    beat hangs on the cycles: those near the number of inputs are kept apart.)"""
+    kept: dict[tuple, list[tuple[tuple, Choice]]] = {}
+    others = []
+    for choice in choices:
+        if choice.style != "folded":
+            others.append(choice)
+            continue
+        MW, shape = choice.layer.MW, choice.shape
+        reach = -1 if shape.cycles < MW else shape.cycles if shape.cycles < 2 * MW else 0
+        prices = [choice.folded_price(serial) for serial in (False, True)]
+        figures = [price.lut + BRAM_IN_LUTS * price.bram for price in prices]
+        if limits.lut is not None or limits.bram is not None:
+            figures += [figure for price in prices for figure in (price.lut, price.bram)]
+        if limits.latency is not None:
+            figures += [choice.delay + shape.first, choice.delay + shape.last]
+        _keep_best(kept.setdefault((shape.units, shape.beats, reach), []), tuple(figures), choice)
+    return others + [choice for best in kept.values() for _, choice in best]
+
+
+def _keep_best(kept: list[tuple[tuple, object]], figures: tuple, item) -> None:
+    """Add to `kept` what none there equals or beats in all figures, and drop those that it beats."""
+    if not any(all(a <= b for a, b in zip(other, figures)) for other, _ in kept):
+        kept[:] = [(other, it) for other, it in kept if not all(b <= a for a, b in zip(other, figures))]
+        kept.append((figures, item))
+
+
 def undominated(states: list[Partial], limits: Limits) -> list[Partial]:
     """Of states whose futures are alike, those that no other one beats."""
     alike: dict[tuple, list[tuple[tuple, Partial]]] = {}
@@ -112,11 +141,7 @@ def undominated(states: list[Partial], limits: Limits) -> list[Partial]:
         if not limits.allow(state):
             continue
         key = (id(state.choices[-1]), state.core, state.core_cycles, state.core_ii, state.elements, state.lanes)
-        kept, figures = alike.setdefault(key, []), limits.figures(state)
-        if any(all(a <= b for a, b in zip(other, figures)) for other, _ in kept):
-            continue
-        kept[:] = [(other, it) for other, it in kept if not all(b <= a for a, b in zip(other, figures))]
-        kept.append((figures, state))
+        _keep_best(alike.setdefault(key, []), limits.figures(state), state)
     return [state for kept in alike.values() for _, state in kept]
 
 

@@ -122,7 +122,7 @@ def test_bounds_are_below_the_counts():
 
 def areas(choice):
     """Cycles, and what the choice takes at least, in both ways to read inputs."""
-    prices = [choice.folded_price(serial, 16) for serial in (False, True)] if choice.style == "folded" else [choice.core_price("body")]
+    prices = [choice.folded_price(serial) for serial in (False, True)] if choice.style == "folded" else [choice.core_price("body")]
     return [choice.cycles, *(price.lut + BRAM_IN_LUTS * price.bram for price in prices)]
 
 
