@@ -7,6 +7,7 @@ and the summary is put together from what is there.
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -79,7 +80,9 @@ def step_verify_rtl(model, cfg):
 def step_synthesise(model, cfg):
     """Yosys counts for the family of the part and for the other one."""
     folder, family = Path(cfg.output_dir), family_of(cfg.build.part)
-    results = {name: {"family": name, **asdict(synthesise(folder / "rtl", name))} for name in FAMILIES}
+    with ThreadPoolExecutor() as side_by_side:
+        found = side_by_side.map(lambda name: synthesise(folder / "rtl", name), FAMILIES)
+        results = {name: {"family": name, **asdict(result)} for name, result in zip(FAMILIES, found)}
     write_json(folder / "report" / "synthesis.json", {**results.pop(family), "other_families": results})
     return model
 
