@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from models.data.dataset import Dataset, make_dataset
-from models.data.extras import ensure
 from models.data.files import sha256_of
 from models.data.split import SPLIT_SEED
 
@@ -42,8 +41,6 @@ def load_table(path: Path, label: str | None = None) -> Dataset:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    if path.suffix == ".parquet":
-        ensure("parquet")
     try:
         return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except (ValueError, OSError) as error:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
 
-from models.data.extras import ensure
 from models.record import write_json
 from models.study.description import Run
 
@@ -58,7 +56,6 @@ def shown(config: dict) -> dict:
 
 def write_tables(folder: Path, results: list[dict]) -> list[Path]:
     """Write table.parquet and table.csv, and masks.* where a run has any; returns the files."""
-    ensure("parquet", say=lambda text: print(text, file=sys.stderr))
     written = []
     for name, frame in (("table", table(results)), ("masks", mask_table(results))):
         if len(frame):

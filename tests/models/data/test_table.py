@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from models.data import load_dataset
-from models.data.extras import missing
 
 
 @pytest.fixture
@@ -37,7 +36,6 @@ def test_mean_and_std_are_of_the_training_part(frame, tmp_path):
     assert dataset.mean.dtype == dataset.std.dtype == np.float32
 
 
-@pytest.mark.skipif(bool(missing("parquet")), reason="requirements/parquet.txt is not installed")
 def test_parquet_equals_csv(frame, tmp_path):
     frame.to_parquet(tmp_path / "table.parquet")
     a, b = load_dataset(tmp_path / "table.parquet", "kind"), load_dataset(as_csv(frame, tmp_path), "kind")
@@ -126,8 +124,6 @@ def test_wrong_files_and_names(frame, tmp_path, data, label, message):
         (tmp_path / name).write_bytes(b"" if name.startswith("empty") else b"no table at all" * 9)
     np.savez(tmp_path / "bare.npz", X=np.zeros((9, 2)))
     np.savez(tmp_path / "skew.npz", X=np.zeros((9, 2)), y=np.zeros(8, int))
-    if data.endswith(".parquet") and missing("parquet"):
-        pytest.skip("requirements/parquet.txt is not installed")
     with pytest.raises((ValueError, FileNotFoundError)) as caught:
         load_dataset(tmp_path / data, label)
     assert message in str(caught.value) and "\n" not in str(caught.value)
