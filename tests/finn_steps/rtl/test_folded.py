@@ -107,3 +107,10 @@ def test_only_layer_without_thresholds_keeps_its_bias(tmp_path):
     weights = np.array([[1, 2], [-1, 0]])
     net = one_layer(weights, None, "UINT2", smallest_datatype(-100, 200), 1, 2, np.array([190, -95]))
     check(replace(net, name="biased"), tmp_path)
+
+
+def test_every_style_in_one_net(tmp_path):
+    """With the real cores: unrolled, folded, bit planes, folded."""
+    net = random_accelerator((6, 8, 8, 8, 4), weight_bits=3, activation_bits=2, zeros=0.5, seed=4, input_bits=4)
+    styles = [Folding(), Folding("folded", 2, 2), Folding("bitplane"), Folding("folded", 2, 2)]
+    check(net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, styles)}), tmp_path)
