@@ -80,8 +80,7 @@ def _unrolled(layer: SparseLayer, windowed: bool) -> dict:
     from finn_steps.rtl.unrolled import unrolled_core
 
     core = unrolled_core([layer], "counted")
-    last = {"registers": core.output_bits}
-    return {"body": core.counts, "first": {}, "inner": {}, "last": last, "onward": {}, "depth": core.depth, "phases": 1}
+    return {"body": core.counts, "first": {}, "inner": {}, "last": {}, "onward": {}, "depth": core.depth, "phases": 1}
 
 
 def _bitplane(layer: SparseLayer, windowed: bool) -> dict:

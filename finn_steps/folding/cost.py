@@ -11,6 +11,7 @@ from finn_steps.folding.choice import Choice, Price
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.joins import convert_price, credit_price
 from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
+from finn_steps.rtl.core import Core
 from finn_steps.rtl.folded import takes_one_a_beat
 from finn_steps.rtl.generate import bits, core_name, make_core
 
@@ -157,25 +158,33 @@ def settled_choices(accelerator: Accelerator) -> list[Choice]:
 
 
 def estimate(accelerator: Accelerator) -> Estimate:
-    """For the foldings that the accelerator's layers have."""
+    """For the foldings that the accelerator's layers have; unrolled layers as the core that they are generated into."""
     built = walk(accelerator, settled_choices(accelerator))
-    latency = built.last - unrolled_slack(accelerator, built)
+    prices, latency = list(built.prices), built.last
+    for places, core in unrolled_cores(accelerator):
+        alone = [built.choices[place].core_price("body") for place in places]
+        together = Price.of("unrolled", core.counts)
+        for place, price in zip(places, alone):
+            share = price.lut / max(1e-9, sum(price.lut for price in alone))
+            prices[place] += Price(share * together.lut - price.lut, share * together.ff - price.ff)
+        depth = sum(built.choices[place].depth for place in places)
+        latency -= max(0, depth - 1) // accelerator.layers[places[0]].folding.registers_every + 1 - core.latency
     layers = tuple(
         LayerEstimate(choice.layer.name, round(price.lut), round(price.ff), price.bram, 0, choice.cycles)
-        for choice, price in zip(built.choices, built.prices)
+        for choice, price in zip(built.choices, prices)
     )
-    return Estimate(round(built.total.lut), round(built.total.ff), built.total.bram, 0, built.ii, latency, layers)
+    total = sum(prices, Price())
+    return Estimate(round(total.lut), round(total.ff), total.bram, 0, built.ii, latency, layers)
 
 
-def unrolled_slack(accelerator: Accelerator, built: Partial) -> int:
-    """Cycles by which the generated unrolled cores are faster than the sum of their layers' longest paths."""
-    slack = 0
-    for style, group in groupby(zip(accelerator.layers, built.choices), key=lambda pair: pair[0].folding.style):
-        layers, choices = map(list, zip(*group))
+def unrolled_cores(accelerator: Accelerator) -> list[tuple[list[int], Core]]:
+    """The places of the layers in each unrolled core, and the core."""
+    found = []
+    for style, group in groupby(enumerate(accelerator.layers), key=lambda pair: pair[1].folding.style):
+        places, layers = map(list, zip(*group))
         if style == "unrolled":
-            alone = (max(0, sum(choice.depth for choice in choices) - 1)) // layers[0].folding.registers_every + 1
-            slack += alone - make_core(style, layers, f"{core_name(layers)}_core").latency
-    return slack
+            found.append((places, make_core(style, layers, f"{core_name(layers)}_core")))
+    return found
 
 
 def _with(partial: Partial, choice: Choice) -> Partial:

@@ -36,7 +36,7 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
         "",
     ])
     depth = max([net.unit(literal) for literal in outputs] + [0])
-    counts = netlist_counts(net, [(literal, last) for literal in outputs], stages)
+    counts = netlist_counts(net, [(literal, last + 1) for literal in outputs], stages)
     return Core(module, text, last + 1, 1, input_bits, len(outputs), depth, dict(counts))
 
 

@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 import finn_steps.folding.calibration as calibration
 from finn_steps.accelerator import Accelerator, write_atomically
 from finn_steps.folding import choice as choices
-from finn_steps.folding.cost import estimate
+from finn_steps.folding.cost import estimate, settled_choices, unrolled_cores, walk
 from finn_steps.rtl.generate import generate
 from finn_steps.synthesis.yosys import SynthesisResult, synthesise, version
 from tests.benchmarks.calibration_nets import fitted, judged
@@ -69,9 +69,13 @@ def features_of(net: Accelerator) -> Counter:
 
     choices.Price.of = classmethod(recording)
     try:
-        estimate(net)
+        built = walk(net, settled_choices(net))
     finally:
         choices.Price.of = classmethod(original)
+    for places, core in unrolled_cores(net):
+        for place in places:
+            seen.subtract(built.choices[place].counts.body)
+        seen.update(core.counts)
     return seen
 
 
@@ -88,7 +92,7 @@ def fit(rows: list[tuple[Counter, SynthesisResult]], features: tuple[str, ...], 
     measured = np.array([getattr(result, resource) for _, result in rows], dtype=float)
     matrix = np.array([[counts[feature] for feature in features] for counts, _ in rows]) / measured[:, None]
     # A weak pull towards 1 settles what the runs do not tell apart.
-    pull = 0.02 * np.diag(np.maximum(matrix.max(0), 1e-9))
+    pull = 0.1 * np.diag(np.maximum(matrix.max(0), 1e-9))
     found, _ = nnls(np.vstack([matrix, pull]), np.concatenate([np.ones(len(rows)), pull.sum(1) * [f != "layers" for f in features]]))
     return {feature: round(float(value), 4) for feature, value in zip(features, found)}
 
