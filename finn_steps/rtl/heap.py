@@ -5,7 +5,8 @@ therefore adds to its word A a second word made of *groups*: up to five bits who
 Three bits of a column and two of the next fill three columns, so a row takes 8/3 digits (and its carry-in) for every digit it
 gives: 0.6 LUT for each digit that disappears, where adding two words costs 1. Bits of weight 3 or 5 count as two digits.
 Rows are chosen greedily, those that remove most digits for their length first, until one row can take all that is left;
-`compress` plans this several ways and builds the cheapest.
+`compress` plans this several ways and builds the cheapest of those that are done at most SLACK rows after the first (an
+accumulator's, not after: a layer waits for its slowest).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from finn_steps.rtl.netlist import Function, Netlist
 GROUP_INPUTS = 5
 GROUP_SPAN = 4
 PLANS = ((1.6, 1.3, 1.0), (1.5, 1.2), (1.34, 1.0), (1.2,), (1.0,), (1.9, 1.6, 1.3), (2.2, 1.6, 1.3))
+LARGE, PLANS_OF_LARGE = 120, (PLANS[0], PLANS[3])
+SLACK = 1
 LAST_RESORT = (0.7, 0.4)
 
 
@@ -68,8 +71,12 @@ class Plan:
         return max((bit.unit for bit in self.result if bit), default=self.last.unit if self.last else 0)
 
 
-def compress(net: Netlist, terms: dict[int, int], constant: int, width: int) -> list[int]:
-    """Literals, least significant first, of (sum of weight * literal over `terms`, plus `constant`) mod 2**width."""
+def compress(net: Netlist, terms: dict[int, int], constant: int, width: int, either: bool = False) -> list[int]:
+    """Literals, least significant first, of (sum of weight * literal over `terms`, plus `constant`) mod 2**width. With `either`
+    they may be complements of signals: where most weights are negative, the complement, -1 - sum, has more bits for chains."""
+    if either and sum(weight > 0 for weight in terms.values()) * 2 < len(terms):
+        complement = compress(net, {literal: -weight for literal, weight in terms.items()}, -1 - constant, width)
+        return [literal ^ 1 for literal in complement]
     plan = best_plan(net, terms, constant, width, accumulate=False)
     words = build(net, plan)
     return [_literal(words, bit) for bit in plan.result]
@@ -85,8 +92,10 @@ def compress_to_functions(net: Netlist, terms: dict[int, int], constant: int, wi
 
 def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, accumulate: bool) -> Plan:
     units = {literal: net.unit(literal) for literal in terms}
-    plans = [make_plan(terms, units, constant, width, thresholds, accumulate) for thresholds in PLANS]
-    return min(plans, key=lambda plan: (plan.luts, plan.unit))
+    tried = PLANS if len(terms) <= LARGE else PLANS_OF_LARGE
+    plans = [make_plan(terms, units, constant, width, thresholds, accumulate) for thresholds in tried]
+    soonest = min(plan.unit for plan in plans)
+    return min((plan for plan in plans if plan.unit <= soonest + (0 if accumulate else SLACK)), key=lambda plan: (plan.luts, plan.unit))
 
 
 def build(net: Netlist, plan: Plan) -> list[list[int]]:
@@ -160,8 +169,11 @@ def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width
         while now <= done and not _stage(plan, columns, now, thresholds):
             now += 1
         if now > done:
-            columns = _all_direct(columns)
-            if not _final_row(columns, accumulate) and not _stage(plan, columns, done, LAST_RESORT):
+            inverted = _all_direct(columns)
+            if _final_row(inverted, accumulate):
+                columns = inverted
+            elif not _stage(plan, columns, done, LAST_RESORT):
+                columns = inverted
                 _apply(plan, columns, _plain_row(columns))
     plan.result = [column[0] if column else None for column in columns]
     return plan
@@ -277,26 +289,30 @@ def _best_row(columns: Columns, threshold: float) -> Row | None:
     direct = [sum(1 for bit in column if bit.direct and bit.weight == 1) for column in columns]
     kinds = tuple(_kinds(column, chainable > 0) for column, chainable in zip(columns, direct))
     best: list[tuple[float, tuple | None]] = [(0.0, None)] * width + [(1.0, None)]
+    greatest, ends = [0] * (width + 1), list(range(width + 1))
+    lead: tuple[float, int, tuple | None, bool] = (1e-9, 0, None, False)
     for start in reversed(range(width)):
-        chained = 0
+        chained = summed = 0
+        singles = sum(bit.weight == 1 for bit in columns[start])
         for span in range(1, min(GROUP_SPAN, width - start) + 1):
-            chained += direct[start + span - 1] > 0
+            if direct[start + span - 1]:
+                chained, summed = chained + 1, summed + (1 << span - 1)
             digits, chosen = _best_group(kinds[start:start + span])
             value = chained + digits - span * (1 + threshold) + best[start + span][0]
+            total = summed + sum(count * weight << offset for offset, weight, count in chosen)
+            end, goes_on = start + span, best[start + span][1] is not None
+            if goes_on:
+                total, end = total + (greatest[start + span] << span), ends[start + span]
+            carry = direct[start] > 1 and singles - 1 > sum(count for offset, weight, count in chosen if not offset and weight == 1)
+            whole = value + carry - (end == width or total + carry >= 1 << end - start)
+            if whole > lead[0] and (direct[start] or chosen):
+                lead = (whole, start, (span, chosen), carry)
             if value > best[start][0] + 1e-9:
-                best[start] = (value, (span, chosen))
-    gain, start, carry = 1e-9, None, False
-    for column in range(width):
-        if best[column][1] is None:
-            continue
-        used = sum(count for offset, weight, count in best[column][1][1] if offset == 0 and weight == 1)
-        spare = direct[column] > 1 and sum(bit.weight == 1 for bit in columns[column]) - 1 > used
-        value = best[column][0] + spare - 1
-        if value > gain:
-            gain, start, carry = value, column, spare
-    if start is None:
+                best[start], greatest[start], ends[start] = (value, (span, chosen)), total, end
+    _, start, first, carry = lead
+    if first is None:
         return None
-    groups, column = [], start
+    groups, column = [first], start + first[0]
     while column < width and best[column][1]:
         groups.append(best[column][1])
         column += best[column][1][0]

@@ -67,7 +67,7 @@ class Netlist:
 
     def inverter(self, literal: int) -> int:
         """A signal that is the literal's complement's complement: what a chain can take where only ~signal is known."""
-        return 2 * self._append("function", 1, 1 + self.unit(literal), b=(((literal & ~1,), 1 if literal & 1 else 2),))
+        return 2 * self._append("function", 1, self.unit(literal), b=(((literal & ~1,), 1 if literal & 1 else 2),))
 
     def adder(self, a: list[int], b: list[Function], carry: int = 0) -> list[int]:
         """Literals of (a + b + carry) mod 2**len(a), for words of equal length."""

@@ -20,27 +20,72 @@ LEVELS = 3
 
 def share(net: Netlist, weights: np.ndarray, words: list[Word]) -> tuple[np.ndarray, list[Word]]:
     """(weights', words') with the same product, where columns have been added for words that several rows share."""
-    weights, words = weights.copy(), list(words)
-    bits, levels = np.array([len(word.terms) for word in words]), np.zeros(len(words), dtype=int)
-    uses = {sign: _uses(weights, weights, sign) for sign in (1, -1)}
+    pairs = _Pairs(weights, [len(word.terms) for word in words])
+    words = list(words)
     while True:
-        sign, first, second, gain = _best(uses, bits, levels)
+        sign, first, second, gain = pairs.best()
         if gain <= 0:
-            return weights, words
-        shared = (weights[:, first] == sign * weights[:, second]) & (weights[:, first] != 0)
-        column = np.where(shared, weights[:, first], 0)
-        weights[shared, first] = 0
-        weights[shared, second] = 0
-        weights = np.column_stack([weights, column])
+            return pairs.weights[:, :len(words)].copy(), words
         words.append(combine(net, words[first], words[second], sign))
-        bits = np.append(bits, len(words[-1].terms))
-        levels = np.append(levels, 1 + max(levels[first], levels[second]))
-        for direction in uses:
-            uses[direction] = np.pad(uses[direction], (0, 1))
-            for changed in (first, second, len(words) - 1):
-                counts = _uses(weights[:, [changed]], weights, direction)[0]
-                counts[changed] = 0
-                uses[direction][changed], uses[direction][:, changed] = counts, counts
+        pairs.merge(sign, first, second, len(words[-1].terms))
+
+
+class _Pairs:
+    """The gain of every pair of columns, kept up to date; `weights`, int [rows, room for columns], of which `count` are used."""
+
+    def __init__(self, weights: np.ndarray, bits: list[int]):
+        self.count = len(bits)
+        room = 4 * self.count + 8
+        self.weights = np.zeros((weights.shape[0], room), dtype=np.int64)
+        self.weights[:, :self.count] = weights
+        self.bits, self.levels = np.zeros(room, dtype=np.int64), np.zeros(room, dtype=np.int64)
+        self.bits[:self.count] = bits
+        self.gain = {sign: np.full(room, -1.0) for sign in (1, -1)}
+        self.partner = {sign: np.zeros(room, dtype=np.int64) for sign in (1, -1)}
+        for sign in self.gain:
+            uses = _uses(self.weights[:, :self.count], self.weights[:, :self.count], sign)
+            for column in range(self.count):
+                self._keep_best(sign, column, self._gains(uses[column], column))
+
+    def best(self) -> tuple[int, int, int, float]:
+        """(sign, first, second, gain in LUTs) of the most valuable pair."""
+        sign = max((1, -1), key=lambda sign: self.gain[sign].max())
+        first = int(np.argmax(self.gain[sign]))
+        full = self.count == self.weights.shape[1]
+        return sign, first, int(self.partner[sign][first]), 0.0 if full else float(self.gain[sign][first])
+
+    def merge(self, sign: int, first: int, second: int, bits: int) -> None:
+        """Move the weights that the pair has in common into a new column, of a word of `bits` bits."""
+        shared = (self.weights[:, first] == sign * self.weights[:, second]) & (self.weights[:, first] != 0)
+        new = self.count
+        self.count += 1
+        self.weights[shared, new] = self.weights[shared, first]
+        self.weights[shared, first] = self.weights[shared, second] = 0
+        self.bits[new], self.levels[new] = bits, 1 + max(self.levels[first], self.levels[second])
+        for direction in self.gain:
+            stale = {first, second, new}
+            stale |= {int(column) for column in np.flatnonzero(np.isin(self.partner[direction], (first, second)))
+                      if self.gain[direction][column] > 0}
+            columns = sorted(stale)
+            uses = _uses(self.weights[:, columns], self.weights[:, :self.count], direction)
+            for row, column in enumerate(columns):
+                gains = self._gains(uses[row], column)
+                self._keep_best(direction, column, gains)
+                if column == new:
+                    better = np.flatnonzero(gains > self.gain[direction][:self.count])
+                    self.gain[direction][better], self.partner[direction][better] = gains[better], new
+
+    def _gains(self, uses: np.ndarray, column: int) -> np.ndarray:
+        """The LUTs that sharing `column` with each other column saves, of rows that use both."""
+        bits, levels = self.bits[:self.count], self.levels[:self.count]
+        saved = np.maximum(np.minimum(bits, bits[column]) - 1, 0) * LUTS_PER_DIGIT
+        gains = np.where(np.maximum(levels, levels[column]) < LEVELS, uses * saved, 0) - np.maximum(bits, bits[column])
+        gains[column] = -1.0
+        return gains
+
+    def _keep_best(self, sign: int, column: int, gains: np.ndarray) -> None:
+        self.partner[sign][column] = np.argmax(gains)
+        self.gain[sign][column] = gains[self.partner[sign][column]]
 
 
 def _uses(left: np.ndarray, right: np.ndarray, sign: int) -> np.ndarray:
@@ -48,22 +93,7 @@ def _uses(left: np.ndarray, right: np.ndarray, sign: int) -> np.ndarray:
     counts = np.zeros((left.shape[1], right.shape[1]), dtype=np.float32)
     for value in np.unique(left[left != 0]):
         counts += (left == value).astype(np.float32).T @ (right == sign * value).astype(np.float32)
-    if left is right:
-        np.fill_diagonal(counts, 0)
     return counts
-
-
-def _best(uses: dict[int, np.ndarray], bits: np.ndarray, levels: np.ndarray) -> tuple[int, int, int, float]:
-    """(sign, first, second, gain in LUTs) of the most valuable pair."""
-    wide, narrow = np.maximum(bits[:, None], bits), np.minimum(bits[:, None], bits)
-    saved = np.maximum(narrow - 1, 0) * LUTS_PER_DIGIT * (np.maximum(levels[:, None], levels) < LEVELS)
-    best = (1, 0, 0, 0.0)
-    for sign, counts in uses.items():
-        gains = counts * saved - wide
-        index = int(np.argmax(gains)) if gains.size else 0
-        if gains.size and gains.flat[index] > best[3]:
-            best = (sign, index // len(bits), index % len(bits), float(gains.flat[index]))
-    return best
 
 
 def combine(net: Netlist, first: Word, second: Word, sign: int) -> Word:

@@ -46,7 +46,7 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
     if not thresholds:
         return Word((), least, least, least)
     chosen = activation.choose(thresholds, low, high)
-    acc = compress(net, terms, constant - chosen.origin, chosen.width)
+    acc = compress(net, terms, constant - chosen.origin, chosen.width, either=True)
     reached = chosen.apply(net, acc)
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
 
