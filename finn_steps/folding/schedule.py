@@ -167,7 +167,8 @@ def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool
     address = np.empty(len(owner), dtype=np.int64)
     for o in range(owners):
         address[owner == o] = np.arange((owner == o).sum())
-    return Schedule(T, owners, owner, address, column, is_ahead, tuple(tuple(p[0]) for p in packed), tuple(tuple(p[1]) for p in packed))
+    rows, finish = (tuple(tuple(one[i]) for one in packed) for i in (0, 1))
+    return Schedule(T, owners, owner, address, column, is_ahead, rows, finish)
 
 
 def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool):

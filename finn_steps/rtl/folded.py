@@ -13,7 +13,9 @@ from finn_steps.folding.schedule import Schedule, schedule
 from finn_steps.rtl.folded_activation import RowRange, choose_activation, in_block, memory_text
 from finn_steps.rtl.stage import Stage, identifier, instance
 
-LIBRARY = ("adder_tree", "folded_collector", "folded_lane", "folded_pe", "folded_sequencer", "frame_fifo", "lane_memory", "rom", "small_sum")
+LIBRARY = (
+    "adder_tree", "folded_collector", "folded_lane", "folded_pe", "folded_sequencer", "frame_fifo", "lane_memory", "rom", "small_sum",
+)
 RESULT_CYCLES = 3
 """From the step in which a row finishes to its result, without the registers in the adder tree. The collector's memory takes
 as many cycles to answer, so that it is triggered when the sum of the first row to be taken leaves the tree."""
@@ -77,7 +79,8 @@ def takes_one_a_beat(plan: Schedule, arrival: np.ndarray) -> bool:
 def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, depth: int, serial: bool):
     """Wires <name>_available, _last, and what the lanes read: a frame or the loader's writes."""
     index = address_bits(depth)
-    text = "".join(f"  wire {name}_{signal};\n" for signal in ("available", "last", "start", "take", "running", "done", "first", "room"))
+    flags = ("available", "last", "start", "take", "running", "done", "first", "room")
+    text = "".join(f"  wire {name}_{flag};\n" for flag in flags)
     text += f"  wire [{plan.owners - 1}:0] {name}_write;\n  wire [{index}:0] {name}_write_address;\n"
     text += f"  wire [{widths.x - 1}:0] {name}_write_data;\n  wire {name}_read_bank;\n"
     text += f"  logic [{plan.owners * depth * widths.x - 1}:0] {name}_frame;\n"
@@ -85,7 +88,8 @@ def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, dept
         owner_bits = plan.owners.bit_length()
         places = [(plan.owners, 0) if c < 0 else (int(plan.owner[c]), int(plan.address[c])) for c in arrival]
         words = [owner << index | address for owner, address in places]
-        parameters = {"WIDTH": widths.x, "BEATS": len(arrival), "OWNERS": plan.owners, "ADDRESS": index, "FILE": f"{name}_load.mem"}
+        parameters = {"WIDTH": widths.x, "BEATS": len(arrival), "OWNERS": plan.owners, "ADDRESS": index,
+                      "FILE": f"{name}_load.mem"}
         ports = {"clk": "ap_clk", "rst_n": "ap_rst_n"} | {f"s_{s}": f"{name}_in_{s}" for s in ("data", "valid", "ready", "last")}
         signals = ("write", "write_address", "write_data", "available", "last", "take", "done", "read_bank")
         text += instance("folded_loader", f"{name}_loader", parameters, ports | {s: f"{name}_{s}" for s in signals})
@@ -114,7 +118,8 @@ def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str
     # From `start` to the last beat in the output memory, then one cycle to leave it and one until that is known.
     dwell = 3 + collection.last + RESULT_CYCLES + levels + 1 + activation_cycles + 1 + 2
     width = collection.units * widths.y
-    text += f"  wire {name}_acc_valid;\n  wire [{width - 1}:0] {name}_y;\n" + delay(f"{name}_valids", f"{name}_acc_valid", activation_cycles)
+    text += f"  wire {name}_acc_valid;\n  wire [{width - 1}:0] {name}_y;\n"
+    text += delay(f"{name}_valids", f"{name}_acc_valid", activation_cycles)
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "room": f"{name}_room", "start": f"{name}_start", "start_last": f"{name}_last",
              "write": f"{name}_valids[{activation_cycles - 1}]", "write_data": f"{name}_y"}
     ports |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
@@ -192,7 +197,8 @@ def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str
     text = f"  wire [{units * widths.accumulator - 1}:0] {name}_acc;\n  wire [{address_bits(beats) - 1}:0] {name}_beat;\n"
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{levels - 1}]" if levels else f"{name}_triggers",
              "results": f"{name}_results", "acc": f"{name}_acc", "beat": f"{name}_beat", "valid": f"{name}_acc_valid"}
-    return text + instance("folded_collector", f"{name}_collector", parameters, ports), {f"{name}_picks.mem": memory_text(words, width)}
+    text += instance("folded_collector", f"{name}_collector", parameters, ports)
+    return text, {f"{name}_picks.mem": memory_text(words, width)}
 
 
 def _activations(collection: Collection, activation, widths: Widths, name: str):

@@ -71,7 +71,8 @@ class Activation:
         text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
         added, memories = self._offset_add(self.offsets, rows, prefix, width, acc, beat, f"{prefix}_v")
         parameters = {"VBITS": width, "SHIFT": self.shift, "STEPS": self.layer.steps}
-        text += added + instance("shift_clip", f"{prefix}_clip", parameters, {"clk": "ap_clk", "v": f"{prefix}_v", "found": f"{prefix}_found"})
+        ports = {"clk": "ap_clk", "v": f"{prefix}_v", "found": f"{prefix}_found"}
+        text += added + instance("shift_clip", f"{prefix}_clip", parameters, ports)
         return text + self._code(prefix, y), memories
 
     def _table(self, rows, prefix, acc, beat, y):
@@ -83,8 +84,10 @@ class Activation:
         width = max(1, (len(words) - 1).bit_length())
         text = f"  wire [{width - 1}:0] {prefix}_place;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
         added, memories = self._offset_add(offsets, rows, prefix, width, acc, beat, f"{prefix}_place")
-        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)), "FILE": f"{prefix}_table.mem"}
-        text += added + instance("rom", f"{prefix}_table", parameters, {"clk": "ap_clk", "address": f"{prefix}_place", "data": f"{prefix}_found"})
+        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)),
+                      "FILE": f"{prefix}_table.mem"}
+        ports = {"clk": "ap_clk", "address": f"{prefix}_place", "data": f"{prefix}_found"}
+        text += added + instance("rom", f"{prefix}_table", parameters, ports)
         memories[f"{prefix}_table.mem"] = memory_text(words, self._found)
         return text + self._code(prefix, y), memories
 
@@ -101,7 +104,8 @@ class Activation:
                     words.append(int(self.ranges.thresholds[row, place]) if row >= 0 and place < self.layer.steps else never)
             name = f"{prefix}_search{stage}"
             memories[f"{name}.mem"] = memory_text(words, bits)
-            text += f"  wire [{bits - 1}:0] {name}_acc;\n  wire [{beat_bits - 1}:0] {name}_beat;\n  wire [{self._found - 1}:0] {name}_found;\n"
+            wires = {"acc": bits, "beat": beat_bits, "found": self._found}
+            text += "".join(f"  wire [{width - 1}:0] {name}_{wire};\n" for wire, width in wires.items())
             parameters = {"ACCBITS": bits, "BEATS": len(rows), "FOUND": self._found, "BIT": bit,
                           "BLOCK": in_block(bits, len(words)), "FILE": f"{name}.mem"}
             ports = {"clk": "ap_clk", "acc": acc, "beat": beat, "found": found}

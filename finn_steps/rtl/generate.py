@@ -117,7 +117,9 @@ def make_core(style: str, layers: list[SparseLayer], module: str) -> Core:
 def top(accelerator: Accelerator, stages: list[Stage]) -> str:
     """The top module: the stages in a row between the two AXI-Streams, beats padded to whole bytes."""
     into, out = accelerator.input_stream, accelerator.output_stream
-    text = f"""// {accelerator.name}: {into.elements} x {accelerator.idt} in, {into.lanes} a beat; {out.elements} x {accelerator.odt} out, {out.lanes} a beat.
+    name = " ".join(accelerator.name.split())
+    text = f"""// {name}
+// In: {into.elements} x {accelerator.idt}, {into.lanes} a beat. Out: {out.elements} x {accelerator.odt}, {out.lanes} a beat.
 // A beat is padded to whole bytes, element 0 lowest. s_axis_0_tlast goes through to the last beat of its frame's answer.
 module {TOP} (
     input  wire logic ap_clk,

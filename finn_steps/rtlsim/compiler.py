@@ -26,7 +26,8 @@ WARNINGS_OFF = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-DECLFILENAME")
 def compile_design(design: Design, cache_folder: Path) -> Path:
     """The folder with `simulation` (executable) and the memory files that it reads from its working directory."""
     contents = design.contents()
-    key = content_key(versions(), HARNESS.read_bytes(), design.top, *(part for name in sorted(contents) for part in (name, contents[name])))
+    parts = [part for item in sorted(contents.items()) for part in item]
+    key = content_key(versions(), HARNESS.read_bytes(), design.top, *parts)
     return cached(cache_folder, key, lambda folder: _compile(design, contents, folder, cache_folder))
 
 
@@ -48,7 +49,8 @@ def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_fol
     if verilated.returncode:
         raise RuntimeError(f"Verilator rejects {design.folder}: {_first_error(verilated.stderr)}")
     units = sorted(path.name for path in (folder / "generated").glob("*.cpp"))
-    (folder / "generated" / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in units) + f'#include "{HARNESS.name}"\n')
+    includes = [f'#include "{name}"\n' for name in (*units, HARNESS.name)]
+    (folder / "generated" / "all.cpp").write_text("".join(includes))
     shutil.copy(HARNESS, folder / "generated")
     runtime = _runtime(cache_folder).resolve()
     objects = [str(path) for path in sorted(runtime.glob("*.o"))]
@@ -63,7 +65,8 @@ def _runtime(cache_folder: Path) -> Path:
 
     def build(folder: Path) -> None:
         for source in sources:
-            run_compiler([*RUNTIME_FLAGS, *_includes(), "-c", str(verilator_root() / "include" / source), "-o", f"{source}.o"], folder)
+            path = str(verilator_root() / "include" / source)
+            run_compiler([*RUNTIME_FLAGS, *_includes(), "-c", path, "-o", f"{source}.o"], folder)
         (folder / HEADER).write_text('#include "verilated.h"\n')
         run_compiler([*FLAGS, *_includes(), "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch"], folder)
 
@@ -92,7 +95,8 @@ def versions() -> str:
 def _verilator(arguments: list[str], folder: Path | None) -> subprocess.CompletedProcess:
     root = verilator_root()
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
-    return subprocess.run([root / "bin" / "verilator_bin", *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    command = [root / "bin" / "verilator_bin", *arguments]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
 def _first_error(text: str) -> str:

@@ -3,7 +3,7 @@
 // Arguments: frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls (shares of cycles
 // 0..1), seed, patience (cycles without any transfer that count as hung), then the cycles at which reset comes in mid-stream.
 // stdin:  frames x input beats x input bytes.
-// stdout: uint64 cycles; uint64 first-beat cycle of each frame taken; uint64 last-beat cycle of each frame given; the output beats.
+// stdout: uint64 cycles; for each frame, uint64, the cycle of its first beat in; of its last beat out; then the output beats.
 // A broken protocol or a hung stream: one line on stderr, exit code 3.
 #include <cstdint>
 #include <cstdio>
@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
     context.randReset(2);
     context.randSeed(int(seed % 0x7fffffff) + 1);
     Vtop top{&context};
-    if (in_bytes > sizeof(top.s_axis_0_tdata) || out_bytes > sizeof(top.m_axis_0_tdata)) fail("harness: port is narrower than the stream");
+    if (in_bytes > sizeof(top.s_axis_0_tdata) || out_bytes > sizeof(top.m_axis_0_tdata))
+        fail("harness: port is narrower than the stream");
 
     Random garbage{seed ^ 0x1234567ull};
     Gate gap{gaps, {seed * 2 + 1}}, stall{stalls, {seed * 2 + 2}};
@@ -132,8 +133,8 @@ int main(int argc, char** argv) {
         if (out == out_total) ++after;
         idle = takes || (valid && !closed) || out == out_total ? 0 : idle + 1;
         if (idle > patience)
-            fail("the stream hung: " + std::to_string(in) + " of " + std::to_string(in_total) + " input beats taken, " + std::to_string(out) +
-                 " of " + std::to_string(out_total) + " output beats given, cycle " + std::to_string(cycle));
+            fail("the stream hung: " + std::to_string(in) + " of " + std::to_string(in_total) + " input beats taken, " +
+                 std::to_string(out) + " of " + std::to_string(out_total) + " output beats given, cycle " + std::to_string(cycle));
         clock();
         ++cycle;
         if (context.gotFinish()) fail("the design stopped the simulation, cycle " + std::to_string(cycle));

@@ -95,7 +95,7 @@ def version() -> str:
 
 def _run_yosys(script: list[str], contents: dict[str, bytes]) -> SynthesisResult:
     """pyosys ends the process on an error, so it runs in a process of its own, in a folder without spaces."""
-    code = "import sys\nfrom pyosys import libyosys as ys\ndesign = ys.Design()\nfor line in sys.argv[1:]: ys.run_pass(line, design)\n"
+    code = "import sys; from pyosys import libyosys as ys; d = ys.Design(); [ys.run_pass(line, d) for line in sys.argv[1:]]"
     with tempfile.TemporaryDirectory(prefix="qapflow-yosys-") as name:
         folder = Path(name)
         for file, content in contents.items():

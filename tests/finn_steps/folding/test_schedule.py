@@ -58,7 +58,8 @@ def test_k_of_n_rows_are_never_idle_for_more_than_a_twentieth(MH, MW, k, PE, SIM
 
 
 @pytest.mark.parametrize(
-    "MH, MW, zeros, PE, SIMD", [(32, 32, 0.75, 4, 4), (64, 32, 0.75, 8, 4), (32, 64, 0.75, 4, 8), (64, 16, 0.75, 8, 2), (256, 256, 0.9, 8, 4)]
+    "MH, MW, zeros, PE, SIMD",
+    [(32, 32, 0.75, 4, 4), (64, 32, 0.75, 8, 4), (32, 64, 0.75, 4, 8), (64, 16, 0.75, 8, 2), (256, 256, 0.9, 8, 4)],
 )
 def test_rows_of_unequal_length(MH, MW, zeros, PE, SIMD):
     one = layer(by_magnitude(np.random.default_rng(2), MH, MW, zeros), PE, SIMD)

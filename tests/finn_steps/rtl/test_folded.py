@@ -47,7 +47,8 @@ def check(net, folder, samples=60, stalls=((0.4, 0.4),), resets=((37, 61),)):
     ],
 )
 def test_whole_folded_nets(tmp_path, widths, foldings, options):
-    net = random_accelerator(widths, **{"weight_bits": 3, "activation_bits": 2, "zeros": 0.5, "input_bits": 4, "seed": 1, **options})
+    options = {"weight_bits": 3, "activation_bits": 2, "zeros": 0.5, "input_bits": 4, "seed": 1, **options}
+    net = random_accelerator(widths, **options)
     net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})
     check(net, tmp_path / "rtl folder")
 
@@ -89,7 +90,8 @@ def test_activations(tmp_path, kind, idt, odt, thresholds):
 
 def test_block_memories(tmp_path):
     rng = np.random.default_rng(3)
-    net = one_layer(random_weights(rng, 20, 140, 5, 0.65), np.sort(rng.integers(-900, 900, (20, 15)), axis=1), "UINT4", "UINT4", 2, 1)
+    thresholds = np.sort(rng.integers(-900, 900, (20, 15)), axis=1)
+    net = one_layer(random_weights(rng, 20, 140, 5, 0.65), thresholds, "UINT4", "UINT4", 2, 1)
     design = check(net, tmp_path, samples=20, stalls=(), resets=((600,),))
     assert "BLOCK(1)" in (tmp_path / "finn_accel.sv").read_text()
     assert 490 <= design.ii <= 500

@@ -76,6 +76,6 @@ def test_library_modules_elaborate_in_yosys():
     commands = [*(f"read_verilog -sv -defer {module}.sv" for module in modules), "design -save library"]
     for module in modules:
         commands += ["design -load library", f"hierarchy -check -top {module}", "proc -noopt", "check -assert"]
-    code = "import sys\nfrom pyosys import libyosys as ys\ndesign = ys.Design()\nfor line in sys.argv[1:]: ys.run_pass(line, design)\n"
+    code = "import sys; from pyosys import libyosys as ys; d = ys.Design(); [ys.run_pass(line, d) for line in sys.argv[1:]]"
     done = subprocess.run([sys.executable, "-c", code, *commands], cwd=LIBRARY, capture_output=True, text=True)
     assert done.returncode == 0, (done.stdout + done.stderr)[-1000:]

@@ -61,7 +61,10 @@ def test_beats_of_any_width(tmp_path, elements, bits):
     "fault, message",
     [
         ({"valid": "full && cycle < 40"}, "hung: 200 of 200 input beats taken, 39 of 200 output beats given"),
-        ({"valid": "full && cycle[3:0] != 0", "ready": "!full || (m_axis_0_tready && m_axis_0_tvalid)"}, "tvalid fell before tready"),
+        (
+            {"valid": "full && cycle[3:0] != 0", "ready": "!full || (m_axis_0_tready && m_axis_0_tvalid)"},
+            "tvalid fell before tready",
+        ),
         ({"data": "data ^ cycle"}, "changed while it waited"),
         ({"last": "1'b0"}, "tlast is missing at output beat 199"),
         ({"last": "last || cycle == 30"}, "tlast came early"),
