@@ -41,6 +41,7 @@ def test_summary_is_the_public_interface(built):
     assert summary["verification"]["samples"] == summary["verification"]["equal_float_outputs"] == 300
     assert summary["verification"]["mismatches"] == summary["verification"]["borderline"] == 0
     assert summary["hardware"]["ii_cycles"] == 1
+    assert all(summary["estimate"][key] == summary["hardware"][key] for key in ("latency_cycles", "ii_cycles"))
     assert summary["model"]["weights"] == 6 * 8 + 8 * 5 + 5 * 3
     assert sum(summary["time_s"]["steps"].values()) == pytest.approx(summary["time_s"]["total"])
 
