@@ -157,7 +157,7 @@ def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width
     if not (whole and _final_row(_with_constant(columns, constant), accumulate)):
         constant = _split(columns, constant)
     columns = _with_constant(columns, constant)
-    while accumulate or any(len(column) > 1 for column in columns):
+    while accumulate or any(sum(bit.weight for bit in column) > 1 for column in columns):
         if row := _final_row(columns, accumulate):
             if accumulate:
                 plan.last = row

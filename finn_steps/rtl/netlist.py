@@ -89,10 +89,13 @@ def reduced(inputs, table: int) -> Function:
     """The same function over distinct, uncomplemented, non-constant signals that it depends on, in ascending order."""
     inputs = list(inputs)
     for index in reversed(range(len(inputs))):
+        if inputs[index] <= 1:
+            table = truth_table.cofactors(table, index, len(inputs))[inputs[index]]
+            del inputs[index]
+    for index in reversed(range(len(inputs))):
         low, high = truth_table.cofactors(table, index, len(inputs))
-        literal = inputs[index]
-        if literal <= 1 or low == high:
-            table = high if literal == 1 else low
+        if low == high:
+            table = low
             del inputs[index]
     signals = sorted({literal & ~1 for literal in inputs})
     if signals != inputs:

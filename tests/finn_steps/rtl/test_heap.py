@@ -50,6 +50,15 @@ def test_compress(seed):
         assert Evaluation(net, x).word(word) == total % (1 << width)
 
 
+@pytest.mark.parametrize("weight", [3, 5, -3, 7, -6, 20, -31])
+def test_one_bit_of_any_weight(weight):
+    for constant in range(-9, 10):
+        net = Netlist()
+        word = compress(net, {net.input(1)[0]: weight}, constant, 6, either=True)
+        for x in (0, 1):
+            assert Evaluation(net, x).word(word) == (constant + weight * x) % 64
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_compress_to_functions(seed):
     rng = np.random.default_rng(seed)
@@ -98,6 +107,7 @@ def test_reduced_functions():
     assert reduced([2, 3], 0b1000) == ((), 0)
     assert reduced([4, 2], 0b0100) == ((2, 4), 0b0010)
     assert reduced([1, 2], 0b1000) == ((2,), 0b10)
+    assert reduced([2, 0, 2], 0b11000000) == ((), 0)
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
