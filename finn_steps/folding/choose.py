@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding.choice import STYLES
 from finn_steps.folding.cost import Partial
 from finn_steps.folding.tune import Limits, Tuner
+
+UNROLLED = ("unrolled",)
 
 
 def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits(), registers_every: int = 1) -> dict[str, Folding]:
@@ -13,12 +16,12 @@ def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Lim
 
     ValueError, naming the nearest that is possible, where no folding is within the limits.
     """
-    tuner = Tuner(accelerator, registers_every)
-    if target_ii is None:
-        target_ii = None if limits != Limits() else 1
+    if target_ii is None and limits == Limits():
+        target_ii = 1
+    tuner = Tuner(accelerator, registers_every, UNROLLED if target_ii == 1 else STYLES)
     best = tuner.best_rate(limits) if target_ii is None else tuner.least_area(target_ii, limits)
     if best is None:
-        raise ValueError(impossible(accelerator.name, tuner, target_ii, limits))
+        raise ValueError(impossible(accelerator.name, Tuner(accelerator, registers_every), target_ii, limits))
     return foldings(best)
 
 

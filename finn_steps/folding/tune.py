@@ -95,11 +95,11 @@ class Tuner:
 
 
 def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
-    """All that the layer can be: of digits those that make a difference, PE and SIMD that divide."""
+    """All that the layer can be: of digits those that make a difference and take two cycles or more, PE and SIMD that divide."""
     found = [Folding("unrolled", registers_every=registers_every)] if "unrolled" in styles else []
     if "bitplane" in styles:
         bits = DataType[layer.idt].bitwidth()
-        counts = sorted({-(-bits // -(-bits // phases)) for phases in range(1, bits + 1)})
+        counts = sorted({-(-bits // -(-bits // phases)) for phases in range(min(2, bits), bits + 1)})
         found += [Folding("bitplane", digits=-(-bits // phases), registers_every=registers_every) for phases in counts]
     if "folded" in styles:
         found += [Folding("folded", PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)]
