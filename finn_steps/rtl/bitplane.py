@@ -92,6 +92,15 @@ def _combinational(net: Netlist, bus: str, prefix: str, outputs: list[int]) -> W
     return Writer(net, stages, delays(net, outputs, stages, 0), bus, prefix)
 
 
+def _limited(writer: Writer, value: Held, bit: str) -> str:
+    """A bit of a value: 0 where it is below its range, 1 where it is above."""
+    if value.below > 1:
+        bit = f"({bit} & ~{writer.literal(value.below, 0)})"
+    if value.above > 1:
+        bit = f"({bit} | {writer.literal(value.above, 0)})"
+    return bit
+
+
 class _Layer:
     """One layer: which cycles it works in (relative to `start`), its accumulators and the text.
 
@@ -157,14 +166,14 @@ class _Layer:
                 if self.plane_bits[position] >> 1 not in used:
                     continue
                 choices = [writer.literal(literal, 0) for literal in value.bits[digit::self.digits]]
-                choices += ["1'b0"] * (phases - len(choices))
+                absent = phases - len(choices)
+                if absent:
+                    choices = [_limited(writer, value, choice) for choice in choices] + ["1'b0"] * absent
                 name = f"{prefix}m{position}"
                 lines += [f"    wire [{phases - 1}:0] {name} = {concatenation(choices)};"]
                 chosen = f"{name}[{prefix}phase]" if phases > 1 else name
-                if value.below > 1:
-                    chosen = f"({chosen} & ~{writer.literal(value.below, 0)})"
-                if value.above > 1:
-                    chosen = f"({chosen} | {writer.literal(value.above, 0)})"
+                if not absent:
+                    chosen = _limited(writer, value, chosen)
                 assignments.append(f"        {prefix}p[{position}] <= {chosen};")
         return lines + ["    always_ff @(posedge clk) begin", *assignments, "    end"]
 
