@@ -39,14 +39,14 @@ module credit_pipeline #(
     if (!rst_n) credits <= ADDRESS'(CREDITS);
     else if (start != pop) credits <= pop ? credits + 1'b1 : credits - 1'b1;
 
-  // One frame in II cycles.
+  // One frame in II cycles, counted after a reset too: the core has none, and what it was at must be II cycles ahead.
   if (II == 1) begin : g_every_cycle
     assign paced = 1'b1;
   end else begin : g_paced
     logic [$clog2(II)-1:0] wait_cycles;
     assign paced = wait_cycles == '0;
     always_ff @(posedge clk)
-      if (!rst_n) wait_cycles <= '0;
+      if (!rst_n) wait_cycles <= ($clog2(II))'(II - 1);
       else if (start) wait_cycles <= ($clog2(II))'(II - 1);
       else if (!paced) wait_cycles <= wait_cycles - 1'b1;
   end
