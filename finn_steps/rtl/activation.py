@@ -1,7 +1,7 @@
 """Thresholds as logic: from the bits of an accumulator to the bits of the number of thresholds reached.
 
-The accumulator less an origin is cut into segments of 2**low_bits values, so small that no segment holds two thresholds inside. The
-upper bits, the segment's index, look up the count at the segment's start and what it becomes above the one threshold inside;
+The accumulator less an origin is cut into segments of 2**low_bits values, so small that no segment holds two thresholds inside.
+The upper bits, the segment's index, look up the count at the segment's start and what it becomes above the one threshold inside;
 the lower bits are compared with that threshold, itself looked up in the LUTs of the comparing carry chain. Thresholds at a
 segment's start cost nothing, so evenly spaced ones of a power of two need no comparison. The origin is free (a constant in
 the sum): it is chosen, with the segments' size, for the least number of LUTs.

@@ -273,11 +273,14 @@ class _Accumulator:
         lines.append(f"    logic [{size - 1}:0] {total};")
         if self.carry:
             lines += [f"    logic {total}_carry;",
-                      f"    assign {{{total}, {total}_carry}} = {{{chain}, {carry}}}\n        + {concatenation([carry, *functions])};"]
+                      f"    assign {{{total}, {total}_carry}} = {{{chain}, {carry}}}",
+                      f"        + {concatenation([carry, *functions])};"]
         else:
             lines.append(f"    assign {total} = {chain}\n        + {concatenation(functions)};")
         if self.tail:
-            shifted = f"{{{total}[{digits - 1}:0], {tail}[{self.tail - 1}:{digits}]}}" if self.tail > digits else f"{total}[{digits - 1}:0]"
+            shifted = f"{total}[{digits - 1}:0]"
+            if self.tail > digits:
+                shifted = f"{{{shifted}, {tail}[{self.tail - 1}:{digits}]}}"
             lines += [f"    logic [{self.tail - 1}:0] {tail};", f"    always_ff @(posedge clk) {tail} <= {shifted};"]
         return lines
 

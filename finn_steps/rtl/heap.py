@@ -63,7 +63,8 @@ def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, ac
     tried = PLANS if len(terms) <= LARGE else PLANS_OF_LARGE
     plans = [make_plan(terms, units, constant, width, thresholds, accumulate) for thresholds in tried]
     soonest = min(plan.unit for plan in plans)
-    return min((plan for plan in plans if plan.unit <= soonest + (0 if accumulate else SLACK)), key=lambda plan: (plan.luts, plan.unit))
+    in_time = [plan for plan in plans if plan.unit <= soonest + (0 if accumulate else SLACK)]
+    return min(in_time, key=lambda plan: (plan.luts, plan.unit))
 
 
 def build(net: Netlist, plan: Plan) -> list[list[int]]:

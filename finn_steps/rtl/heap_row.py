@@ -1,6 +1,7 @@
 """The choice of one row for a bit heap (heap.py): which bits go to the chain, and which are looked up beside it.
 
-Bits are chosen by count, weight and column, by dynamic programming from the highest column down; then the oldest that fit are taken.
+Bits are chosen by count, weight and column, by dynamic programming from the highest column down; then the oldest
+that fit are taken.
 """
 
 from __future__ import annotations
@@ -112,7 +113,8 @@ def best_row(columns: Columns, threshold: float) -> Row | None:
             end, goes_on = start + span, best[start + span][1] is not None
             if goes_on:
                 total, end = total + (greatest[start + span] << span), ends[start + span]
-            carry = direct[start] > 1 and singles - 1 > sum(count for offset, weight, count in chosen if not offset and weight == 1)
+            used = sum(count for offset, weight, count in chosen if not offset and weight == 1)
+            carry = direct[start] > 1 and singles - 1 > used
             whole = value + carry - (end == width or total + carry >= 1 << end - start)
             if whole > lead[0] and (direct[start] or chosen):
                 lead = (whole, start, (span, chosen), carry)

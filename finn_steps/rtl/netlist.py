@@ -66,7 +66,7 @@ class Netlist:
         return 2 * self._append("function", 1, delay + max(map(self.unit, inputs)), b=((inputs, table),))
 
     def inverter(self, literal: int) -> int:
-        """A signal that is the literal's complement's complement: what a chain can take where only ~signal is known."""
+        """The literal as a signal of its own: what a chain can take where only the complement is a signal."""
         return 2 * self._append("function", 1, self.unit(literal), b=(((literal & ~1,), 1 if literal & 1 else 2),))
 
     def adder(self, a: list[int], b: list[Function], carry: int = 0) -> list[int]:

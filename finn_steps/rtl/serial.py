@@ -1,7 +1,7 @@
 """Layers that take one bit of each activation in a cycle, whatever their folding's `digits`: the least area.
 
-A bit-serial adder graph spends two LUTs and two flip-flops on each adder and shifts all words out in full, 13 cycles for the net of
-facts/folding.md; the bit-plane core at one bit a cycle (bitplane.py) looks five bits up in each LUT of its accumulators and
+A bit-serial adder graph spends two LUTs and two flip-flops on each adder and shifts all words out in full, 13 cycles for the net
+of facts/folding.md; the bit-plane core at one bit a cycle (bitplane.py) looks five bits up in each LUT of its accumulators and
 was smaller at eight cycles already, so it serves every longer II too.
 """
 

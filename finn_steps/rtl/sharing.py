@@ -1,9 +1,9 @@
 """Sums and differences of two inputs that many neurons of a layer need, computed once.
 
 The gain of a shared word is counted in the digits that it saves the bit heaps (heap.py): a pair of words of n bits is 2n
-digits in every heap that takes both, their sum n + 1, and a digit costs about 0.6 LUT to compress. So sharing pays for wide words and
-dense rows, and leaves sparse layers of narrow inputs alone. Pairs are taken greedily, the greatest gain first; shared words may be
-made of shared words, `LEVELS` deep.
+digits in every heap that takes both, their sum n + 1, and a digit costs about 0.6 LUT to compress. So sharing pays for wide words
+and dense rows, and leaves sparse layers of narrow inputs alone. Pairs are taken greedily, the greatest gain first; shared words
+may be made of shared words, `LEVELS` deep.
 """
 
 from __future__ import annotations
@@ -107,5 +107,6 @@ def combine(net: Netlist, first: Word, second: Word, sign: int) -> Word:
             constant += scale * weight * (literal & 1)
     low = first.low + (second.low if sign > 0 else -second.high)
     high = first.high + (second.high if sign > 0 else -second.low)
-    bits = compress(net, {literal: weight for literal, weight in terms.items() if weight}, constant - low, (high - low).bit_length())
+    terms = {literal: weight for literal, weight in terms.items() if weight}
+    bits = compress(net, terms, constant - low, (high - low).bit_length())
     return Word(tuple((bit, 1 << i) for i, bit in enumerate(bits)), low, low, high)

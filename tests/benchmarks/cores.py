@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from finn_steps.accelerator import Accelerator, Folding
@@ -27,7 +28,7 @@ DIGITS = {2: (4, 2, 2, 2), 4: (2, 1, 1, 1), 8: (1, 1, 1, 1)}
 
 def networks() -> dict[str, Callable[[], Accelerator]]:
     """Name -> a function that makes the network: random jets of 75 % zeros and FINN's examples."""
-    made = {f"{bits}-bit-{scales}": lambda bits=bits, scales=scales: random_accelerator(zeros=0.75, weight_bits=bits, scales=scales)
+    made = {f"{bits}-bit-{scales}": partial(random_accelerator, zeros=0.75, weight_bits=bits, scales=scales)
             for bits in (4, 6) for scales in ("pow2", "float")}
     for path in sorted(SHARED.glob("*.onnx")):
         made[path.stem] = lambda path=path: simplify(import_model(path, path.stem).accelerator).accelerator
@@ -69,8 +70,8 @@ def main() -> None:
         core = build(accelerator, style, foldings)
         seconds = time.process_time() - started
         result = count({"core.sv": core.verilog}, core.module)
-        print(f"{name:40} {result.lut:6} {result.ff:6} {result.carry:6} {result.logic_levels:6} {core.latency:6} {core.ii:3} {seconds:10.1f}",
-              flush=True)
+        print(f"{name:40} {result.lut:6} {result.ff:6} {result.carry:6} {result.logic_levels:6} {core.latency:6} {core.ii:3} "
+              f"{seconds:10.1f}", flush=True)
 
 
 if __name__ == "__main__":

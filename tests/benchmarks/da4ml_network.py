@@ -28,7 +28,9 @@ def load(folder):
 
 
 def least(datatype):
-    return {"BIPOLAR": -1, "TERNARY": -1, "BINARY": 0}.get(datatype, 0 if datatype.startswith("U") else -(1 << int(datatype[3:]) - 1 if datatype.startswith("INT") else 0))
+    if datatype in ("BIPOLAR", "TERNARY"):
+        return -1
+    return -(1 << int(datatype[3:]) - 1) if datatype.startswith("INT") else 0
 
 
 def activate(acc, thresholds, odt):
@@ -49,7 +51,8 @@ def activate(acc, thresholds, odt):
         while len(terms) > 1:
             terms = [sum(terms[i + 1:i + 2], terms[i]) for i in range(0, len(terms), 2)]
         counts.append(terms[0] + total)
-    return FixedVariableArray(np.array(counts), acc.solver_options, hwconf=acc.hwconf) * (2 if odt == "BIPOLAR" else 1) + least(odt)
+    reached = FixedVariableArray(np.array(counts), acc.solver_options, hwconf=acc.hwconf)
+    return reached * (2 if odt == "BIPOLAR" else 1) + least(odt)
 
 
 def main():
@@ -60,9 +63,7 @@ def main():
     bits = 2 if idt == "TERNARY" else 1 if idt == "BINARY" else int(idt.lstrip("UINT"))
     n = layers[0][0].shape[1]
     low, high = (-1, 1) if idt == "TERNARY" else (-(1 << bits - 1) if signed else 0, (1 << bits - signed) - 1)
-    x = FixedVariableArray.from_lhs(np.full(n, float(low)), np.full(n, float(high)), np.ones(n), HWConfig(1, -1, adders)) \
-        if hasattr(FixedVariableArray, "from_lhs") else \
-        FixedVariableArray.from_kif(np.full(n, signed), np.full(n, bits - signed), np.zeros(n, dtype=int), HWConfig(1, -1, adders))
+    x = FixedVariableArray.from_lhs(np.full(n, float(low)), np.full(n, float(high)), np.ones(n), HWConfig(1, -1, adders))
     values = x
     for weights, bias, thresholds, odt in layers:
         values = values @ weights.T.astype(np.float64) + bias.astype(np.float64)

@@ -30,7 +30,8 @@ def packed(inputs: list[frozenset[int]]) -> int:
     pairs = set()
     for users in readers.values():
         small = [index for index in users if len(inputs[index]) <= OUTPUTS]
-        pairs |= {(a, b) for position, a in enumerate(small) for b in small[position + 1:] if len(inputs[a] | inputs[b]) <= OUTPUTS}
+        pairs |= {(a, b) for position, a in enumerate(small) for b in small[position + 1:]
+                  if len(inputs[a] | inputs[b]) <= OUTPUTS}
     alone = set(range(len(inputs)))
     for a, b in sorted(pairs, key=lambda pair: (-len(inputs[pair[0]] & inputs[pair[1]]), pair)):
         if a in alone and b in alone:

@@ -45,8 +45,8 @@ def main() -> None:
         core = build(accelerator, style, foldings)
         ours = count({"core.sv": core.verilog}, core.module)
         theirs, cycles = da4ml(python, accelerator, every)
-        print(f"{name:32} {ours.lut:6} {ours.ff:6} {core.latency:6}   {theirs.lut:6} {theirs.ff:6} {cycles:6}   {ours.lut / theirs.lut:5.2f}",
-              flush=True)
+        print(f"{name:32} {ours.lut:6} {ours.ff:6} {core.latency:6}   {theirs.lut:6} {theirs.ff:6} {cycles:6}   "
+              f"{ours.lut / theirs.lut:5.2f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ extern "C" void run(const unsigned char* x, unsigned char* y, long frames, long 
 def simulate(core, x: np.ndarray, bits_in: int, bits_out: int, signed: bool, folder: Path, gap: int | None = None) -> np.ndarray:
     """int64 [N, MW] -> int64 [N, MH]: frames every `gap` cycles (default: the core's II), back to back."""
     library = build(core, folder)
-    frames = np.packbits(((x[:, :, None] >> np.arange(bits_in)) & 1).reshape(len(x), -1).astype(np.uint8), axis=1, bitorder="little")
+    bits = ((x[:, :, None] >> np.arange(bits_in)) & 1).reshape(len(x), -1).astype(np.uint8)
+    frames = np.packbits(bits, axis=1, bitorder="little")
     frames = np.ascontiguousarray(np.pad(frames, ((0, 0), (0, _port_bytes(core.input_bits) - frames.shape[1]))))
     answers = np.zeros((len(x), _port_bytes(core.output_bits)), np.uint8)
     library.run(frames.ctypes.data_as(ctypes.c_void_p), answers.ctypes.data_as(ctypes.c_void_p), ctypes.c_long(len(x)),

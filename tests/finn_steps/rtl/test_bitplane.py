@@ -63,7 +63,8 @@ def test_degenerate_rows(tmp_path):
 def test_digits_that_a_value_lacks_stay_zero(tmp_path):
     """Saturating 3-bit activations read two bits a cycle, beside wider ones: what is above the range has no fourth bit."""
     rng = np.random.default_rng(4)
-    first = SparseLayer("first", rng.integers(-3, 4, (9, 6)), np.zeros(9), (np.arange(7) << 1) + rng.integers(-9, 3, (9, 1)), "UINT2", "UINT3")
+    thresholds = (np.arange(7) << 1) + rng.integers(-9, 3, (9, 1))
+    first = SparseLayer("first", rng.integers(-3, 4, (9, 6)), np.zeros(9), thresholds, "UINT2", "UINT3")
     second = SparseLayer("second", rng.integers(-3, 4, (5, 9)), np.zeros(5), None, "UINT3", "INT9")
     check([first, second], (3, 2), tmp_path)
 
