@@ -47,7 +47,8 @@ def layer_facts(layer) -> dict:
              "idt": layer.idt, "wdt": layer.wdt, "accdt": layer.accdt, "odt": layer.odt}
     if folding.style == "folded":
         return {**facts, "PE": folding.PE, "SIMD": folding.SIMD}
-    return {**facts, "PE": layer.MH, "SIMD": layer.MW}
+    facts |= {"PE": layer.MH, "SIMD": layer.MW}
+    return {**facts, "digits": folding.digits} if folding.style == "bitplane" else facts
 
 
 def commit() -> str | None:
