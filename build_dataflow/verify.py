@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from build_dataflow.jsonfile import write_json
 from finn_steps.accelerator import Accelerator
 from finn_steps.emulator import Emulator
 from finn_steps.importer.borderline import Borderline
+from finn_steps.label import labelling
 from finn_steps.reference import Reference
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -65,8 +67,12 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     corners = corner_inputs(accelerator)
     require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
 
+    answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
-    differing = differing_samples(reference.integers(x), result.y)
+    answered, model_labels = labels_of(outputs), labels_of(model_outputs)
+    if accelerator.labels is not None:
+        answered, model_outputs = result.y[:, 0], model_labels[:, None]
+    differing = differing_samples(answers(reference.integers(x)), result.y)
     report = {
         "reference": "onnxruntime",
         "data": source,
@@ -82,7 +88,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
         "ii_cycles": result.ii_cycles,
     }
     if labels is not None:
-        right = {"onnxruntime": accuracy(model_outputs, labels), "hardware": accuracy(outputs, labels)}
+        right = {"onnxruntime": float(np.mean(model_labels == labels)), "hardware": float(np.mean(answered == labels))}
         report["accuracy"] = {**right, "samples": len(labels), "dataset": source}
     write_json(folder / "report" / "verification.json", report)
     (folder / "verification_output").mkdir(exist_ok=True)
@@ -98,6 +104,7 @@ def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) ->
     Borderline samples are counted, not compared. VerificationError at the first other sample that differs.
     """
     imported, borderline = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
+    answers = answers_of(folder, Accelerator.load(folder))
     model, values = Reference(folder / "standard.onnx").layer_integers(x), imported.quantise(x)
     touched = borderline.samples(imported, values)
     if "input" in model:
@@ -105,9 +112,14 @@ def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) ->
     for layer in imported.layers:
         values = layer.execute(values)
         require_equal_integers(layer.name, model[layer.name], values, touched)
-    if mismatch := first_mismatch(values, computed, imported.layers[-1].name):
+    if mismatch := first_mismatch(answers(values), computed, imported.layers[-1].name):
         raise VerificationError(f"the simplified network differs from the imported one: {mismatch}")
     return touched
+
+
+def answers_of(folder: Path, accelerator: Accelerator) -> Callable[[np.ndarray], np.ndarray]:
+    """From the last layer's integers of the model, int64 [N, MH], to what the accelerator answers: the same, or their labels."""
+    return (lambda integers: integers) if accelerator.labels is None else labelling(Accelerator.load(folder / "import")).labels
 
 
 def require_equal_integers(layer: str, expected: np.ndarray, got: np.ndarray, borderline: np.ndarray) -> None:
@@ -142,13 +154,13 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     accelerator = Accelerator.load(folder)
     emulator, reference, simulation = Emulator(accelerator), Reference(folder / "standard.onnx"), Simulation.build(folder / "rtl")
     imported, touched = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
-    counts = {"samples": 0, "rtl_samples": 0, "borderline": 0}
+    answers, counts = answers_of(folder, accelerator), {"samples": 0, "rtl_samples": 0, "borderline": 0}
     for number, start in enumerate(range(0, samples, CHUNK)):
         x = random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number)
         q = accelerator.quantise(x)
         computed = emulator.execute(q).astype(np.int64)
         borderline = touched.samples(imported, imported.quantise(x))
-        if np.any(differing_samples(reference.integers(x), computed) & ~borderline):
+        if np.any(differing_samples(answers(reference.integers(x)), computed) & ~borderline):
             require_equal_to_model(folder, x, computed)
         counts["borderline"] += int(borderline.sum())
         counts["samples"] += len(x)
@@ -159,7 +171,6 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     return counts
 
 
-def accuracy(outputs: np.ndarray, labels: np.ndarray) -> float:
-    """Share of samples whose greatest output (first of equals) is the label; a single output counts as its sign."""
-    chosen = outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0)
-    return float(np.mean(chosen == labels))
+def labels_of(outputs: np.ndarray) -> np.ndarray:
+    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive."""
+    return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).astype(np.int64)

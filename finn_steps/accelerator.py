@@ -27,8 +27,8 @@ STYLES = ("unrolled", "bitplane", "serial", "folded")
 @dataclass(frozen=True)
 class Folding:
     """How a layer is built. `PE` and `SIMD` hold for `folded` only: `PE` processing elements, each with `SIMD` lanes
-    that step through the nonzeros of its rows. `digits` is the number of activation bits that `bitplane` and `serial` take
-    in a cycle. `registers_every` is the number of adders between two pipeline registers."""
+    that step through the nonzeros of its rows; at most MH and MW, which they need not divide. `digits` is the number of
+    activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of adders between two pipeline registers."""
 
     style: str = "unrolled"
     PE: int = 1
@@ -44,10 +44,10 @@ class Folding:
             value = getattr(self, field_name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: {field_name} ({value}) must be a whole number of at least 1")
-        if self.style == "folded" and MH % self.PE:
-            raise ValueError(f"{name}: PE ({self.PE}) must divide MH ({MH})")
-        if self.style == "folded" and MW % self.SIMD:
-            raise ValueError(f"{name}: SIMD ({self.SIMD}) must divide MW ({MW})")
+        if self.style == "folded" and self.PE > MH:
+            raise ValueError(f"{name}: PE ({self.PE}) must be at most MH ({MH})")
+        if self.style == "folded" and self.SIMD > MW:
+            raise ValueError(f"{name}: SIMD ({self.SIMD}) must be at most MW ({MW})")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +165,8 @@ class Accelerator:
     input_index   int64 [layers[0].MW]: which of the quantised features the hardware takes (the others reach no neuron)
     host_input    float32 operations that turn model inputs [N, features] into integers of layers[0].idt
     host_output   float32 operations that turn the last layer's integers [N, MH] into model outputs
+    labels        None: the hardware answers with the last layer's integers. Otherwise int64 [rows of the last layer]: it answers with
+                  one integer, labels[i] for the first greatest row i (finn_steps/label.py makes such an accelerator).
     """
 
     name: str
@@ -173,11 +175,15 @@ class Accelerator:
     input_index: np.ndarray
     host_input: tuple[HostOp, ...] = ()
     host_output: tuple[HostOp, ...] = ()
+    labels: np.ndarray | None = None
 
     def __post_init__(self):
-        index = np.ascontiguousarray(self.input_index, dtype=np.int64)
-        index.flags.writeable = False
-        object.__setattr__(self, "input_index", index)
+        for attribute in ("input_index", "labels"):
+            if getattr(self, attribute) is not None:
+                array = np.ascontiguousarray(getattr(self, attribute), dtype=np.int64)
+                array.flags.writeable = False
+                object.__setattr__(self, attribute, array)
+        index = self.input_index
         if not self.layers:
             raise ValueError(f"{self.name}: an accelerator needs at least one layer")
         if index.shape != (self.layers[0].MW,):
@@ -188,13 +194,17 @@ class Accelerator:
                     f"{before.name} gives {before.MH} x {before.odt}, {after.name} takes {after.MW} x {after.idt}"
                 )
 
+        if self.labels is not None and sorted(self.labels.tolist()) != list(range(self.layers[-1].MH)):
+            raise ValueError(f"{self.name}: labels must be 0 to {self.layers[-1].MH - 1} in some order, one for each row of the last layer")
+
     @property
     def idt(self) -> str:
         return self.layers[0].idt
 
     @property
     def odt(self) -> str:
-        return self.layers[-1].odt
+        """Of one integer of the answer."""
+        return self.layers[-1].odt if self.labels is None else smallest_datatype(0, len(self.labels) - 1)
 
     @property
     def MW(self) -> int:
@@ -202,7 +212,8 @@ class Accelerator:
 
     @property
     def MH(self) -> int:
-        return self.layers[-1].MH
+        """Integers in an answer."""
+        return self.layers[-1].MH if self.labels is None else 1
 
     @property
     def input_stream(self) -> StreamFormat:
@@ -215,7 +226,7 @@ class Accelerator:
         return StreamFormat.of(self.odt, self.MH, self._lanes(self.MH, self.layers[-1]))
 
     def _lanes(self, elements: int, layer: SparseLayer) -> int:
-        if layer.folding.style != "folded":
+        if layer.folding.style != "folded" or elements == 1:
             return elements
         cycles = max(layer.cycles for layer in self.layers if layer.folding.style == "folded")
         return min(lanes for lanes in range(1, elements + 1) if elements % lanes == 0 and elements // lanes <= cycles)
@@ -228,7 +239,7 @@ class Accelerator:
         """int64 [N, MW] -> int64 [N, MH], exact: what the hardware must answer."""
         for layer in self.layers:
             x = layer.execute(x)
-        return x
+        return x if self.labels is None else self.labels[x.argmax(1)][:, None]
 
     def dequantise(self, y: np.ndarray) -> np.ndarray:
         """int64 [N, MH] -> float32 model outputs: the host's work after the accelerator."""
@@ -292,13 +303,14 @@ class Accelerator:
             input_index=arrays["input_index"],
             host_input=tuple(HostOp.from_json(op, arrays) for op in description["host_input"]),
             host_output=tuple(HostOp.from_json(op, arrays) for op in description["host_output"]),
+            labels=arrays.get("labels"),
         )
         if accelerator.sha256 != description["sha256"]:
             raise ValueError(f"{folder}: accelerator.json and accelerator.npz do not belong together (sha256 differs)")
         return accelerator
 
     def _serialise(self) -> tuple[dict, dict[str, np.ndarray], bytes]:
-        arrays = {"input_index": self.input_index}
+        arrays = {"input_index": self.input_index} | ({} if self.labels is None else {"labels": self.labels})
         layers = []
         for layer in self.layers:
             for attribute in ("weights", "bias", "thresholds"):

@@ -11,6 +11,7 @@ from qonnx.transformation.general import RemoveUnusedTensors
 
 from finn_steps.accelerator import Accelerator, write_atomically
 from finn_steps.importer.lower import import_model
+from finn_steps.label import with_label
 from finn_steps.reference import write_standard_onnx
 from finn_steps.simplify import simplify
 from finn_steps.transformation.integer_graph import integer_graph
@@ -22,6 +23,7 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     standard.onnx       the model in standard operators, for Reference
     import/             the network before simplification (accelerator.json, .npz), and borderline.npz
     report/import.json  the model's sizes, and what simplification removed
+    Where the build asks for labels, the graph is that of the accelerator that answers with them.
     """
     folder = Path(cfg.output_dir)
     imported = import_model(model, name_of(cfg))
@@ -33,7 +35,8 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     imported.borderline.save(folder / "import" / "borderline.npz")
     facts = model_facts(imported.accelerator, simplified)
     write_atomically(folder / "report" / "import.json", (json.dumps(facts, indent=2) + "\n").encode())
-    return integer_graph(simplified)
+    label = getattr(getattr(cfg, "build", None), "last_layer", "raw") == "label"
+    return integer_graph(with_label(simplified) if label else simplified)
 
 
 def model_facts(imported: Accelerator, simplified: Accelerator) -> dict:

@@ -41,8 +41,8 @@ def differing_samples(expected: np.ndarray, got: np.ndarray) -> np.ndarray:
 
 
 def prefix(accelerator: Accelerator, layers: int) -> Accelerator:
-    """The accelerator cut after its first `layers` layers."""
-    return replace(accelerator, layers=accelerator.layers[:layers], host_output=())
+    """The accelerator cut after its first `layers` layers, whose integers it answers with."""
+    return replace(accelerator, layers=accelerator.layers[:layers], host_output=(), labels=None)
 
 
 def locate_in_rtl(accelerator: Accelerator, q: np.ndarray, simulate: Callable[[Accelerator, np.ndarray], np.ndarray]) -> Mismatch | None:

@@ -22,6 +22,8 @@ import click
 @click.option("--bram-budget", type=int, help="At most this many 18 Kbit block RAMs.")
 @click.option("--max-latency-ns", type=float, help="At most this long from a frame's first beat to its answer.")
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
+@click.option("--last-layer", type=click.Choice(["raw", "label"]), help="What the hardware answers: the last layer's integers (default), or only "
+              "the label of the greatest.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")

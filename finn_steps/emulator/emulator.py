@@ -44,13 +44,13 @@ class Emulator:
             raise ValueError(f"{accelerator.name}: inputs {x.min()}..{x.max()} lie outside {accelerator.idt}")
         kind = "int8" if x.dtype == np.int8 else "int32"
         x = np.ascontiguousarray(x, dtype=kind)
-        y = np.empty((len(x), accelerator.MH), dtype=np.int32)
+        y = np.empty((len(x), accelerator.layers[-1].MH), dtype=np.int32)
         widest = max(max(layer.MW, layer.MH) for layer in accelerator.layers)
         getattr(self._library, f"emulate_{kind}")(
             self._layers, ctypes.c_int64(len(self._layers)), ctypes.c_int64(widest), ctypes.c_int64(accelerator.MW),
             ctypes.c_int64(len(x)), ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data),
         )
-        return y
+        return y if accelerator.labels is None else accelerator.labels.astype(np.int32)[y.argmax(1)][:, None]
 
     def _compress(self, layer: SparseLayer) -> _Layer:
         low, high = layer.accumulator_min, layer.accumulator_max

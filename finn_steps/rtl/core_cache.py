@@ -8,18 +8,20 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.rtl.core import Core
 
 
-def kept_core(generator: Callable[..., Core], layers: Sequence[SparseLayer], module: str) -> Core:
-    """What generator(layers, module) gives."""
+def kept_core(generator: Callable[..., Core], layers: Sequence[SparseLayer], module: str, *arrays: np.ndarray) -> Core:
+    """What generator(layers, module, *arrays) gives."""
 
     def make(workplace: Path) -> None:
-        (workplace / "core.json").write_text(json.dumps(asdict(generator(layers, module))))
+        (workplace / "core.json").write_text(json.dumps(asdict(generator(layers, module, *arrays))))
 
-    parts = [part for layer in layers for part in _content(layer)]
+    parts = [part for layer in layers for part in _content(layer)] + [array.tobytes() for array in arrays]
     key = content_key(sources(), generator.__name__, module, *parts)
     return Core(**json.loads((cached(cache_folder("cores"), key, make) / "core.json").read_text()))
 

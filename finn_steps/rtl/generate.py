@@ -14,6 +14,7 @@ from finn_steps.rtl.core import Core
 from finn_steps.rtl.core_cache import kept_core
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.folded import folded_stage
+from finn_steps.rtl.label import label_core
 from finn_steps.rtl.stage import Stage, convert, identifier, instance, register, reorder, wires
 
 LIBRARY = Path(__file__).with_name("library")
@@ -59,11 +60,16 @@ def plan(accelerator: Accelerator) -> list[Stage]:
                 if lanes < stage.in_lanes:
                     stages.append(register(f"{stage.name}_frame_in", len(order), width))
             else:
-                stage = core_stage(style, part)
+                ends = style == "unrolled" and part[-1] is accelerator.layers[-1]
+                stage = core_stage(style, part, accelerator.labels if ends else None)
                 stages += in_order(f"{stage.name}_input", order, width, lanes)
             stages.append(stage)
             order = np.arange(stage.out_elements) if stage.order is None else stage.order
             lanes = stage.out_lanes
+    if accelerator.labels is not None and style != "unrolled":
+        last = accelerator.layers[-1]
+        stages += [*in_order("frame", order, bits(last.odt), lanes), label_stage(last, accelerator.labels)]
+        order, lanes = np.arange(1), 1
     if np.array_equal(order, np.arange(out.elements)):
         return stages + convert("output", out.elements, out.bits, lanes, out.lanes)
     stages += in_order("frame", order, out.bits, lanes)
@@ -80,11 +86,24 @@ def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage
     return stages
 
 
-def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
-    """Consecutive layers of one style as one free-running core, with one output memory and the credits around it."""
+def core_stage(style: str, layers: list[SparseLayer], labels: np.ndarray | None = None) -> Stage:
+    """Consecutive layers of one style as one free-running core; an unrolled one can answer with labels."""
     name = core_name(layers)
-    core = make_core(style, layers, f"{name}_core")
-    ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if style != "unrolled" else {})
+    core = make_core(style, layers, f"{name}_core", labels)
+    first, last = layers[0], layers[-1]
+    out_elements, out_width = (last.MH, bits(last.odt)) if labels is None else (1, core.output_bits)
+    return pipeline_stage(name, core, first.MW, bits(first.idt), out_elements, out_width, style != "unrolled")
+
+
+def label_stage(layer: SparseLayer, labels: np.ndarray) -> Stage:
+    """Behind a last layer that is not unrolled: from its frame to the label of its first greatest row."""
+    core = label_core(layer.MH, layer.odt, labels, "label_core", layer.folding.registers_every)
+    return pipeline_stage("label", core, layer.MH, bits(layer.odt), 1, core.output_bits, False)
+
+
+def pipeline_stage(name: str, core: Core, elements: int, width: int, out_elements: int, out_width: int, starts: bool) -> Stage:
+    """A core, its output memory and the credits around it; `starts`: the core has a port `start`."""
+    ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if starts else {})
     body = f"  wire {name}_start;\n  wire [{core.output_bits - 1}:0] {name}_y;\n"
     body += instance(core.module, f"{name}_pipeline", {}, ports | {"x": f"{name}_in_data", "y": f"{name}_y"})
     parameters = {"WIDTH": core.output_bits, "LATENCY": core.latency, "II": core.ii}
@@ -92,8 +111,7 @@ def core_stage(style: str, layers: list[SparseLayer]) -> Stage:
                  "s_last": f"{name}_in_last", "start": f"{name}_start", "y": f"{name}_y"}
     handshake |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
     body += instance("credit_pipeline", f"{name}_credits", parameters, handshake)
-    first, last = layers[0], layers[-1]
-    return Stage(name, first.MW, bits(first.idt), first.MW, last.MH, bits(last.odt), last.MH, body, ("credit_pipeline",),
+    return Stage(name, elements, width, elements, out_elements, out_width, out_elements, body, ("credit_pipeline",),
                  {f"{core.module}.sv": core.verilog}, ii=core.ii)
 
 
@@ -103,11 +121,13 @@ def core_name(layers: list[SparseLayer]) -> str:
     return first if len(layers) == 1 else f"{first}_to_{last}"
 
 
-def make_core(style: str, layers: list[SparseLayer], module: str) -> Core:
+def make_core(style: str, layers: list[SparseLayer], module: str, labels: np.ndarray | None = None) -> Core:
     """The free-running pipeline of these layers; kept on disk by content, so that an estimate and a build make it once."""
     if style == "unrolled":
-        from finn_steps.rtl.unrolled import unrolled_core as generator
-    elif style == "bitplane":
+        from finn_steps.rtl.unrolled import unrolled_core
+
+        return kept_core(unrolled_core, layers, module, *([] if labels is None else [labels]))
+    if style == "bitplane":
         from finn_steps.rtl.bitplane import bitplane_core as generator
     else:
         from finn_steps.rtl.serial import serial_core as generator

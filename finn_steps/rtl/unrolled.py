@@ -12,14 +12,16 @@ from finn_steps.accelerator import SparseLayer
 from finn_steps.rtl import activation
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress
+from finn_steps.rtl.label import greatest
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.pipeline import pipeline
 from finn_steps.rtl.sharing import share
 from finn_steps.rtl.word import Word
 
 
-def unrolled_core(layers: Sequence[SparseLayer], module: str) -> Core:
-    """One pipeline for consecutive layers; see Core. `folding.registers_every` of the first layer holds for all."""
+def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray | None = None) -> Core:
+    """One pipeline for consecutive layers; see Core. `folding.registers_every` of the first layer holds for all. With `labels` its
+    output is labels[i] for the first greatest row i of the last layer."""
     net = Netlist()
     idt = DataType[layers[0].idt]
     width = idt.bitwidth()
@@ -28,7 +30,8 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str) -> Core:
     for layer in layers:
         weights, words = share(net, layer.weights, words)
         words = [neuron(net, layer, row, weights[row], words) for row in range(layer.MH)]
-    outputs = [literal for word in words for literal in encode(net, word, layers[-1].odt)]
+    encoded = [encode(net, word, layers[-1].odt) for word in words]
+    outputs = sum(encoded, []) if labels is None else greatest(net, encoded, DataType[layers[-1].odt].signed(), labels)
     return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every)
 
 

@@ -25,10 +25,11 @@ class HostEnds:
     input_index: np.ndarray
     host_input: tuple[HostOp, ...]
     host_output: tuple[HostOp, ...]
+    labels: np.ndarray | None
 
 
 def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
-    arrays = {"input_index": accelerator.input_index}
+    arrays = {"input_index": accelerator.input_index} | ({} if accelerator.labels is None else {"labels": accelerator.labels})
     entry = {
         "name": accelerator.name,
         "features": accelerator.features,
@@ -50,4 +51,4 @@ def read_host_ends(model: ModelWrapper) -> HostEnds:
         arrays = {key: stored[key] for key in stored.files}
     return HostEnds(entry["name"], entry["features"], arrays["input_index"],
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_input"]),
-                    tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]))
+                    tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]), arrays.get("labels"))

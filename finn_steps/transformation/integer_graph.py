@@ -30,7 +30,7 @@ def integer_graph(accelerator: Accelerator) -> ModelWrapper:
     model.set_tensor_datatype(tensor, DataType[accelerator.idt])
     for layer in accelerator.layers:
         tensor = _append_layer(model, layer, tensor)
-    graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [1, accelerator.MH]))
+    graph.output.append(helper.make_tensor_value_info(tensor, TensorProto.FLOAT, [1, accelerator.layers[-1].MH]))
     for info in [v for v in graph.value_info if v.name == tensor]:
         graph.value_info.remove(info)
     write_host_ends(model, accelerator)

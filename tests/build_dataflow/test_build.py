@@ -15,7 +15,7 @@ from build_dataflow.configuration import ROOT, BuildOptions
 from build_dataflow.verify import VerificationError, extend_verification, require_equal_to_model
 from finn_steps.accelerator import Accelerator
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import write_standard_onnx
+from finn_steps.reference import Reference, write_standard_onnx
 from finn_steps.rtl.generate import generate
 from finn_steps.stimulus import random_model_inputs
 from tests.build_dataflow.conftest import SMALL
@@ -54,6 +54,18 @@ def test_folder_follows_finns_contract(built):
     assert not list(folder.parent.glob(".small.partial"))
 
 
+@pytest.mark.parametrize("target_ii", [1, 16])
+def test_a_build_can_answer_with_labels(small_model, tmp_path, target_ii):
+    folder = tmp_path / "label"
+    summary = build(options(small_model, last_layer="label", target_ii=target_ii), folder)
+    assert summary["hardware"]["last_layer"] == "label"
+    assert (summary["verification"]["mismatches"], summary["verification"]["equal_float_outputs"]) == (0, 300)
+    with np.load(folder / "driver" / "vectors.npz") as vectors:
+        chosen = Reference(folder / "standard.onnx").outputs(vectors["x"]).argmax(1)[:, None]
+        assert np.array_equal(vectors["integers"], chosen) and np.array_equal(vectors["outputs"], chosen)
+    assert extend_verification(folder, 2000, 500, seed=3)["rtl_samples"] == 500
+
+
 def test_packaged_vectors_are_the_models(built):
     folder, _ = built
     accelerator = Accelerator.load(folder / "driver")
@@ -85,11 +97,11 @@ def test_folding_fed_back(built, small_model, tmp_path):
     assert (layers[0]["PE"], layers[0]["SIMD"]) == (first["MH"], 1)
 
 
-def test_folding_that_does_not_divide(built, small_model, tmp_path):
+def test_folding_of_more_rows_than_there_are(built, small_model, tmp_path):
     MH = built[1]["hardware"]["layers"][1]["MH"]
     folding = tmp_path / "folding.json"
     folding.write_text(json.dumps({"layer1": {"PE": MH + 1}}))
-    with pytest.raises(ValueError, match=rf"layer1: PE \({MH + 1}\) must divide MH \({MH}\)"):
+    with pytest.raises(ValueError, match=rf"layer1: PE \({MH + 1}\) must be at most MH \({MH}\)"):
         build(options(small_model, folding=folding), tmp_path / "wrong")
     assert not (tmp_path / "wrong").exists()
 

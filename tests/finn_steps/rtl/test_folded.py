@@ -55,7 +55,7 @@ def test_whole_folded_nets(tmp_path, widths, foldings, options):
 
 @pytest.mark.parametrize("sizes", [[(4, 2), None, (2, 2)], [None, (2, 4), None], [(1, 1), None, None], [None, (8, 8), (1, 1)]])
 def test_folded_beside_unrolled(tmp_path, monkeypatch, sizes):
-    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module: plain_core(4)(layers, module))
+    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module, labels: plain_core(4)(layers, module))
     net = random_accelerator((6, 8, 8, 4), weight_bits=3, activation_bits=2, zeros=0.5, seed=2, input_bits=4)
     net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, folded(*(s or (0, 0) for s in sizes)))})
     check(net, tmp_path)

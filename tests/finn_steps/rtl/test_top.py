@@ -30,7 +30,7 @@ def test_library_modules_lint_alone(module):
 
 @pytest.mark.parametrize("latency, ii", [(0, 1), (1, 1), (7, 1), (5, 4), (3, 9)])
 def test_full_rate_and_exact_under_any_stall(net, tmp_path, monkeypatch, latency, ii):
-    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module: plain_core(latency, ii)(layers, module))
+    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module, labels: plain_core(latency, ii)(layers, module))
     style = "unrolled" if ii == 1 else "bitplane"
     net = net.with_foldings({layer.name: Folding(style=style) for layer in net.layers})
     generate(net, tmp_path)
@@ -49,7 +49,7 @@ def test_full_rate_and_exact_under_any_stall(net, tmp_path, monkeypatch, latency
 
 
 def test_bipolar_output_is_one_bit(net, tmp_path, monkeypatch):
-    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module: plain_core(2)(layers, module))
+    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module, labels: plain_core(2)(layers, module))
     last = replace(net.layers[-1], thresholds=np.array([[-3], [0], [2]]), odt="BIPOLAR")
     net = replace(net, layers=(*net.layers[:-1], last))
     design = generate(net, tmp_path)
@@ -59,7 +59,7 @@ def test_bipolar_output_is_one_bit(net, tmp_path, monkeypatch):
 
 
 def test_files_of_an_earlier_design_go(net, tmp_path, monkeypatch):
-    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module: plain_core(2)(layers, module))
+    monkeypatch.setattr(generate_module, "make_core", lambda style, layers, module, labels: plain_core(2)(layers, module))
     generate(net, tmp_path)
     renamed = replace(net, layers=tuple(replace(layer, name=f"0-{layer.name}/é") for layer in net.layers))
     (tmp_path / "notes.txt").write_text("mine")

@@ -1,0 +1,84 @@
+"""The accelerator's answer as a label: which of its outputs the model would call the greatest.
+
+What the host would do to the last layer's integers (one positive scale for all outputs, a shift for each, softmax or sigmoid)
+does not change their order, but for the shifts. With c = shift / scale, output i is the greatest where integer[i] + c[i] is:
+floor(c) goes into the bias, and of equal sums the one with the greater c - floor(c) wins, then the first. So the rows are put
+into that order of preference, and the hardware answers with the label of the first greatest row. All of it in exact rationals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import floor
+
+import numpy as np
+
+from finn_steps.accelerator import Accelerator, smallest_datatype
+
+ORDER_KEEPING = ("softmax", "sigmoid")
+
+
+@dataclass(frozen=True, eq=False)
+class Labelling:
+    """From the last layer's integers to labels.
+
+    order  int64 [MH], the outputs in order of preference among equals
+    shift  int64 [MH], added to the integers before they are compared
+    """
+
+    order: np.ndarray
+    shift: np.ndarray
+
+    def labels(self, integers: np.ndarray) -> np.ndarray:
+        """int64 [N, MH] -> int64 [N, 1]"""
+        return self.order[(integers + self.shift)[:, self.order].argmax(1)][:, None]
+
+
+def labelling(accelerator: Accelerator) -> Labelling:
+    """What makes a label of a raw accelerator's integers. ValueError where the host's operations decide more than the order."""
+    layer = accelerator.layers[-1]
+    if layer.MH < 2:
+        raise ValueError(f"{accelerator.name}: a label needs two outputs or more, {layer.name} has {layer.MH}; build it raw")
+    shifts = [offset / scale for scale, offset in affine(accelerator)]
+    if layer.thresholds is not None and len(set(shifts)) > 1:
+        raise ValueError(f"{accelerator.name}: the quantised outputs of {layer.name} are shifted each by its own; build it raw")
+    whole = [floor(shift) for shift in shifts] if layer.thresholds is None else [0] * layer.MH
+    order = sorted(range(layer.MH), key=lambda row: (whole[row] - shifts[row], row))
+    return Labelling(np.array(order), np.array(whole, dtype=np.int64))
+
+
+def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
+    """(scale, offset) of each output: what the host makes of the last layer's integers, up to the order-keeping end."""
+    MH = accelerator.layers[-1].MH
+    outputs = [(Fraction(1), Fraction(0))] * MH
+    for op in accelerator.host_output:
+        if op.op in ORDER_KEEPING:
+            break
+        if op.op not in ("mul", "div", "add", "sub"):
+            raise ValueError(f"{accelerator.name}: the model ends in '{op.op}', which can make outputs equal; build it raw")
+        values = [Fraction(float(value)) for value in np.broadcast_to(op.value, MH)]
+        outputs = [_applied(op.op, value, *output) for value, output in zip(values, outputs)]
+    if len({scale for scale, _ in outputs}) > 1 or outputs[0][0] <= 0:
+        raise ValueError(f"{accelerator.name}: a label needs one positive scale for all outputs; give the last layer's weights one "
+                         "scale, or build it raw")
+    return outputs
+
+
+def _applied(op: str, value: Fraction, scale: Fraction, offset: Fraction) -> tuple[Fraction, Fraction]:
+    if op in ("mul", "div"):
+        factor = value if op == "mul" else 1 / value
+        return scale * factor, offset * factor
+    return scale, offset + (value if op == "add" else -value)
+
+
+def with_label(accelerator: Accelerator) -> Accelerator:
+    """The accelerator that answers with labels, int64 [N, 1]; ValueError as `labelling` says."""
+    made = labelling(accelerator)
+    layer = accelerator.layers[-1]
+    order = made.order
+    thresholds = None if layer.thresholds is None else layer.thresholds[order]
+    last = replace(layer, weights=layer.weights[order], bias=(layer.bias + made.shift)[order], thresholds=thresholds)
+    if thresholds is None:
+        last = replace(last, odt=smallest_datatype(int(last.accumulator_min.min()), int(last.accumulator_max.max())))
+    return replace(accelerator, layers=(*accelerator.layers[:-1], last), host_output=(), labels=order)
