@@ -26,6 +26,7 @@ def steps_of(options: BuildOptions) -> list:
         step_infer_sparse_mvau,
         steps.step_choose_folding,
         "step_specialize_layers",
+        "step_generate_estimate_reports",
         steps.step_generate_rtl,
         steps.step_compile_simulation,
         steps.step_verify_rtl,

@@ -38,9 +38,10 @@ def step_choose_folding(model, cfg):
     else:
         foldings = choose_foldings(accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build))
     write_json(folder / "folding_config.json", foldings_as_json(foldings))
-    write_json(folder / "report" / "estimate.json", asdict(estimate(accelerator.with_foldings(foldings))))
-    for node in model.graph.node:
-        getCustomOp(node).set_folding(foldings[node.name], model)
+    estimated = estimate(accelerator.with_foldings(foldings))
+    write_json(folder / "report" / "estimate.json", asdict(estimated))
+    for node, share in zip(model.graph.node, estimated.layers):
+        getCustomOp(node).set_folding(foldings[node.name], model, share)
     return model
 
 

@@ -7,7 +7,10 @@ from finn.custom_op.fpgadataflow import register_custom_op
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import STYLES, Folding, SparseLayer
+from finn_steps.accelerator import STYLES, Accelerator, Folding, SparseLayer
+from finn_steps.folding.cost import LayerEstimate, estimate
+
+ESTIMATES = ("lut_estimate", "ff_estimate", "bram_estimate", "dsp_estimate")
 
 
 @register_custom_op
@@ -15,8 +18,8 @@ class SparseMVAU(HWCustomOp):
     """One SparseLayer as a FINN node.
 
     inputs      x [..., MW]; weights [MW, MH]; thresholds [MH, steps], or the bias [MH] where noActivation is 1
-    attributes  those of Folding, and the datatypes of x and of the output. `nonzeros` and `cycles` follow from the weights and
-                are kept because FINN asks a node for its cycles without giving it the model.
+    attributes  those of Folding, and the datatypes of x and of the output. `nonzeros`, `cycles` and the estimates follow from the
+                weights and are kept because FINN asks a node for them without giving it the model.
     """
 
     def get_nodeattr_types(self):
@@ -34,7 +37,8 @@ class SparseMVAU(HWCustomOp):
             "digits": ("i", False, 1),
             "registers_every": ("i", False, 1),
             "nonzeros": ("i", False, 0),
-            "cycles": ("i", False, 0),
+            "cycles": ("i", False, 1),
+            **{name: ("i", False, 0) for name in ESTIMATES},
             "layer": ("s", False, ""),
         }
 
@@ -43,12 +47,18 @@ class SparseMVAU(HWCustomOp):
         attributes = ("style", "PE", "SIMD", "digits", "registers_every")
         return Folding(**{name: self.get_nodeattr(name) for name in attributes})
 
-    def set_folding(self, folding: Folding, model) -> None:
-        """ValueError, naming the layer, for a folding that it cannot take."""
+    def set_folding(self, folding: Folding, model, share: LayerEstimate | None = None) -> None:
+        """With what the layer will take: its `share` of a whole accelerator, or, without one, what it takes alone. ValueError, naming
+        the layer, for a folding that it cannot take."""
         folding.check(self.get_nodeattr("layer"), self.get_nodeattr("MH"), self.get_nodeattr("MW"))
         for name, value in vars(folding).items():
             self.set_nodeattr(name, value)
-        self.set_nodeattr("cycles", self.sparse_layer(model).cycles if folding.style == "folded" else 0)
+        if share is None:
+            layer = self.sparse_layer(model)
+            share = estimate(Accelerator(layer.name, (layer,), layer.MW, np.arange(layer.MW))).layers[0]
+        self.set_nodeattr("cycles", share.cycles)
+        for name in ESTIMATES:
+            self.set_nodeattr(name, getattr(share, name.removesuffix("_estimate")))
 
     def sparse_layer(self, model) -> SparseLayer:
         """The node and its initialisers as a SparseLayer."""
@@ -110,7 +120,7 @@ class SparseMVAU(HWCustomOp):
 
     def _fold(self, elements: int, lanes: int) -> tuple[int, int]:
         lanes = lanes if self.get_nodeattr("style") == "folded" else elements
-        return elements // lanes, lanes
+        return -(-elements // lanes), lanes
 
     def get_instream_width(self, ind=0):
         return self.get_folded_input_shape()[-1] * self.get_input_datatype().bitwidth() if ind == 0 else 0
@@ -122,13 +132,21 @@ class SparseMVAU(HWCustomOp):
         return {"out0": int(np.prod(self.get_folded_output_shape()[:-1]))}
 
     def get_exp_cycles(self):
-        """Cycles between two inputs; of `folded` those of its schedule."""
-        style, vectors = self.get_nodeattr("style"), int(np.prod(self.get_nodeattr("numInputVectors")))
-        if style == "folded":
-            return vectors * self.get_nodeattr("cycles")
-        if style == "unrolled":
-            return vectors
-        return vectors * -(-self.get_input_datatype().bitwidth() // self.get_nodeattr("digits"))
+        """Cycles between two inputs."""
+        return int(np.prod(self.get_nodeattr("numInputVectors"))) * self.get_nodeattr("cycles")
+
+    def lut_estimation(self, fpgapart=None):
+        return self.get_nodeattr("lut_estimate")
+
+    def bram_estimation(self, fpgapart=None):
+        """Of 18 Kbit."""
+        return self.get_nodeattr("bram_estimate")
+
+    def dsp_estimation(self, fpgapart=None):
+        return self.get_nodeattr("dsp_estimate")
+
+    def node_res_estimation(self, fpgapart):
+        return {**super().node_res_estimation(fpgapart), "FF": self.get_nodeattr("ff_estimate")}
 
     def get_op_and_param_counts(self):
         """As FINN counts, but for the weights that are there."""
