@@ -8,13 +8,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from models.pruning.masks import snapshot
+
 
 def save(model: nn.Module, path: Path | str) -> None:
     """Write the model's state to `path`, atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.part")
-    torch.save(model.state_dict(), temporary)
+    torch.save(snapshot(model), temporary)
     os.replace(temporary, path)
 
 

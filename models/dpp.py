@@ -9,7 +9,8 @@ import torch
 
 from models import qap
 from models.configuration import TrainConfig
-from models.fitting import fit
+from models.drivers import Training
+from models.fitting import Task
 from models.metrics.mask_statistics import confidence, diversity
 from models.network import QuantMLP, is_quantised
 from models.pruning.dynamic import TopK, add_mask, freeze_mask, temperature
@@ -29,8 +30,9 @@ class MaskEpoch:
 
 def train_dpp(
     config: TrainConfig, tensors: Tensors, report: Report = no_report, on_masks: Callable[[MaskEpoch], None] = lambda m: None
-) -> tuple[QuantMLP, Prepared, list[Level]]:
-    """Train from scratch with sampled masks for `config.epochs`, freeze, fine-tune for `config.final_epochs`.
+) -> Training:
+    """A training from scratch with sampled masks for `config.epochs`, frozen and fine-tuned for `config.final_epochs`; returns
+    (QuantMLP, Prepared, [Level]).
 
     The net that comes back keeps exactly `keep` weights in every row (or tile): checked, RuntimeError otherwise.
     """
@@ -47,9 +49,9 @@ def train_dpp(
         return config.entropy_penalty * sum(choice.entropy() for choice in choices)
 
     sampling = qap.fit_plan(config)
-    fit(model, prepared.train, prepared.validation, sampling, qap.shuffler(config, 0), before_epoch=before_epoch,
-        penalty=penalty if config.entropy_penalty else None, on_epoch=lambda e, v: report("dpp sampling", e, v), restore="last",
-        rates={choice.logits: config.logit_learning_rate for choice in choices})
+    yield Task(model, prepared.train, prepared.validation, sampling, qap.shuffler(config, 0), before_epoch=before_epoch,
+               penalty=penalty if config.entropy_penalty else None, on_epoch=lambda e, v: report("dpp sampling", e, v),
+               restore="last", rates={choice.logits: config.logit_learning_rate for choice in choices})
     masks = freeze(model)
     if config.batch_norm == "folded":
         model.fold_batch_norm()
@@ -60,8 +62,8 @@ def train_dpp(
         keep_alive(model, masks)
 
     hold()
-    done = fit(model, prepared.train, prepared.validation, plan, qap.shuffler(config, 1), after_step=hold,
-               on_epoch=lambda e, v: report("dpp frozen", e, v))
+    done = yield Task(model, prepared.train, prepared.validation, plan, qap.shuffler(config, 1), after_step=hold,
+                      on_epoch=lambda e, v: report("dpp frozen", e, v))
     check_rows(model, config, masks)
     share = sum(masks.counts) / sum(weight.numel() for weight in model.weights)
     return model, prepared, [qap.level(model, masks, share, done, prepared)]

@@ -31,11 +31,12 @@ class ActivationQuant(Uint8ActPerTensorFixedPointMaxInit):
 
 class QuantiseWeight(torch.autograd.Function):
     """Signed narrow-range rounding to `bits`; scale = 2^ceil(log2 max|w|) / 2^(bits-1). Straight-through, clipping included;
-    the scale's gradient goes to the weights of greatest magnitude in equal shares."""
+    the scale's gradient goes to the weights of greatest magnitude in equal shares. Weights [MH, MW], or of S nets [S, MH, MW]
+    with a scale each."""
 
     @staticmethod
     def forward(ctx, weight: Tensor, bits: int) -> Tensor:
-        greatest = weight.abs().max()
+        greatest = weight.abs().amax((-2, -1), keepdim=True)
         scale = torch.exp2(torch.ceil(torch.log2(greatest.clamp_min(SCALING_MIN))) - (bits - 1))
         limit = 2 ** (bits - 1) - 1
         scaled = weight / scale
@@ -46,33 +47,40 @@ class QuantiseWeight(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor):
         weight, scaled, rounded, scale, greatest = ctx.saved_tensors
-        to_scale = (gradient * (rounded - scaled)).sum()
+        to_scale = (gradient * (rounded - scaled)).sum((-2, -1), keepdim=True)
         at_greatest = weight.abs() == greatest
-        share = to_scale * scale / greatest.clamp_min(SCALING_MIN) / at_greatest.sum()
+        share = to_scale * scale / greatest.clamp_min(SCALING_MIN) / at_greatest.sum((-2, -1), keepdim=True)
         return gradient + share * weight.sign() * at_greatest, None
 
 
 class QuantiseReLU(torch.autograd.Function):
-    """ReLU, then unsigned rounding to `bits`; scale = 2^ceil(log_scale) / 2^bits. Straight-through inside the range."""
+    """ReLU, then unsigned rounding to `bits`; scale = 2^ceil(log_scale) / 2^bits. Straight-through inside the range. x of any
+    shape and one log_scale, or x of S nets [S, ...] and log_scale [S]."""
 
     @staticmethod
     def forward(ctx, x: Tensor, log_scale: Tensor, bits: int) -> Tensor:
         scale = torch.exp2(torch.ceil(log_scale) - bits)
+        scale = scale.view(*scale.shape, *[1] * (x.dim() - scale.dim()))
         limit = 2**bits - 1
         scaled = x * (1 / scale)
         rounded = torch.round(scaled).clamp_min_(0)
         clipped = rounded.clamp_max(limit)
         ctx.save_for_backward(scaled, rounded, scale)
-        ctx.limit = limit
+        ctx.limit, ctx.shape = limit, log_scale.shape
         return clipped * scale
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         scaled, rounded, scale = ctx.saved_tensors
         to_x = gradient * ((scaled > 0) & (rounded <= ctx.limit))
-        of_rounded = torch.dot(gradient.flatten(), rounded.clamp_max_(ctx.limit).flatten())
-        to_scale = of_rounded - torch.dot(to_x.flatten(), scaled.flatten())
-        return to_x, to_scale * scale * LN2, None
+        to_scale = dots(gradient, rounded.clamp_max_(ctx.limit), ctx.shape) - dots(to_x, scaled, ctx.shape)
+        return to_x, to_scale * scale.view(ctx.shape) * LN2, None
+
+
+def dots(a: Tensor, b: Tensor, shape: torch.Size) -> Tensor:
+    """The scalar product of a and b, as `shape` []; or of each of their S slices, as `shape` [S]."""
+    slices = zip(*(values.reshape(shape.numel(), -1) for values in (a, b)))
+    return torch.stack([torch.dot(*pair) for pair in slices]).view(shape)
 
 
 class FastQuantLinear(qnn.QuantLinear):

@@ -1,16 +1,19 @@
-"""One fit: Adam on data that lies in memory, early stopping on the validation loss, the best state restored."""
+"""Fits: Adam on data that lies in memory, early stopping on the validation loss, the best state restored."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.learners import Alone, Stack
 from models.pruning.masks import snapshot
+
+Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N]
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,29 @@ class FitPlan:
     batch_size: int
     schedule: str = "constant"
     l1: float = 0.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One fit that is to be done: `model` is trained in place and left at its best epoch (with restore="last" at its last),
+    in evaluation mode.
+
+    `generator` orders the samples. `after_step` runs after each optimiser step (masks), `before_epoch` before each epoch
+    (temperature), `penalty` is added to the loss, `on_epoch` hears of each epoch's validation loss, `rates` gives some
+    parameters a learning rate of their own.
+    """
+
+    model: nn.Module
+    train: Quantised
+    validation: Quantised
+    plan: FitPlan
+    generator: torch.Generator
+    after_step: Callable[[], None] = lambda: None
+    before_epoch: Callable[[int], None] = lambda epoch: None
+    penalty: Callable[[], Tensor] | None = None
+    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None
+    restore: str = "best"
+    rates: dict[nn.Parameter, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,71 +68,84 @@ class Diverged(RuntimeError):
         self.model = model
 
 
-Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N]
+def fit(task: Task) -> Fit:
+    """Do one fit. Raises Diverged, with step and epoch, on a loss that is not finite."""
+    outcome = fit_together([task])[0]
+    if isinstance(outcome, Diverged):
+        raise outcome
+    return outcome
 
 
-def fit(
-    model: nn.Module,
-    train: Quantised,
-    validation: Quantised,
-    plan: FitPlan,
-    generator: torch.Generator,
-    after_step: Callable[[], None] = lambda: None,
-    before_epoch: Callable[[int], None] = lambda epoch: None,
-    penalty: Callable[[], Tensor] | None = None,
-    on_epoch: Callable[[int, float], None] = lambda epoch, loss: None,
-    restore: str = "best",
-    rates: dict[nn.Parameter, float] | None = None,
-) -> Fit:
-    """Train `model` in place and leave it at its best epoch (or with restore="last" at its last), in evaluation mode.
-
-    `after_step` runs after each optimiser step (masks), `before_epoch` before each epoch (temperature), `penalty` is added
-    to the loss, `on_epoch` hears of each epoch's validation loss, `rates` gives some parameters a learning rate of their own.
-    Raises Diverged, with step and epoch, on a loss that is
-    not finite.
-    """
-    optimiser = make_optimiser(model, plan, rates or {})
-    x, y = train
-    steps = math.ceil(len(y) / plan.batch_size)
-    best_loss, best_epoch, best_state = math.inf, -1, snapshot(model)
+def fit_together(tasks: Sequence[Task]) -> list[Fit | Diverged]:
+    """Do several fits as one (see learners.Stack; their plans are equal): what each gave. One that ends early leaves the
+    others going."""
+    plan, learner = tasks[0].plan, Alone(tasks[0]) if len(tasks) == 1 else Stack(tasks)
+    optimiser = make_optimiser(learner.parameters, plan, tasks[0].rates)
+    runs = going = [Progress(task) for task in tasks]
+    steps = math.ceil(len(tasks[0].train[1]) / plan.batch_size)
     for epoch in range(plan.epochs):
-        before_epoch(epoch)
-        model.train()
-        order = torch.randperm(len(y), generator=generator)
-        for step, chosen in enumerate(order.split(plan.batch_size)):
+        for step, chosen in enumerate(zip(*(run.start_epoch(epoch) for run in going))):
             set_learning_rate(optimiser, plan, (epoch * steps + step) / (plan.epochs * steps))
-            loss = F.cross_entropy(model.forward_quantised(x[chosen]), y[chosen])
-            if plan.l1:
-                loss = loss + plan.l1 * sum(weight.abs().sum() for weight in model.weights)
-            if penalty is not None:
-                loss = loss + penalty()
-            if not math.isfinite(loss.item()):
-                model.load_state_dict(best_state)
-                model.eval()
-                raise Diverged(f"the loss became {loss.item()} in epoch {epoch}, step {step}; "
-                               f"the checkpoint of epoch {best_epoch} is kept; try a lower learning_rate", model)
+            losses = learner.losses(chosen)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            losses.sum().backward()
             optimiser.step()
-            after_step()
-        validation_loss = mean_loss(model, validation)
-        on_epoch(epoch, validation_loss)
-        if validation_loss < best_loss:
-            best_loss, best_epoch, best_state = validation_loss, epoch, snapshot(model)
-        if plan.patience and epoch - best_epoch >= plan.patience:
+            for run, loss in zip(going, losses.tolist()):
+                run.end_step(loss, epoch, step)
+            if all(run.fault for run in going):
+                break
+        left = [i for i, run in enumerate(going) if run.end_epoch(epoch)]
+        if not left:
             break
-    if restore == "best":
-        model.load_state_dict(best_state)
-    model.eval()
-    return Fit(epoch + 1, best_epoch, best_loss)
+        if len(left) < len(going):
+            learner.keep(left, optimiser)
+            going = [going[i] for i in left]
+    return [run.outcome() for run in runs]
 
 
-def make_optimiser(model: nn.Module, plan: FitPlan, rates: dict[nn.Parameter, float]) -> torch.optim.Optimizer:
+class Progress:
+    """How far one fit has come: its best state, and the fault that ended it."""
+
+    def __init__(self, task: Task):
+        self.task, self.fault = task, ""
+        self.epochs, self.best_epoch, self.best_loss, self.best_state = 0, -1, math.inf, snapshot(task.model)
+
+    def start_epoch(self, epoch: int) -> tuple[Tensor, ...]:
+        """The samples of each of the epoch's steps, in an order that only this task's generator knows."""
+        self.task.before_epoch(epoch)
+        self.task.model.train()
+        return torch.randperm(len(self.task.train[1]), generator=self.task.generator).split(self.task.plan.batch_size)
+
+    def end_step(self, loss: float, epoch: int, step: int) -> None:
+        if not math.isfinite(loss) and not self.fault:
+            self.fault = (f"the loss became {loss} in epoch {epoch}, step {step}; "
+                          f"the checkpoint of epoch {self.best_epoch} is kept; try a lower learning_rate")
+        self.task.after_step()
+
+    def end_epoch(self, epoch: int) -> bool:
+        """Take the epoch in; whether to go on."""
+        if self.fault:
+            return False
+        loss, self.epochs = mean_loss(self.task.model, self.task.validation), epoch + 1
+        self.task.on_epoch(epoch, loss)
+        if loss < self.best_loss:
+            self.best_epoch, self.best_loss, self.best_state = epoch, loss, snapshot(self.task.model)
+        return not (self.task.plan.patience and epoch - self.best_epoch >= self.task.plan.patience)
+
+    def outcome(self) -> Fit | Diverged:
+        """Restore what is to be kept, and say what the fit gave."""
+        model = self.task.model
+        if self.fault or self.task.restore == "best":
+            model.load_state_dict(self.best_state)
+        model.eval()
+        return Diverged(self.fault, model) if self.fault else Fit(self.epochs, self.best_epoch, self.best_loss)
+
+
+def make_optimiser(parameters: list[Tensor], plan: FitPlan, rates: dict[nn.Parameter, float]) -> torch.optim.Optimizer:
     """Adam with one group for each learning rate."""
     groups: dict[float, list] = {plan.learning_rate: []}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            groups.setdefault(rates.get(parameter, plan.learning_rate), []).append(parameter)
+    for parameter in parameters:
+        groups.setdefault(rates.get(parameter, plan.learning_rate), []).append(parameter)
     return torch.optim.Adam([{"params": held, "lr": rate, "initial": rate} for rate, held in groups.items()], fused=True)
 
 

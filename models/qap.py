@@ -9,7 +9,8 @@ import torch
 
 from models import checkpoint
 from models.configuration import TrainConfig
-from models.fitting import Fit, FitPlan, Quantised, accuracy, fit
+from models.drivers import Training
+from models.fitting import Fit, FitPlan, Quantised, Task, accuracy
 from models.network import QuantMLP
 from models.pruning import saliency as criteria
 from models.pruning.masks import Masks, snapshot
@@ -61,17 +62,17 @@ def prepare(model: QuantMLP, tensors: Tensors) -> Prepared:
                           for part in (tensors.train, tensors.validation, tensors.test)))
 
 
-def train_dense(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> tuple[QuantMLP, Prepared, dict, Level]:
-    """The net before any pruning, the prepared data, its initial state (to rewind to), and its scores."""
+def train_dense(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> Training:
+    """A training that returns (QuantMLP, Prepared, dict, Level): the net before any pruning, the prepared data, its initial
+    state (to rewind to), and its scores."""
     model = build(config, tensors)
     prepared = prepare(model, tensors)
     start = snapshot(model)
-    plan = fit_plan(config, config.dense_epochs)
-    done = fit(model, prepared.train, prepared.validation, plan, shuffler(config, 0), on_epoch=_named(report, "dense"))
+    data = prepared.train, prepared.validation
+    done = yield Task(model, *data, fit_plan(config, config.dense_epochs), shuffler(config, 0), on_epoch=_named(report, "dense"))
     if config.batch_norm == "folded":
         model.fold_batch_norm()
-        done = fit(model, prepared.train, prepared.validation, fit_plan(config), shuffler(config, 1),
-                   on_epoch=_named(report, "folded"))
+        done = yield Task(model, *data, fit_plan(config), shuffler(config, 1), on_epoch=_named(report, "folded"))
         start = rewound_start(model, start)
     return model, prepared, start, level(model, Masks(model.weights), 1.0, done, prepared)
 
@@ -84,8 +85,8 @@ def rewound_start(model: QuantMLP, start: dict) -> dict:
 def prune(
     model: QuantMLP, config: TrainConfig, saliency: str, prepared: Prepared, start: dict, report: Report = no_report,
     on_level: Callable[[Level], None] = lambda level: None,
-) -> list[Level]:
-    """Prune `model` in place along `config.remaining`, training after each cut; one Level for each."""
+) -> Training:
+    """A training that prunes `model` in place along `config.remaining`, with a fit after each cut; returns a list of Levels."""
     masks, levels = Masks(model.weights), []
     total = sum(weight.numel() for weight in model.weights)
     for number, share in enumerate(config.remaining):
@@ -95,8 +96,8 @@ def prune(
             masks.apply()
         final = number == len(config.remaining) - 1
         plan = fit_plan(config, config.final_epochs if final else None, config.final_learning_rate if final else None)
-        done = fit(model, prepared.train, prepared.validation, plan, shuffler(config, 2 + number), after_step=masks.apply,
-                   on_epoch=_named(report, f"{saliency} {share:.1%} left"))
+        done = yield Task(model, prepared.train, prepared.validation, plan, shuffler(config, 2 + number), after_step=masks.apply,
+                          on_epoch=_named(report, f"{saliency} {share:.1%} left"))
         masks.check()
         levels.append(level(model, masks, share, done, prepared))
         on_level(levels[-1])

@@ -12,6 +12,7 @@ from models import qap
 from models.biases import snap_biases
 from models.configuration import TrainConfig
 from models.dpp import train_dpp
+from models.drivers import alone
 from models.fitting import accuracy
 from models.network import FLOAT_BITS, QuantMLP
 from models.qap import Level, Prepared, Report, no_report
@@ -38,19 +39,20 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     """
     torch.set_num_threads(1)
     clock = Clock()
-    float_model, float_data, _, _ = qap.train_dense(float_twin(config), tensors, lambda s, e, v: report(f"float {s}", e, v))
+    float_model, float_data, _, _ = alone(
+        qap.train_dense(float_twin(config), tensors, lambda s, e, v: report(f"float {s}", e, v)))
     scored = {"float": accuracies(float_model, float_data)}
     clock.lap("float")
-    dense, prepared, start, _ = qap.train_dense(config, tensors, report)
+    dense, prepared, start, _ = alone(qap.train_dense(config, tensors, report))
     scored["quantised"] = accuracies(dense, prepared)
     clock.lap("quantised")
     candidates, levels = {}, {}
     for name in pruners(config):
         if name == "dpp":
-            model, _, levels[name] = train_dpp(config, tensors, report)
+            model, _, levels[name] = alone(train_dpp(config, tensors, report))
         else:
             model = copy.deepcopy(dense)
-            levels[name] = qap.prune(model, config, name, prepared, start, report)
+            levels[name] = alone(qap.prune(model, config, name, prepared, start, report))
         snap_biases(model)
         scored[name], candidates[name] = accuracies(model, prepared), model
         clock.lap(name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 
@@ -71,4 +69,4 @@ def best(scores: Tensor, count: int) -> Tensor:
 
 def snapshot(model: nn.Module) -> dict:
     """A deep copy of the model's state: later training cannot reach into it."""
-    return copy.deepcopy(model.state_dict())
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}

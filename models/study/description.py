@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import yaml
 
 from models.configuration import TrainConfig, check_names
 
-KNOWN = ("title", "base", "arms", "grid", "repeat", "search")
+KNOWN = ("title", "base", "arms", "grid", "repeat", "together", "search")
 SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "fields", "retrain", "objective")
 OBJECTIVES = ("validation_loss", "validation_accuracy")
 
@@ -45,13 +46,20 @@ class Search:
 
 @dataclass(frozen=True)
 class Study:
-    """A title and its trainings: `runs` are known from the start, a search adds more as it goes."""
+    """A title and its trainings: `runs` are known from the start, a search adds more as it goes. At most `together` repeats of
+    one training are trained as one (drivers.together); 1: each alone."""
 
     title: str
     runs: tuple[Run, ...]
     search: Search | None = None
     base: TrainConfig = TrainConfig()
     repeat: tuple[tuple[tuple[str, object], ...], ...] = ((),)
+    together: int = 4
+
+    def batches(self, runs: Sequence[Run]) -> list[tuple[Run, ...]]:
+        """`runs`, whole sets of repeats one after the other, cut into what is trained as one: the same cut in every start."""
+        sets = [runs[i : i + len(self.repeat)] for i in range(0, len(runs), len(self.repeat))]
+        return [tuple(held[i : i + self.together]) for held in sets for i in range(0, len(held), self.together)]
 
 
 def read_study(path: Path | str) -> Study:
@@ -59,7 +67,7 @@ def read_study(path: Path | str) -> Study:
 
     `base`: fields of every training. `arms`: named sets of fields (optional). `grid`: fields with lists of values, every
     combination of which is run. `repeat`: sets of fields that change together, such as seed and fold. Runs are
-    arms x grid x repeat.
+    arms x grid x repeat. `together`: see Study.
     """
     path = Path(path)
     try:
@@ -93,7 +101,8 @@ def expand(content: dict, name: str) -> Study:
         if run.id in unique:
             raise ValueError(f"arms '{unique[run.id].arm}' and '{run.arm}' describe the same training")
         unique[run.id] = run
-    return Study(content.get("title", name), tuple(runs), search, base, tuple(tuple(t.items()) for t in repeat))
+    together = positive("together", content.get("together", Study.together))
+    return Study(content.get("title", name), tuple(runs), search, base, tuple(tuple(t.items()) for t in repeat), together)
 
 
 def read_search(content: dict) -> Search:
@@ -103,9 +112,14 @@ def read_search(content: dict) -> Search:
         raise ValueError(f"search: hidden ({hidden}) needs a [least, greatest] pair for each hidden layer")
     trials, parallel = content.get("trials", 20), content.get("parallel", 1)
     for key, value in (("trials", trials), ("parallel", parallel)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"search: {key} ({value}) must be a whole number of at least 1")
+        positive(f"search: {key}", value)
     objective = content.get("objective", OBJECTIVES[0])
     check_names("search objective", [objective], list(OBJECTIVES))
     changed = [tuple((content.get(key) or {}).items()) for key in ("fields", "retrain")]
     return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), *changed, objective)
+
+
+def positive(name: str, value) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise ValueError(f"{name} ({value}) must be a whole number of at least 1")
+    return value

@@ -10,15 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models.study.description import Run
-from models.study.run import run as train_run
+from models.study.run import train_batch
 
 ROOT = Path(__file__).resolve().parents[2]
-Executor = Callable[[list[Run]], Iterator[tuple[Run, dict]]]  # yields results in the order in which they finish
+Batch = tuple[Run, ...]  # what is trained as one
+Executor = Callable[[list[Batch]], Iterator[tuple[Batch, list[dict]]]]  # yields results in the order in which they finish
 
 
-def serial(runs: list[Run]) -> Iterator[tuple[Run, dict]]:
-    for run in runs:
-        yield run, train_run(run.arm, run.config)
+def serial(batches: list[Batch]) -> Iterator[tuple[Batch, list[dict]]]:
+    for batch in batches:
+        yield batch, train_batch(batch)
 
 
 @contextmanager
@@ -30,8 +31,8 @@ def local(workers: int):
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     pool = ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent)
 
-    def execute(runs: list[Run]) -> Iterator[tuple[Run, dict]]:
-        futures = {pool.submit(train_run, run.arm, run.config): run for run in runs}
+    def execute(batches: list[Batch]) -> Iterator[tuple[Batch, list[dict]]]:
+        futures = {pool.submit(train_batch, batch): batch for batch in batches}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
@@ -62,8 +63,9 @@ def dask(address: str | None = None, cluster=None, patience_s: float = 20):
         raise OSError(f"no Dask scheduler answers at {address}: start one with `dask scheduler`, and workers with "
                       f"`dask worker {address}` in {ROOT}") from fault
 
-    def execute(runs: list[Run]) -> Iterator[tuple[Run, dict]]:
-        futures = {client.submit(train_run, run.arm, run.config, key=f"qapflow-{run.id}", pure=True): run for run in runs}
+    def execute(batches: list[Batch]) -> Iterator[tuple[Batch, list[dict]]]:
+        futures = {client.submit(train_batch, batch, key=f"qapflow-{'-'.join(run.id for run in batch)}", pure=True): batch
+                   for batch in batches}
         for future in dask_completed(list(futures)):
             yield futures[future], future.result()
 

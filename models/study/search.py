@@ -12,12 +12,12 @@ import optuna
 
 from models.study.description import Run, Search, Study
 
-RunAll = Callable[[list[Run]], list[dict]]
+RunAll = Callable[[list[tuple[Run, ...]]], list[dict]]
 
 
 def search(study: Study, run_all: RunAll) -> list[dict]:
-    """The results of every trial, then those of the best widths trained again for each repeat. `run_all` gives results in
-    the order of its runs."""
+    """The results of every trial, then those of the best widths trained again for each repeat. `run_all` takes batches of
+    runs and gives results in their order."""
     plan, results, seen = study.search, [], {}
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=plan.seed))
@@ -26,7 +26,7 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
         trials = [sampler.ask() for _ in range(min(plan.parallel, plan.trials - done))]
         runs = [Run("search", study.base.with_fields(**dict(plan.fields) | {"hidden": widths(trial, plan)})) for trial in trials]
         fresh = {run.id: run for run in runs if run.id not in seen}
-        seen |= dict(zip(fresh, run_all(list(fresh.values()))))
+        seen |= dict(zip(fresh, run_all([(run,) for run in fresh.values()])))
         for trial, run in zip(trials, runs):
             sampler.tell(trial, cost(seen[run.id], plan.objective))
         done += len(trials)
@@ -34,7 +34,7 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
     best = widths(sampler.best_trial, plan)
     changed = dict(plan.fields) | dict(plan.retrain) | {"hidden": best}
     again = [Run("best of search", study.base.with_fields(**changed | dict(repeat))) for repeat in study.repeat]
-    return results + run_all([run for run in again if run.id not in seen])
+    return results + run_all(study.batches(again))
 
 
 def widths(trial, plan: Search) -> tuple[int, ...]:

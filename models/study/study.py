@@ -9,7 +9,8 @@ from models.study.description import Run, Study
 from models.study.search import search
 from models.study.store import Store, write_tables
 
-Execute = Callable[[list[Run]], Iterator[tuple[Run, dict]]]
+Batch = tuple[Run, ...]  # trained as one
+Execute = Callable[[list[Batch]], Iterator[tuple[Batch, list[dict]]]]
 
 
 def run_study(
@@ -24,19 +25,22 @@ def run_study(
         planned += study.search.trials + len(study.repeat)
     done = 0
 
-    def run_all(runs: list[Run]) -> list[dict]:
+    def run_all(batches: list[Batch]) -> list[dict]:
         nonlocal done
-        results = {run.id: store.load(run) for run in runs}
-        missing = [run for run in runs if results[run.id] is None]
-        done += len(runs) - len(missing)
-        for run, result in execute(missing) if missing else ():
-            store.save(run, result)
-            results[run.id] = store.load(run)
-            done += 1
-            on_done(done, planned, run)
+        runs = [run for batch in batches for run in batch]
+        results = {run.id: result for run in runs if (result := store.load(run)) is not None}
+        missing = [batch for batch in batches if any(run.id not in results for run in batch)]
+        done += len(runs) - sum(map(len, missing))
+        for batch, trained in execute(missing) if missing else ():
+            for run, result in zip(batch, trained):
+                if run.id not in results:
+                    store.save(run, result)
+                    results[run.id] = store.load(run)
+            done += len(batch)
+            on_done(done, planned, batch[-1])
         return [results[run.id] | {"arm": run.arm} for run in runs]
 
-    results = run_all(list(study.runs))
+    results = run_all(study.batches(study.runs))
     if study.search:
         results += search(study, run_all)
     write_tables(folder, results)

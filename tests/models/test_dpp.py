@@ -6,6 +6,7 @@ import torch
 
 from models.biases import snap_biases
 from models.dpp import check_rows, row_counts, train_dpp
+from models.drivers import alone
 from models.export import export
 from models.pruning.masks import Masks
 from models.training import train
@@ -16,7 +17,7 @@ DPP = TINY.with_fields(method="dpp", keep=(4, 2, 3), tile=(0, 4, 0), epochs=2, f
 
 def test_exactly_k_of_n_in_the_exported_model(tmp_path):
     tensors, seen = synthetic_tensors(), []
-    model, _, levels = train_dpp(DPP, tensors, on_masks=seen.append)
+    model, _, levels = alone(train_dpp(DPP, tensors, on_masks=seen.append))
     assert levels[0].kept == (8 * 4, 6 * 2 * 2, 5 * 3)
     assert [entry.epoch for entry in seen] == [0, 1] and all(0 <= c <= 1 for entry in seen for c in entry.confidence)
     snap_biases(model)
@@ -35,12 +36,12 @@ def test_exactly_k_of_n_in_the_exported_model(tmp_path):
     (dict(weight_bits=32, activation_bits=32), (8 * 4, 6 * 2 * 2, 5 * 3)),
 ])
 def test_granularities_batch_norm_and_float(changes, kept):
-    _, _, levels = train_dpp(DPP.with_fields(**changes), synthetic_tensors())
+    _, _, levels = alone(train_dpp(DPP.with_fields(**changes), synthetic_tensors()))
     assert levels[0].kept == kept
 
 
 def test_a_broken_row_is_found():
-    model, _, _ = train_dpp(DPP, synthetic_tensors())
+    model, _, _ = alone(train_dpp(DPP, synthetic_tensors()))
     with torch.no_grad():
         model.weights[1][2] = 0
     with pytest.raises(RuntimeError, match="layer 1: rows keep .0, 2. of their candidates, not exactly 2"):
@@ -54,4 +55,4 @@ def test_train_ships_the_dpp_net():
 
 def test_impossible_k_names_the_layer():
     with pytest.raises(ValueError, match=r"layer 1: keep \(9\) must be 1 to 4"):
-        train_dpp(DPP.with_fields(keep=(4, 9, 3)), synthetic_tensors())
+        alone(train_dpp(DPP.with_fields(keep=(4, 9, 3)), synthetic_tensors()))

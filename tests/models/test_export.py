@@ -9,6 +9,7 @@ from qonnx.transformation.infer_shapes import InferShapes
 
 from models import qap
 from models.biases import accumulator_lsb, activation_scales, snap_biases
+from models.drivers import alone
 from models.export import compare, export
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -16,8 +17,8 @@ from tests.models.synthetic import TINY, synthetic_tensors
 @pytest.fixture(scope="module")
 def deployable():
     tensors = synthetic_tensors()
-    model, prepared, start, _ = qap.train_dense(TINY, tensors)
-    qap.prune(model, TINY, "fisher", prepared, start)
+    model, prepared, start, _ = alone(qap.train_dense(TINY, tensors))
+    alone(qap.prune(model, TINY, "fisher", prepared, start))
     snap_biases(model)
     return model, tensors
 

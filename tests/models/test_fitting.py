@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import qap
-from models.fitting import Diverged, FitPlan, fit, mean_loss
+from models.fitting import Diverged, FitPlan, Task, fit, mean_loss
 from models.pruning.masks import snapshot
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -12,7 +12,7 @@ from tests.models.synthetic import TINY, synthetic_tensors
 def run(plan, seed=1, **hooks):
     model = qap.build(TINY.with_fields(seed=seed), synthetic_tensors())
     prepared = qap.prepare(model, synthetic_tensors())
-    return model, prepared, fit(model, prepared.train, prepared.validation, plan, torch.Generator().manual_seed(0), **hooks)
+    return model, prepared, fit(Task(model, prepared.train, prepared.validation, plan, torch.Generator().manual_seed(0), **hooks))
 
 
 def test_the_best_epoch_is_restored():
@@ -48,7 +48,7 @@ def test_divergence_keeps_the_last_good_checkpoint():
     prepared = qap.prepare(model, tensors)
     tensors = prepared.train
     with pytest.raises(Diverged, match="epoch 1, step 0; the checkpoint of epoch 0 is kept"):
-        fit(model, prepared.train, prepared.validation, FitPlan(3, 0, 0.01, 50), torch.Generator(), before_epoch=poison)
+        fit(Task(model, prepared.train, prepared.validation, FitPlan(3, 0, 0.01, 50), torch.Generator(), before_epoch=poison))
     assert all(torch.equal(value, seen[key]) for key, value in model.state_dict().items())
 
 

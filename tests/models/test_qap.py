@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from models import qap
+from models.drivers import alone
 from models.network import QuantMLP
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -14,8 +15,8 @@ def total(model):
 
 @pytest.mark.parametrize("saliency", ["magnitude", "fisher", "random"])
 def test_each_level_has_exactly_its_share(saliency):
-    model, prepared, start, _ = qap.train_dense(TINY, synthetic_tensors())
-    levels = qap.prune(model, TINY, saliency, prepared, start)
+    model, prepared, start, _ = alone(qap.train_dense(TINY, synthetic_tensors()))
+    levels = alone(qap.prune(model, TINY, saliency, prepared, start))
     assert [sum(level.kept) for level in levels] == [round(0.5 * total(model)), round(0.3 * total(model))]
     assert sum(int(w.count_nonzero()) for w in model.weights) == sum(levels[-1].kept)
     for before, after in zip(levels, levels[1:]):
@@ -25,20 +26,19 @@ def test_each_level_has_exactly_its_share(saliency):
 
 def test_floors_hold():
     config = TINY.with_fields(remaining=(0.1,), floor=(0, 0, 15), epochs=1)
-    model, prepared, start, _ = qap.train_dense(config, synthetic_tensors())
-    levels = qap.prune(model, config, "magnitude", prepared, start)
+    model, prepared, start, _ = alone(qap.train_dense(config, synthetic_tensors()))
+    levels = alone(qap.prune(model, config, "magnitude", prepared, start))
     assert levels[0].kept[2] >= 15 and sum(levels[0].kept) == round(0.1 * total(model))
 
 
-def test_lottery_ticket_rewinds_to_the_initial_weights(monkeypatch):
+def test_lottery_ticket_rewinds_to_the_initial_weights():
     config = TINY.with_fields(rewind=True)
     tensors = synthetic_tensors()
     initial = qap.build(config, tensors).state_dict()
-    model, prepared, start, _ = qap.train_dense(config, tensors)
-    seen = []
-    fit = qap.fit
-    monkeypatch.setattr(qap, "fit", lambda model, *args, **kw: (seen.append(qap.snapshot(model)), fit(model, *args, **kw))[1])
-    qap.prune(model, config, "magnitude", prepared, start)
+    model, prepared, start, _ = alone(qap.train_dense(config, tensors))
+    training, seen = qap.prune(model, config, "magnitude", prepared, start), []
+    for task in training:
+        seen.append(qap.snapshot(task.model))
     assert len(seen) == 2
     for state in seen:
         alive = state["layers.0.weight"] != 0
@@ -83,7 +83,7 @@ def test_folding_keeps_a_float_network(kind):
 @pytest.mark.parametrize("kind", ["on", "no_affine", "no_running_statistics", "folded"])
 def test_every_batch_norm_trains_and_prunes(kind):
     config = TINY.with_fields(batch_norm=kind, epochs=1)
-    model, prepared, start, _ = qap.train_dense(config, synthetic_tensors())
-    levels = qap.prune(model, config.with_fields(rewind=True), "fisher", prepared, start)
+    model, prepared, start, _ = alone(qap.train_dense(config, synthetic_tensors()))
+    levels = alone(qap.prune(model, config.with_fields(rewind=True), "fisher", prepared, start))
     assert 0 < levels[-1].validation_accuracy <= 1
     assert any(isinstance(norm, torch.nn.BatchNorm1d) for norm in model.norms) == (kind != "folded")

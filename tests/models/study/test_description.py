@@ -34,6 +34,7 @@ def test_ids_depend_on_every_field():
     (dict(base={"epochs": 0}), "epochs (0) must be a whole number of at least 1"),
     (dict(base={"weight_bits": 20}), "weight_bits (20) must be 2 to 16, or 32"),
     (dict(arms={"a": {}, "b": {}}), "arms 'a' and 'b' describe the same training"),
+    (dict(together=0), "together (0) must be a whole number of at least 1"),
     (dict(search={"hidden": [8]}), "search: hidden ([8]) needs a [least, greatest] pair"),
     (dict(search={"hidden": [[2, 4]], "objective": "validation_los"}), "did you mean 'validation_loss'?"),
     (dict(search={"hidden": [[2, 4]], "trails": 3}), "search has no field 'trails'; did you mean 'trials'?"),

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -21,12 +22,12 @@ class Counter:
     def __init__(self, until=None):
         self.ran, self.until = [], until
 
-    def __call__(self, runs):
-        for run, result in serial(runs):
-            if self.until is not None and len(self.ran) == self.until:
+    def __call__(self, batches):
+        for batch, results in serial(batches):
+            if self.until is not None and len(self.ran) >= self.until:
                 raise KeyboardInterrupt
-            self.ran.append(run.id)
-            yield run, result
+            self.ran += [run.id for run in batch]
+            yield batch, results
 
 
 def test_a_study_makes_one_row_for_each_net(study_file, tmp_path):
@@ -96,6 +97,24 @@ def wait_for(count, out, process):
     deadline = time.monotonic() + 300
     while len(list((out / "runs").glob("*.json"))) < count and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
+
+
+def test_repeats_train_as_one_and_resume_with_the_same_table(study_file, tmp_path):
+    study = read_study(study_file(base={"patience": 1, "epochs": 4, "batch_norm": "on"}, arms={"plain": {}, "lottery": {"rewind": True}},
+                                  repeat=[{"seed": seed, "fold": seed, "folds": 3} for seed in range(3)], together=2))
+    assert [len(batch) for batch in study.batches(study.runs)] == [2, 1, 2, 1]
+    whole = run_study(study, tmp_path / "whole", serial)
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study, tmp_path / "out", Counter(until=3))
+    (tmp_path / "out" / "runs" / f"{study.runs[1].id}.json").unlink()
+    again = Counter()
+    run_study(study, tmp_path / "out", again)
+    assert again.ran == [run.id for run in (*study.runs[:2], *study.runs[3:])]
+    assert (tmp_path / "out" / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
+    apart = run_study(replace(study, together=1), tmp_path / "apart", serial)
+    for mine, other in zip(whole, apart):
+        assert [row["kept"] for row in mine["rows"]] == [row["kept"] for row in other["rows"]]
+        assert mine["rows"][0]["validation_loss"] == pytest.approx(other["rows"][0]["validation_loss"], rel=0.05)
 
 
 @pytest.mark.slow
