@@ -1,4 +1,4 @@
-"""One way to build one layer, with what it costs: at first a bound that it cannot be below, on demand its count."""
+"""One way to build one layer, or several in one core, with what it costs: at first a bound that it cannot be below, on demand its count."""
 
 from __future__ import annotations
 
@@ -11,89 +11,141 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.calibration import price
-from finn_steps.folding.core_counts import CoreCounts, core_counts
+from finn_steps.folding.core_counts import CoreCounts, core_counts, unrolled_counts
 from finn_steps.folding.folded_counts import Shape, facts_of, folded_counts, least_shape, shape_of, tree_levels
-from finn_steps.rtl.folded_activation import signed_bits
+from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, signed_bits
 from finn_steps.rtl.heap import signed_digits
 
 STYLES = ("unrolled", "bitplane", "folded")
 """What the tuner chooses from; `serial` is bit planes of one digit (rtl/serial.py)."""
 LUTS_A_DIGIT = 0.3
 """No heap has been seen to remove a digit for less (rtl/heap.py: 0.45 by the densest rows; rows share with each other)."""
+JOINED = 0.7
+"""No unrolled core of several layers has been seen to take less than this share of what they take alone (0.95 to 1, of tiny ones down to 0.75)."""
 
 
 @dataclass(frozen=True)
 class Price:
-    """LUTs, flip-flops and 18 Kbit block RAMs, as far as they can be attributed to something."""
+    """LUTs, flip-flops, 18 Kbit block RAMs and DSPs, as far as they can be attributed to something."""
 
     lut: float = 0.0
     ff: float = 0.0
     bram: int = 0
+    dsp: int = 0
 
     def __add__(self, other: Price) -> Price:
-        return Price(self.lut + other.lut, self.ff + other.ff, self.bram + other.bram)
+        return Price(self.lut + other.lut, self.ff + other.ff, self.bram + other.bram, self.dsp + other.dsp)
+
+    @property
+    def area(self) -> float:
+        """In LUTs, block RAMs weighed as the generator weighs them."""
+        return self.lut + BRAM_IN_LUTS * self.bram
+
+    def __mul__(self, factor: float) -> Price:
+        return Price(self.lut * factor, self.ff * factor, self.bram, self.dsp)
 
     @classmethod
     def of(cls, style: str, features: Mapping[str, float]) -> Price:
         """By the calibration's coefficients of this style."""
-        return cls(price("lut", style, features), price("ff", style, features), int(features.get("bram", 0)))
+        return cls(price("lut", style, features), price("ff", style, features), int(features.get("bram", 0)), int(features.get("dsp", 0)))
 
 
 class Choice:
-    """A layer with a folding. `settled`: its counts are the generator's or the schedule's, not a bound."""
+    """Consecutive layers with one folding for each of them.
 
-    def __init__(self, layer: SparseLayer, folding: Folding, windowed: bool = False, settled: bool = True):
-        self.layer = replace(layer, folding=folding)
-        self.folding, self.style, self.windowed, self.settled = folding, folding.style, windowed, False
-        self.generator = "bitplane" if self.style == "serial" else self.style
-        self.counted = self.layer
-        if self.style == "serial":
-            self.counted = replace(layer, folding=replace(folding, style="bitplane", digits=1))
-        self.facts = facts_of(layer) if self.style == "folded" else None
-        self._prices: dict[str | bool, Price] = {}
-        self._bound(layer)
-        if settled:
-            self.settle()
+    layers   as they are built, their folding among them; one, or of style unrolled the whole of a core
+    cycles   from frame to frame
+    settled  nothing of it is a bound any more
+    """
 
-    def settle(self) -> None:
-        """Count what was only bounded."""
-        if self.settled:
+    def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding):
+        self.layers = tuple(replace(layer, folding=folding) for layer in layers)
+        self.folding, self.style, self.settled = folding, folding.style, False
+
+    @property
+    def last_layer(self) -> SparseLayer:
+        return self.layers[-1]
+
+    def settle(self, exact: bool = False) -> None:
+        """Raise what is a bound; until `settled`, more may be had. `exact`: down to the count of every row."""
+        raise NotImplementedError
+
+
+class Unrolled(Choice):
+    """A core of layers of constants. price: of all of it; latency: cycles. labels: it answers with the label of its greatest row."""
+
+    cycles = 1
+
+    def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding, labels: np.ndarray | None = None):
+        super().__init__(layers, folding)
+        self.labels, self.latency, self._alone = labels, 1, False
+        digits = sum(digits_to_remove(layer, DataType[layer.idt].bitwidth()) for layer in layers)
+        self.price = Price.of("unrolled", {"columns": LUTS_A_DIGIT * digits})
+
+    def settle(self, exact: bool = False) -> None:
+        if len(self.layers) > 1 and not (self._alone or exact):
+            self._alone = True
+            self.price = sum((Price.of("unrolled", unrolled_counts((layer,), None)[0]) for layer in self.layers), Price()) * JOINED
             return
-        self._prices.clear()
-        if self.style == "folded":
-            self.shape: Shape = shape_of(self.layer)
-            self.cycles = self.shape.cycles
-        else:
-            self.counts: CoreCounts = core_counts(self.counted, self.windowed)
-            self.depth, self.cycles = self.counts.depth, self.counts.phases
-        self.settled = True
+        self.counts, self.latency = unrolled_counts(self.layers, self.labels, exact)
+        self.price, self.settled = Price.of("unrolled", self.counts), True
 
-    def _bound(self, layer: SparseLayer) -> None:
-        self.depth = 1
-        if self.style == "folded":
-            self.shape = least_shape(self.layer, self.facts)
-            self.cycles = self.shape.cycles
-            return
-        bits = DataType[layer.idt].bitwidth()
-        digits = bits if self.style == "unrolled" else min(bits, self.counted.folding.digits)
+
+class Planes(Choice):
+    """A layer of bit planes. counts: of its parts; depth: nodes in series; windowed: see core_counts."""
+
+    def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding, windowed: bool = False):
+        super().__init__(layers, folding)
+        (self.layer,) = self.layers
+        if folding.style == "serial":
+            self.layer = replace(self.layer, folding=replace(folding, style="bitplane", digits=1))
+        self.windowed, self.depth = windowed, 1
+        bits = DataType[self.layer.idt].bitwidth()
+        digits = min(bits, self.layer.folding.digits)
         self.cycles = -(-bits // digits)
-        self.counts = CoreCounts({"columns": LUTS_A_DIGIT * digits_to_remove(layer, digits)}, {}, {}, {}, {}, 1, self.cycles)
+        self.counts = CoreCounts({"columns": LUTS_A_DIGIT * digits_to_remove(layers[0], digits)}, {}, {}, {}, {}, 1, self.cycles)
+        self._prices: dict[str, Price] = {}
 
-    def core_price(self, part: str) -> Price:
-        """Of one part of CoreCounts."""
-        if part not in self._prices:
-            self._prices[part] = Price.of(self.generator, getattr(self.counts, part))
-        return self._prices[part]
+    def settle(self, exact: bool = False) -> None:
+        self.counts = core_counts(self.layer, self.windowed, exact)
+        self.depth, self.cycles, self.settled = self.counts.depth, self.counts.phases, True
+        self._prices.clear()
 
-    def folded_price(self, serial: bool) -> Price:
-        if serial not in self._prices:
-            self._prices[serial] = Price.of("folded", folded_counts(self.layer, self.facts, self.shape, serial))
-        return self._prices[serial]
+    def part(self, name: str) -> Price:
+        """Of one part of the counts."""
+        if name not in self._prices:
+            self._prices[name] = Price.of("bitplane", getattr(self.counts, name))
+        return self._prices[name]
+
+
+class Folded(Choice):
+    """A layer of PE x SIMD lanes. shape: what the schedule decides; facts: what it does not."""
+
+    def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding):
+        super().__init__(layers, folding)
+        (self.layer,) = self.layers
+        self.facts = facts_of(layers[0])
+        self.shape: Shape = least_shape(self.layer, self.facts)
+        self._prices: dict[bool, Price] = {}
+
+    def settle(self, exact: bool = False) -> None:
+        self.shape, self.settled = shape_of(self.layer), True
+        self._prices.clear()
+
+    @property
+    def cycles(self) -> int:
+        return self.shape.cycles
 
     @property
     def delay(self) -> int:
-        """Cycles of a folded layer's adder tree and activation."""
+        """Cycles of the adder tree and the activation."""
         return tree_levels(self.folding.SIMD, self.facts.product) + self.facts.activation.cycles
+
+    def price(self, serial: bool) -> Price:
+        """serial: its inputs come one a beat."""
+        if serial not in self._prices:
+            self._prices[serial] = Price.of("folded", folded_counts(self.layer, self.facts, self.shape, serial))
+        return self._prices[serial]
 
 
 @lru_cache(maxsize=1024)

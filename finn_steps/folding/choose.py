@@ -26,7 +26,7 @@ def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Lim
 
 
 def foldings(built: Partial) -> dict[str, Folding]:
-    return {choice.layer.name: choice.folding for choice in built.choices}
+    return {layer.name: choice.folding for choice in built.choices for layer in choice.layers}
 
 
 def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits) -> str:

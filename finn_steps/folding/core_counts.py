@@ -1,7 +1,7 @@
-"""Counts of a layer in an unrolled or bit-plane core, from the netlists of the generators themselves.
+"""Counts of layers in an unrolled or bit-plane core, from the netlists of the generators themselves.
 
-A layer is counted for four situations: first in its core or not, last or not. Large layers are counted by a sample of their
-rows, evenly spaced in the order of the rows' nonzeros. Results are kept on disk by content.
+A bit-plane layer is counted for four situations: first in its core or not, last or not. Unrolled layers of one core are counted together.
+Large layers are counted by a sample of their rows, evenly spaced in the order of the rows' nonzeros. Results are kept on disk by content.
 """
 
 from __future__ import annotations
@@ -17,19 +17,21 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
-from finn_steps.rtl.counts import lookup_tables, netlist_counts
+from finn_steps.rtl.bitplane import Held, Section
+from finn_steps.rtl.counts import netlist_counts
+from finn_steps.rtl.generate import core_name, make_core
+from finn_steps.rtl.netlist import Netlist
 
-COUNTED = 600
+COUNTED = 3500
 """Nonzeros up to which every row is counted."""
-SAMPLE = 200
+SAMPLE = 1200
 """About as many nonzeros are in the rows that stand for a larger layer."""
 
 
 @dataclass(frozen=True)
 class CoreCounts:
     """body: features of the layer wherever it stands; `first`, `inner` are added for its place among its core's layers (first or
-    not), `last`, `onward` for what follows it. `depth`: nodes in series. `phases`: cycles in which it takes digits.
-    `window`: its successor in a bit-plane core masks its digits."""
+    not), `last`, `onward` for what follows it. `depth`: nodes in series. `phases`: cycles in which it takes digits."""
 
     body: dict[str, float]
     first: dict[str, float]
@@ -40,14 +42,29 @@ class CoreCounts:
     phases: int
 
 
-def core_counts(layer: SparseLayer, windowed: bool) -> CoreCounts:
-    """By the layer's folding, unrolled or bitplane. windowed: as inner layer its inputs would come with masks (see is_windowed)."""
-    style = layer.folding.style
-    key = content_key(sources(), style, str(vars(layer.folding)), str(windowed), layer.idt, layer.odt, *layer_content(layer))
+def unrolled_counts(layers: tuple[SparseLayer, ...], labels: np.ndarray | None, exact: bool = False) -> tuple[dict[str, float], int]:
+    """Features and latency of an unrolled core. Where there is a sample, layers are added up, and the latency is that of the longest
+    paths of all of them; `exact`: never by a sample."""
+    if exact or sum(layer.nonzeros for layer in layers) <= COUNTED:
+        core = make_core("unrolled", list(layers), f"{core_name(list(layers))}_core", labels)
+        return core.counts, core.latency
+    features: Counter = Counter()
+    depth = 0
+    for layer in layers:
+        sample, factor = sample_rows(layer)
+        core = make_core("unrolled", [sample], "sample")
+        features.update({feature: number * factor for feature, number in core.counts.items()})
+        depth += core.depth
+    return features, max(0, depth - 1) // layers[0].folding.registers_every + 1
+
+
+def core_counts(layer: SparseLayer, windowed: bool, exact: bool = False) -> CoreCounts:
+    """Of a bit-plane layer. windowed: as inner layer its inputs would come with masks (see is_windowed); `exact`: of all rows."""
+    sample, factor = (layer, 1.0) if exact else sample_rows(layer)
+    key = content_key(sources(), str(vars(sample.folding)), f"{windowed} {factor}", sample.idt, sample.odt, *layer_content(sample))
 
     def count(workplace: Path) -> None:
-        sample, factor = sample_rows(layer)
-        counts = (_unrolled if style == "unrolled" else _bitplane)(sample, windowed)
+        counts = _bitplane(sample, windowed)
         for name in ("body", "last", "onward"):
             counts[name] = {feature: number * factor for feature, number in counts[name].items()}
         (workplace / "counts.json").write_text(json.dumps(counts))
@@ -63,8 +80,7 @@ def sample_rows(layer: SparseLayer) -> tuple[SparseLayer, float]:
     order = np.argsort((layer.weights != 0).sum(1), kind="stable")
     rows = np.sort(order[share // 2:: share])
     thresholds = None if layer.thresholds is None else layer.thresholds[rows]
-    folding = replace(layer.folding, PE=1, SIMD=1)
-    part = SparseLayer(layer.name, layer.weights[rows], layer.bias[rows], thresholds, layer.idt, layer.odt, folding)
+    part = SparseLayer(layer.name, layer.weights[rows], layer.bias[rows], thresholds, layer.idt, layer.odt, layer.folding)
     return part, layer.nonzeros / max(1, part.nonzeros)
 
 
@@ -76,23 +92,13 @@ def is_windowed(layer: SparseLayer) -> bool:
     return bool(np.all(steps == steps[:, :1]) and all(step > 0 and step & step - 1 == 0 for step in steps[:, 0].tolist()))
 
 
-def _unrolled(layer: SparseLayer, windowed: bool) -> dict:
-    from finn_steps.rtl.unrolled import unrolled_core
-
-    core = unrolled_core([layer], "counted")
-    return {"body": core.counts, "first": {}, "inner": {}, "last": {}, "onward": {}, "depth": core.depth, "phases": 1}
-
-
 def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
-    from finn_steps.rtl.bitplane import Held, _Layer
-    from finn_steps.rtl.netlist import Netlist
-
     idt = DataType[layer.idt]
     width, low = idt.bitwidth(), int(idt.min())
     net = Netlist()
     bits = net.input(width * layer.MW)
     values = [Held(tuple(bits[width * i: width * (i + 1)]), low, low, low + (1 << width) - 1) for i in range(layer.MW)]
-    section = _Layer(layer, "l_", net, "held", values, 1, True)
+    section = Section(layer, "l_", net, "held", values, 1, True)
     reads = [(literal, section.depth) for literal in {read for acc in section.accumulators for read in acc.reads}]
     body = netlist_counts(section.planes, reads, section.stages)
     accumulators = [acc for acc in section.accumulators if acc.kept]
@@ -117,10 +123,8 @@ def lookup_tables_of_multiplexer(choices: int) -> int:
     return 0 if choices <= 1 else -(-choices // 4)
 
 
-def _answers(section, last: bool) -> Counter:
+def _answers(section: Section, last: bool) -> Counter:
     """The functions between the captured bits and the output (last) or the next layer's digits."""
-    from finn_steps.rtl.netlist import Netlist
-
     net = Netlist()
     bits = net.input(sum(acc.kept for acc in section.accumulators))
     literals: list[int] = []

@@ -1,21 +1,20 @@
-"""What an accelerator will take: LUTs, flip-flops, block RAMs, cycles. Adds up the layers and what joins them, in the order in
+"""What an accelerator will take: LUTs, flip-flops, block RAMs, DSPs, cycles. Adds up the layers and what joins them, in the order in
 which rtl/generate.py lays them out."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.choice import Choice, Price
+from finn_steps.folding.choice import Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.joins import convert_price, credit_price
-from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
-from finn_steps.rtl.core import Core
 from finn_steps.rtl.folded import takes_one_a_beat
-from finn_steps.rtl.generate import bits, core_name, make_core
+from finn_steps.rtl.generate import bits
+from finn_steps.rtl.label import label_core
 
-PLANES = ("bitplane", "serial")
 FOLDED_CYCLES = 8
 """From the start of a folded layer's schedule to its first answer, without what depends on its folding."""
 
@@ -49,14 +48,15 @@ class Estimate:
 class Partial:
     """Layers from the first up to some layer, built as `choices` say.
 
-    prices       of each layer so far, joins and credits included
+    prices       of each choice so far, joins and credits included
     first, last  cycles in which the first and the last beat of a frame, alone, come out of the last closed stage
     ii           cycles from frame to frame so far
     elements, lanes, bits   the stream after the last closed stage
-    core         style of the core that the last layer is in, None for folded; core_cycles: its cycles (bit planes) or its nodes in
-                 series (unrolled) so far; core_ii its cycles from frame to frame
+    core_cycles, core_ii    of the bit-plane core that the last layer is in, if any: its cycles so far, and from frame to frame
+    folded       cycles from frame to frame of the slowest folded layer
     """
 
+    accelerator: Accelerator
     choices: tuple[Choice, ...]
     prices: tuple[Price, ...]
     total: Price
@@ -66,130 +66,163 @@ class Partial:
     elements: int
     lanes: int
     bits: int
-    core: str | None = None
     core_cycles: int = 0
     core_ii: int = 1
+    folded: int = 0
 
     @property
     def area(self) -> float:
-        """In LUTs, block RAMs weighed as the generator weighs them."""
-        return self.total.lut + BRAM_IN_LUTS * self.total.bram
+        return self.total.area
 
     @property
-    def core_latency(self) -> int:
-        """Cycles of the open core. Of an unrolled core at most these: the longest paths of its layers may not meet."""
-        if self.core in PLANES:
-            return 1 + self.core_cycles
-        return max(0, self.core_cycles - 1) // self.choices[-1].folding.registers_every + 1
+    def in_core(self) -> bool:
+        return self.core_cycles > 0
+
+    @property
+    def lanes_out(self) -> int:
+        """Elements a beat in which a folded last layer would answer."""
+        return least_lanes(self.accelerator.MH, self.folded) if self.folded else self.accelerator.MH
 
     def paying(self, price: Price, **changes) -> Partial:
-        """With `price` for the last layer."""
+        """With `price` for the last choice."""
         return replace(self, prices=(*self.prices[:-1], self.prices[-1] + price), total=self.total + price, **changes)
 
 
 def begin(accelerator: Accelerator, choice: Choice) -> Partial:
     """Nothing but the input stream as `choice` for the first layer takes it."""
-    lanes = _lanes(choice)
-    return Partial((), (Price(),), Price(), 0, accelerator.MW // lanes - 1, 1, accelerator.MW, lanes, bits(accelerator.idt))
+    lanes = least_lanes(accelerator.MW, choice.cycles) if isinstance(choice, Folded) else accelerator.MW
+    return Partial(accelerator, (), (Price(),), Price(), 0, accelerator.MW // lanes - 1, 1, accelerator.MW, lanes, bits(accelerator.idt))
 
 
 def extend(partial: Partial, choice: Choice) -> Partial:
-    """With one more layer."""
-    cycles = choice.depth + (choice.cycles + 1 if choice.style in PLANES else 0)
-    if choice.style != "folded" and partial.core == choice.style:
-        grown = _with(partial.paying(partial.choices[-1].core_price("onward")), choice)
-        grown = grown.paying(choice.core_price("body") + choice.core_price("inner"))
-        return replace(grown, core_cycles=partial.core_cycles + cycles, core_ii=max(partial.core_ii, choice.cycles), ii=max(grown.ii, choice.cycles))
+    """With one more choice; one of style unrolled must not follow another."""
+    if isinstance(choice, Planes):
+        return _extend_planes(partial, choice)
     partial = _with(close(partial), choice)
-    if choice.style != "folded":
-        partial = _convert(partial, partial.elements)
-        partial = partial.paying(choice.core_price("body") + choice.core_price("first"))
-        return replace(partial, core=choice.style, core_cycles=cycles, core_ii=choice.cycles, ii=max(partial.ii, choice.cycles))
+    return _extend_unrolled(partial, choice) if isinstance(choice, Unrolled) else _extend_folded(partial, choice)
+
+
+def _extend_planes(partial: Partial, choice: Planes) -> Partial:
+    cycles = choice.depth + choice.cycles + 1
+    if partial.in_core and partial.choices[-1].style == choice.style:
+        grown = _with(partial.paying(partial.choices[-1].part("onward")), choice)
+        grown = grown.paying(choice.part("body") + choice.part("inner"))
+        return replace(grown, core_cycles=partial.core_cycles + cycles, core_ii=max(partial.core_ii, choice.cycles),
+                       ii=max(grown.ii, choice.cycles))
+    partial = _with(close(partial), choice)
+    partial = _convert(partial, partial.elements).paying(choice.part("body") + choice.part("first"))
+    return replace(partial, core_cycles=cycles, core_ii=choice.cycles, ii=max(partial.ii, choice.cycles))
+
+
+def _extend_unrolled(partial: Partial, choice: Unrolled) -> Partial:
+    partial = _convert(partial, partial.elements).paying(choice.price)
+    layer = choice.last_layer
+    elements, width = (layer.MH, bits(layer.odt)) if choice.labels is None else (1, label_bits(choice.labels))
+    return _credited(partial, "unrolled", elements, width, choice.latency, 1)
+
+
+def _extend_folded(partial: Partial, choice: Folded) -> Partial:
     slots, shape = partial.elements, choice.shape
     serial = takes_one_a_beat(shape, range(slots))
     collected = partial.lanes < slots and not serial
     partial = _convert(partial, 1 if serial else slots)
     if collected:
         partial = _registered(partial, slots)
-    start = partial.last + serial
-    delay = FOLDED_CYCLES + choice.delay
+    delay = partial.last + serial + FOLDED_CYCLES + choice.delay
     return partial.paying(
-        choice.folded_price(serial), first=start + delay + shape.first, last=start + delay + shape.last, ii=max(partial.ii, choice.cycles),
-        elements=shape.units * shape.beats, lanes=shape.units, bits=bits(choice.layer.odt), core=None,
+        choice.price(serial), first=delay + shape.first, last=delay + shape.last, ii=max(partial.ii, choice.cycles),
+        elements=shape.units * shape.beats, lanes=shape.units, bits=bits(choice.layer.odt), folded=max(partial.folded, choice.cycles),
     )
 
 
 def close(partial: Partial) -> Partial:
-    """With the end of its core, if it is in one."""
-    if partial.core is None:
+    """With the end of its bit-plane core, if it is in one."""
+    if not partial.in_core:
         return partial
-    choice, latency = partial.choices[-1], partial.core_latency
-    layer = choice.layer
-    price = choice.core_price("last") + credit_price(choice.generator, layer.MH * bits(layer.odt), latency, partial.core_ii)
-    done = partial.last + latency + 1
-    return partial.paying(price, first=done, last=done, elements=layer.MH, lanes=layer.MH, bits=bits(layer.odt), core=None)
+    choice = partial.choices[-1]
+    latency, ii = 1 + partial.core_cycles, partial.core_ii
+    partial = replace(partial.paying(choice.part("last")), core_cycles=0, core_ii=1)
+    return _credited(partial, "bitplane", choice.layer.MH, bits(choice.layer.odt), latency, ii)
 
 
 def finish(partial: Partial) -> Partial:
     """With what stands behind the last layer."""
-    folded = partial.core is None
+    style, last, labels = partial.choices[-1].style, partial.choices[-1].last_layer, partial.accelerator.labels
     partial = close(partial)
-    if not folded:
+    if labels is not None and style != "unrolled":
+        partial = replace(_convert(partial, partial.elements), elements=last.MH, lanes=last.MH)
+        core = label_core(last.MH, last.odt, labels, "label", last.folding.registers_every)
+        partial = partial.paying(Price.of("unrolled", core.counts))
+        return _credited(partial, "unrolled", 1, core.output_bits, core.latency, 1)
+    if style != "folded":
         return partial
-    last = partial.choices[-1].layer
-    lanes = _lanes_out(partial)
-    partial = _convert(partial, partial.elements)
-    partial = replace(partial, elements=last.MH, lanes=last.MH)
+    lanes = partial.lanes_out
+    partial = replace(_convert(partial, partial.elements), elements=last.MH, lanes=last.MH)
     if lanes < last.MH:
         partial = _registered(partial, last.MH)
     return _convert(partial, lanes)
 
 
-def walk(accelerator: Accelerator, choices: list[Choice]) -> Partial:
+def walk(accelerator: Accelerator, choices: Sequence[Choice]) -> Partial:
     partial = begin(accelerator, choices[0])
     for choice in choices:
         partial = extend(partial, choice)
     return finish(partial)
 
 
-def settled_choices(accelerator: Accelerator) -> list[Choice]:
-    windows = [False, *(is_windowed(layer) for layer in accelerator.layers)]
-    return [Choice(layer, layer.folding, windowed) for layer, windowed in zip(accelerator.layers, windows)]
+def choices_of(accelerator: Accelerator) -> list[Choice]:
+    """What the layers' foldings say, not settled."""
+    layers = accelerator.layers
+    windowed = [False, *(is_windowed(layer) for layer in layers)]
+    found: list[Choice] = []
+    for style, group in groupby(range(len(layers)), key=lambda place: layers[place].folding.style):
+        places = list(group)
+        if style == "unrolled":
+            labels = accelerator.labels if places[-1] == len(layers) - 1 else None
+            found.append(Unrolled(tuple(layers[place] for place in places), layers[places[0]].folding, labels))
+        elif style == "folded":
+            found += [Folded((layers[place],), layers[place].folding) for place in places]
+        else:
+            found += [Planes((layers[place],), layers[place].folding, windowed[place]) for place in places]
+    return found
 
 
 def estimate(accelerator: Accelerator) -> Estimate:
-    """For the foldings that the accelerator's layers have; unrolled layers as the core that they are generated into."""
-    built = walk(accelerator, settled_choices(accelerator))
-    prices, latency = list(built.prices), built.last
-    for places, core in unrolled_cores(accelerator):
-        alone = [built.choices[place].core_price("body") for place in places]
-        together = Price.of("unrolled", core.counts)
-        for place, price in zip(places, alone):
-            share = price.lut / max(1e-9, sum(price.lut for price in alone))
-            prices[place] += Price(share * together.lut - price.lut, share * together.ff - price.ff)
-        depth = sum(built.choices[place].depth for place in places)
-        latency -= max(0, depth - 1) // accelerator.layers[places[0]].folding.registers_every + 1 - core.latency
-    layers = tuple(
-        LayerEstimate(choice.layer.name, round(price.lut), round(price.ff), price.bram, 0, choice.cycles)
-        for choice, price in zip(built.choices, prices)
-    )
-    total = sum(prices, Price())
-    return Estimate(round(total.lut), round(total.ff), total.bram, 0, built.ii, latency, layers)
+    """For the foldings that the accelerator's layers have, every row counted."""
+    choices = choices_of(accelerator)
+    for choice in choices:
+        while not choice.settled:
+            choice.settle(exact=True)
+    built = walk(accelerator, choices)
+    layers = tuple(share for choice, price in zip(choices, built.prices) for share in shares(choice, price))
+    total = built.total
+    return Estimate(round(total.lut), round(total.ff), total.bram, total.dsp, built.ii, built.last, layers)
 
 
-def unrolled_cores(accelerator: Accelerator) -> list[tuple[list[int], Core]]:
-    """The places of the layers in each unrolled core, and the core."""
+def shares(choice: Choice, price: Price) -> list[LayerEstimate]:
+    """The price of a choice for each of its layers, of an unrolled core by their nonzeros."""
+    nonzeros = sum(layer.nonzeros for layer in choice.layers)
     found = []
-    for style, group in groupby(enumerate(accelerator.layers), key=lambda pair: pair[1].folding.style):
-        places, layers = map(list, zip(*group))
-        if style == "unrolled":
-            found.append((places, make_core(style, layers, f"{core_name(layers)}_core")))
+    for layer in choice.layers:
+        part = price * (layer.nonzeros / nonzeros if nonzeros else 1 / len(choice.layers))
+        found.append(LayerEstimate(layer.name, round(part.lut), round(part.ff), price.bram, price.dsp, choice.cycles))
     return found
+
+
+def label_bits(labels) -> int:
+    return max(1, int(max(labels)).bit_length())
 
 
 def _with(partial: Partial, choice: Choice) -> Partial:
     prices = (*partial.prices, Price()) if partial.choices else partial.prices
     return replace(partial, choices=(*partial.choices, choice), prices=prices)
+
+
+def _credited(partial: Partial, style: str, elements: int, width: int, latency: int, ii: int) -> Partial:
+    """With the credits around a core and its output memory."""
+    done = partial.last + latency + 1
+    price = credit_price(style, elements * width, latency, ii)
+    return partial.paying(price, first=done, last=done, elements=elements, lanes=elements, bits=width)
 
 
 def _convert(partial: Partial, lanes: int) -> Partial:
@@ -208,16 +241,6 @@ def _registered(partial: Partial, elements: int) -> Partial:
     """With a stream_register for a whole frame."""
     price = Price.of("join", {"registers": elements * partial.bits + 2, "converters": 0.25})
     return partial.paying(price, first=partial.last + 1, last=partial.last + 1)
-
-
-def _lanes(choice: Choice) -> int:
-    MW = choice.layer.MW
-    return MW if choice.style != "folded" else least_lanes(MW, choice.cycles)
-
-
-def _lanes_out(partial: Partial) -> int:
-    cycles = max(choice.cycles for choice in partial.choices if choice.style == "folded")
-    return least_lanes(partial.choices[-1].layer.MH, cycles)
 
 
 def least_lanes(elements: int, cycles: int) -> int:

@@ -45,7 +45,7 @@ def rates(slowest: int) -> list[int]:
 
 
 def _point(style: str, built: Partial) -> Point:
-    layers = tuple(str_of(choice.folding) for choice in built.choices)
+    layers = tuple(str_of(choice.folding) for choice in built.choices for _ in choice.layers)
     return Point(style, built.ii, round(built.total.lut), round(built.total.ff), built.total.bram, built.last, layers)
 
 

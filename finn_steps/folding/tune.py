@@ -1,11 +1,11 @@
 """Style, PE, SIMD and digits of every layer: least area at a rate, or the best rate in an area.
 
 For a wanted number of cycles, every choice for a layer that is fast enough may follow every choice for the layer before. The
-cost of a chain is the sum of its layers and of what joins neighbours, so the least is found layer by layer (dynamic programming); a state
-keeps what the rest of the chain can feel of its past: the last choice, and the cycles of the core that is still open. States
-that another one beats in all that counts are dropped. Choices begin as lower bounds; those on the best chain are counted, and the search
-repeated, until the best chain is counted in full: no other can be cheaper. With less speed asked for, no area grows, so the
-best rate in an area is found by halving.
+cost of a chain is the sum of its choices and of what joins neighbours, so the least is found layer by layer (dynamic programming); a
+choice of style unrolled is a whole core, of one layer or of several. A state keeps what the rest of the chain can feel of its past: the
+stream that it ends in, and the bit-plane core that is still open. States that another one beats in all that counts are dropped.
+Choices begin as lower bounds; those on the best chain are counted, and the search repeated, until the best chain is counted in full:
+no other can be cheaper. With less speed asked for, no area grows, so the best rate in an area is found by halving.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.folding.choice import STYLES, Choice
+from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, finish
-from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,16 @@ class Limits:
 
     def allow(self, partial: Partial) -> bool:
         """Whether this much is within the limits; what is beyond them stays so however a chain goes on."""
-        if self.lut is not None and round(partial.total.lut) > self.lut or self.bram is not None and partial.total.bram > self.bram:
-            return False
-        return self.latency is None or partial.last <= self.latency
+        total = partial.total
+        taken = (round(total.lut), total.dsp, total.bram, partial.last)
+        return all(limit is None or much <= limit for much, limit in zip(taken, vars(self).values()))
 
-    def figures(self, partial: Partial) -> tuple[float, ...]:
-        """All in which a smaller one can be worth having."""
-        figures = [partial.area, partial.last if self.latency is not None else 0]
-        figures += [partial.total.lut, partial.total.bram] if self.lut is not None or self.bram is not None else []
-        return tuple(figures)
+    def figures(self, price: Price) -> list[float]:
+        """All of a price in which a smaller one can be worth having."""
+        limited = [(price.lut, self.lut), (price.dsp, self.dsp), (price.bram, self.bram)]
+        if all(limit is None for _, limit in limited):
+            return [price.area]
+        return [price.area, *(much for much, limit in limited if limit is not None)]
 
     def __str__(self) -> str:
         names = {"lut": "LUT", "dsp": "DSP", "bram": "block RAMs", "latency": "cycles of latency"}
@@ -52,11 +52,7 @@ class Tuner:
 
     def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] = STYLES):
         self.accelerator = accelerator
-        windows = [False, *(is_windowed(layer) for layer in accelerator.layers)]
-        self.choices = [
-            [Choice(layer, folding, windowed, settled=False) for folding in foldings_of(layer, registers_every, styles)]
-            for layer, windowed in zip(accelerator.layers, windows)
-        ]
+        self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
 
     @property
     def slowest(self) -> int:
@@ -86,12 +82,35 @@ class Tuner:
         return best
 
     def _search(self, target_ii: int, limits: Limits) -> Partial | None:
-        fast = [thinned([choice for choice in choices if choice.cycles <= target_ii], limits) for choices in self.choices]
-        states = [extend(begin(self.accelerator, choice), choice) for choice in fast[0]]
-        for choices in fast[1:]:
-            states = [extend(state, choice) for state in undominated(states, limits) for choice in choices]
-        done = [state for state in map(finish, undominated(states, limits)) if limits.allow(state) and state.ii <= target_ii]
+        ends: list[list[Partial]] = []
+        for place, choices in enumerate(self.choices):
+            reached = []
+            for choice in thinned([choice for choice in choices if choice.cycles <= target_ii], limits):
+                before = place - len(choice.layers)
+                starts = ends[before] if before >= 0 else [begin(self.accelerator, choice)]
+                reached += [extend(state, choice) for state in starts if not both_unrolled(state, choice)]
+            ends.append(undominated(reached, limits))
+        done = [state for state in map(finish, ends[-1]) if limits.allow(state) and state.ii <= target_ii]
         return min(done, key=lambda state: (state.area, state.last, state.total.ff), default=None)
+
+
+def both_unrolled(state: Partial, choice: Choice) -> bool:
+    """Neighbours of style unrolled are one core, and one choice."""
+    return bool(state.choices) and state.choices[-1].style == choice.style == "unrolled"
+
+
+def choices_ending_at(accelerator: Accelerator, place: int, registers_every: int, styles: tuple[str, ...]) -> list[Choice]:
+    """Every choice whose last layer is number `place`."""
+    layers = accelerator.layers
+    layer, windowed = (layers[place],), place > 0 and is_windowed(layers[place - 1])
+    found: list[Choice] = []
+    for folding in foldings_of(layers[place], registers_every, styles):
+        if folding.style == "unrolled":
+            labels = accelerator.labels if place == len(layers) - 1 else None
+            found += [Unrolled(layers[first: place + 1], folding, labels) for first in range(place + 1)]
+        else:
+            found.append(Folded(layer, folding) if folding.style == "folded" else Planes(layer, folding, windowed))
+    return found
 
 
 def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
@@ -108,19 +127,16 @@ def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Fo
 
 def thinned(choices: list[Choice], limits: Limits) -> list[Choice]:
     """Without the folded choices that another one beats while their neighbours cannot tell them apart. (Whether inputs come one a
-    beat hangs on the cycles: those near the number of inputs are kept apart.)"""
+    beat hangs on the cycles: those near the number of inputs are kept apart. So are those whose cycles decide the beats of the answer.)"""
     kept: dict[tuple, list[tuple[tuple, Choice]]] = {}
     others = []
     for choice in choices:
-        if choice.style != "folded":
+        if not isinstance(choice, Folded):
             others.append(choice)
             continue
         MW, shape = choice.layer.MW, choice.shape
         reach = -1 if shape.cycles < MW else shape.cycles if shape.cycles < 2 * MW else 0
-        prices = [choice.folded_price(serial) for serial in (False, True)]
-        figures = [price.lut + BRAM_IN_LUTS * price.bram for price in prices]
-        if limits.lut is not None or limits.bram is not None:
-            figures += [figure for price in prices for figure in (price.lut, price.bram)]
+        figures = [figure for serial in (False, True) for figure in limits.figures(choice.price(serial))]
         if limits.latency is not None:
             figures += [choice.delay + shape.first, choice.delay + shape.last]
         _keep_best(kept.setdefault((shape.units, shape.beats, reach), []), tuple(figures), choice)
@@ -140,8 +156,11 @@ def undominated(states: list[Partial], limits: Limits) -> list[Partial]:
     for state in states:
         if not limits.allow(state):
             continue
-        key = (id(state.choices[-1]), state.core, state.core_cycles, state.core_ii, state.elements, state.lanes)
-        _keep_best(alike.setdefault(key, []), limits.figures(state), state)
+        last = state.choices[-1]
+        stream = (id(last), state.core_cycles, state.core_ii) if state.in_core else last.style
+        key = (stream, state.elements, state.lanes, state.bits, state.lanes_out)
+        figures = limits.figures(state.total) + ([state.first, state.last] if limits.latency is not None else [])
+        _keep_best(alike.setdefault(key, []), tuple(figures), state)
     return [state for kept in alike.values() for _, state in kept]
 
 

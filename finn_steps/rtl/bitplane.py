@@ -58,7 +58,7 @@ def bitplane_core(layers: Sequence[SparseLayer], module: str) -> Core:
     bus, visible, ii = "held", 1, 1
     for number, layer in enumerate(layers):
         last = number == len(layers) - 1
-        section = _Layer(layer, f"l{number}_", net, bus, values, visible, last)
+        section = Section(layer, f"l{number}_", net, bus, values, visible, last)
         sections += section.text()
         net, bus, values = section.answers, f"l{number}_r", section.values
         visible, ii = section.captured + 1, max(ii, section.phases)
@@ -101,7 +101,7 @@ def _limited(writer: Writer, value: Held, bit: str) -> str:
     return bit
 
 
-class _Layer:
+class Section:
     """One layer: which cycles it works in (relative to `start`), its accumulators and the text.
 
     visible     the first cycle in which its inputs are held
@@ -184,7 +184,7 @@ class _Accumulator:
     The full sum, `acc`, is origin + first + sum of 2**(digits * phase) * plane sum; the register starts from `first`.
     """
 
-    def __init__(self, layer: _Layer, row: int):
+    def __init__(self, layer: Section, row: int):
         self.layer, self.row = layer, row
         sparse, digits, phases = layer.layer, layer.digits, layer.phases
         weights = sparse.weights[row].tolist()

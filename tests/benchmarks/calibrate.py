@@ -20,7 +20,7 @@ from scipy.optimize import nnls
 import finn_steps.folding.calibration as calibration
 from finn_steps.accelerator import Accelerator, write_atomically
 from finn_steps.folding import choice as choices
-from finn_steps.folding.cost import estimate, settled_choices, unrolled_cores, walk
+from finn_steps.folding.cost import choices_of, estimate, walk
 from finn_steps.rtl.generate import generate
 from finn_steps.synthesis.yosys import SynthesisResult, synthesise, version
 from tests.benchmarks.calibration_nets import fitted, judged
@@ -65,6 +65,9 @@ def features_of(net: Accelerator) -> Counter:
     """All features that the model multiplies by coefficients for this network, joins among them."""
     seen: Counter = Counter()
     original = choices.Price.of.__func__
+    parts = choices_of(net)
+    for part in parts:
+        part.settle(exact=True)
 
     def recording(cls, style, features):
         told = original(cls, style, features)
@@ -73,13 +76,12 @@ def features_of(net: Accelerator) -> Counter:
 
     choices.Price.of = classmethod(recording)
     try:
-        built = walk(net, settled_choices(net))
+        walk(net, parts)
     finally:
         choices.Price.of = classmethod(original)
-    for places, core in unrolled_cores(net):
-        for place in places:
-            seen.subtract(built.choices[place].counts.body)
-        seen.update(core.counts)
+    for part in parts:
+        if part.style == "unrolled":
+            seen.update(part.counts)
     return seen
 
 

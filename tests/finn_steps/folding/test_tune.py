@@ -8,13 +8,19 @@ from itertools import product
 import numpy as np
 import pytest
 
-from finn_steps.accelerator import Folding
+from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock import registers_every
-from finn_steps.folding.cost import estimate, settled_choices, walk
+from finn_steps.folding.cost import choices_of, estimate, walk
 from finn_steps.folding.tune import Limits, Tuner, foldings_of
-from finn_steps.rtl.folded_activation import BRAM_IN_LUTS
 from tests.nets import random_accelerator
+
+
+NETS = (
+    dict(widths=(8, 12, 8, 4), weight_bits=3, activation_bits=3, zeros=0.6, seed=3, input_bits=6),
+    dict(widths=(10, 9, 3), weight_bits=2, activation_bits=2, zeros=0.5, seed=4, input_bits=1, scales="float"),
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -32,20 +38,17 @@ def tiny():
 @pytest.fixture(scope="module")
 def tiny_built(tiny):
     """Every way to build the tiny network, by the model."""
-    ways = product(*(foldings_of(layer, 1, ("unrolled", "bitplane", "folded")) for layer in tiny.layers))
-    choices = {}
-    built = []
-    for foldings in ways:
-        net = tiny.with_foldings({layer.name: folding for layer, folding in zip(tiny.layers, foldings)})
-        for place, choice in enumerate(settled_choices(net) if len(choices) == 0 else []):
-            choices[place, choice.folding] = choice
-        chain = []
-        for place, folding in enumerate(foldings):
-            if (place, folding) not in choices:
-                choices[place, folding] = settled_choices(net)[place]
-            chain.append(choices[place, folding])
-        built.append(walk(tiny, chain))
-    return built
+    return [built(tiny, foldings) for foldings in product(*(foldings_of(layer, 1, STYLES) for layer in tiny.layers))]
+
+
+def built(net, foldings):
+    """The network with these foldings, every choice counted."""
+    folded = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})
+    choices = choices_of(folded)
+    for choice in choices:
+        while not choice.settled:
+            choice.settle()
+    return walk(folded, choices)
 
 
 @pytest.mark.parametrize("target_ii", [1, 2, 3, 4, 7, 12, 50])
@@ -71,18 +74,26 @@ def test_best_rate_of_all(tiny, tiny_built):
         assert found.ii == fastest and round(found.total.lut) <= budget
 
 
-@pytest.mark.parametrize("target_ii", [2, 6, 20])
-def test_never_worse_than_random_foldings(target_ii):
-    net = random_accelerator((8, 12, 8, 4), weight_bits=3, activation_bits=3, zeros=0.6, seed=3, input_bits=6)
-    tuner, rng = Tuner(net), np.random.default_rng(target_ii)
-    found = tuner.least_area(target_ii)
+@pytest.mark.parametrize("target_ii", [1, 4, 8, 13, 64])
+@pytest.mark.parametrize("options", NETS, ids=str)
+def test_never_worse_than_random_foldings(options, target_ii):
+    net = random_accelerator(**options)
+    found = Tuner(net).least_area(target_ii)
+    ways = [[folding for folding in foldings_of(layer, 1, STYLES) if fast_enough(layer, folding, target_ii)] for layer in net.layers]
+    rng = np.random.default_rng(target_ii)
     for _ in range(200):
-        ways = [[choice for choice in choices if choice.cycles <= target_ii] for choices in tuner.choices]
-        chain = [choices[rng.integers(len(choices))] for choices in ways]
-        for choice in chain:
-            choice.settle()
-        way = walk(net, chain)
+        way = built(net, [choices[rng.integers(len(choices))] for choices in ways])
         assert way.ii > target_ii or way.area >= found.area - 1e-6
+
+
+def fast_enough(layer, folding, target_ii):
+    """Whether it could be, by the cycles that it cannot be below."""
+    (choice,) = choices_of(alone(replace(layer, folding=folding)))
+    return choice.cycles <= target_ii
+
+
+def alone(layer):
+    return Accelerator(layer.name, (layer,), layer.MW, np.arange(layer.MW))
 
 
 def test_chosen_foldings_are_as_estimated(tiny):
@@ -115,15 +126,29 @@ def test_bounds_are_below_the_counts():
     net = random_accelerator((16, 12, 5), zeros=0.6, seed=9)
     for choices in Tuner(net).choices:
         for choice in choices:
-            before = areas(choice)
-            choice.settle()
-            assert all(bound <= count for bound, count in zip(before, areas(choice))), choice.folding
+            while not choice.settled:
+                before = areas(choice)
+                choice.settle()
+                assert all(bound <= count for bound, count in zip(before, areas(choice))), choice.folding
 
 
 def areas(choice):
     """Cycles, and what the choice takes at least, in both ways to read inputs."""
-    prices = [choice.folded_price(serial) for serial in (False, True)] if choice.style == "folded" else [choice.core_price("body")]
-    return [choice.cycles, *(price.lut + BRAM_IN_LUTS * price.bram for price in prices)]
+    if isinstance(choice, Folded):
+        prices = [choice.price(serial) for serial in (False, True)]
+    else:
+        prices = [choice.part("body") if isinstance(choice, Planes) else choice.price]
+    return [choice.cycles, *(price.area for price in prices)]
+
+
+@pytest.mark.parametrize("options", NETS, ids=str)
+def test_a_joined_core_is_worth_its_layers(options):
+    net = random_accelerator(**options)
+    together = Unrolled(net.layers, Folding())
+    together.settle()
+    bound = together.price.lut
+    together.settle()
+    assert together.settled and bound <= together.price.lut <= 1.02 * bound / JOINED
 
 
 def test_registers_every_follows_the_clock():
