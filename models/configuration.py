@@ -38,7 +38,8 @@ class TrainConfig:
     `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
     to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
     For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` is
-    weights, blocks (`block` neighbouring inputs are one kernel) or neurons; the temperature falls linearly from
+    weights, blocks (`block` neighbouring inputs are one kernel) or neurons; `neurons` picks so many whole neurons of each
+    hidden layer beside the weights (0: all have weights); the temperature falls linearly from
     `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a `logit_learning_rate` of their
     own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
     """
@@ -75,6 +76,7 @@ class TrainConfig:
     floor: int | tuple[int, ...] = 0
 
     keep: int | tuple[int, ...] = 4
+    neurons: int | tuple[int, ...] = 0
     tile: int | tuple[int, ...] = 0
     granularity: str = "weights"
     block: int = 1
@@ -124,7 +126,8 @@ class TrainConfig:
                              f"({self.temperature_start})")
         for name in ("weight_bits", "floor", "keep", "tile"):
             self.by_layer(name)
-        self.by_layer("activation_bits", len(self.hidden))
+        for name in ("activation_bits", "neurons"):
+            self.by_layer(name, len(self.hidden))
 
     @property
     def layers(self) -> int:

@@ -13,7 +13,7 @@ from models.drivers import Training
 from models.fitting import Task
 from models.metrics.mask_statistics import confidence, diversity
 from models.network import QuantMLP, is_quantised
-from models.pruning.dynamic import TopK, add_mask, freeze_mask, temperature
+from models.pruning.dynamic import WeightMask, add_mask, freeze_mask, temperature
 from models.pruning.masks import Masks
 from models.qap import Level, Prepared, Report, no_report
 from models.tensors import Tensors
@@ -38,10 +38,11 @@ def train_dpp(
     """
     model = qap.build(config, tensors)
     prepared = qap.prepare(model, tensors)
-    choices = add_masks(model, config)
+    layers = add_masks(model, config)
+    choices = [choice for mask in layers for choice in mask.choices]
 
     def before_epoch(epoch: int) -> None:
-        on_masks(mask_epoch(epoch, choices))
+        on_masks(mask_epoch(epoch, layers))
         for choice in choices:
             choice.temperature = temperature(epoch, config.epochs, config.temperature_start, config.temperature_end)
 
@@ -69,13 +70,23 @@ def train_dpp(
     return model, prepared, [qap.level(model, masks, share, done, prepared)]
 
 
-def add_masks(model: QuantMLP, config: TrainConfig) -> list[TopK]:
+def add_masks(model: QuantMLP, config: TrainConfig) -> list[WeightMask]:
     """A mask on each layer. With granularity `neurons` the last layer has none: its neurons are the classes."""
-    layers = list(zip(model.layers, config.by_layer("keep"), config.by_layer("tile")))
+    layers = list(zip(model.layers, config.by_layer("keep"), config.by_layer("tile"), living_neurons(config)))
     if config.granularity == "neurons":
         layers = layers[:-1]
-    return [add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}")
-            for i, (layer, keep, tile) in enumerate(layers)]
+    masks: list[WeightMask] = []
+    for i, (layer, keep, tile, neurons) in enumerate(layers):
+        dead_inputs = masks[-1].dead if masks and masks[-1].rows is not None else None
+        if dead_inputs and keep > masks[-1].rows.keep:
+            raise ValueError(f"layer {i}: keep ({keep}) must be 1 to {masks[-1].rows.keep}, the neurons of layer {i - 1} that live")
+        masks.append(add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}", neurons, dead_inputs))
+    return masks
+
+
+def living_neurons(config: TrainConfig) -> tuple[int, ...]:
+    """How many neurons of each layer are picked beside the weights; 0: all. The last layer's are the classes: all."""
+    return (*config.by_layer("neurons", len(config.hidden)), 0)
 
 
 def freeze(model: QuantMLP) -> Masks:
@@ -99,11 +110,16 @@ def keep_alive(model: QuantMLP, masks: Masks) -> None:
 
 
 def check_rows(model: QuantMLP, config: TrainConfig, masks: Masks) -> None:
-    """RuntimeError unless every row (and tile) of every masked layer has exactly k nonzero quantised weights (blocks)."""
-    for i, (weights, keep, tile) in enumerate(zip(model.quantised_weights(), config.by_layer("keep"), config.by_layer("tile"))):
-        counts = row_counts(weights != 0, tile, config.granularity, config.block)
+    """RuntimeError unless every row (and tile) of every masked layer has exactly k nonzero quantised weights (blocks); where
+    neurons are picked beside, exactly so many rows have k and the others none."""
+    by_layer = zip(model.quantised_weights(), config.by_layer("keep"), config.by_layer("tile"), living_neurons(config))
+    for i, (weights, keep, tile, neurons) in enumerate(by_layer):
         if config.granularity == "neurons" and i == len(model.layers) - 1:
             continue
+        living = weights.any(1) if neurons else torch.ones(len(weights), dtype=torch.bool)
+        if neurons and int(living.sum()) != neurons:
+            raise RuntimeError(f"layer {i}: {int(living.sum())} neurons live, not exactly {neurons}")
+        counts = row_counts(weights[living] != 0, tile, config.granularity, config.block)
         if not bool((counts == keep).all()):
             found = sorted(set(counts.flatten().tolist()))
             raise RuntimeError(f"layer {i}: rows keep {found} of their candidates, not exactly {keep}")
@@ -120,6 +136,6 @@ def row_counts(alive: torch.Tensor, tile: int, granularity: str, block: int) -> 
     return candidates.reshape(len(candidates), -1, tile or candidates.shape[1]).sum(-1)
 
 
-def mask_epoch(epoch: int, choices: list[TopK]) -> MaskEpoch:
-    logits = [choice.logits.detach().numpy() for choice in choices]
+def mask_epoch(epoch: int, layers: list[WeightMask]) -> MaskEpoch:
+    logits = [mask.choice.logits.detach().numpy() for mask in layers]
     return MaskEpoch(epoch, tuple(map(confidence, logits)), tuple(map(diversity, logits)))

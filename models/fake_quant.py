@@ -63,17 +63,16 @@ class QuantiseReLU(torch.autograd.Function):
         scale = scale.view(*scale.shape, *[1] * (x.dim() - scale.dim()))
         limit = 2**bits - 1
         scaled = x * (1 / scale)
-        rounded = torch.round(scaled).clamp_min_(0)
-        clipped = rounded.clamp_max(limit)
+        rounded = torch.round(scaled).clamp_(0, limit)
         ctx.save_for_backward(scaled, rounded, scale)
         ctx.limit, ctx.shape = limit, log_scale.shape
-        return clipped * scale
+        return rounded * scale
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
         scaled, rounded, scale = ctx.saved_tensors
-        to_x = gradient * ((scaled > 0) & (rounded <= ctx.limit))
-        to_scale = dots(gradient, rounded.clamp_max_(ctx.limit), ctx.shape) - dots(to_x, scaled, ctx.shape)
+        to_x = torch.ops.aten.hardtanh_backward(gradient, scaled, 0, ctx.limit + 0.5)  # gradient where 0 < scaled < limit + 1/2
+        to_scale = dots(gradient, rounded, ctx.shape) - dots(to_x, scaled, ctx.shape)
         return to_x, to_scale * scale.view(ctx.shape) * LN2, None
 
 

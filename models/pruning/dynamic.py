@@ -7,6 +7,8 @@ weight, so it acts before the quantiser and any Brevitas layer takes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
@@ -31,13 +33,16 @@ class TopK(nn.Module):
         self.keep, self.tile, self.temperature = keep, tile, 1.0
         self.logits = nn.Parameter(INITIAL_SPREAD * torch.randn(rows, columns))
 
-    def forward(self) -> Tensor:
-        tiled = self.logits.view(len(self.logits), -1, self.tile)
+    def forward(self, closed: Tensor | None = None) -> Tensor:
+        """A mask; candidates that are `closed`, booleans [columns], are never in it (at least `keep` must be open)."""
+        logits = self.logits if closed is None else self.logits.masked_fill(closed, -torch.inf)
+        tiled = logits.view(len(logits), -1, self.tile)
         if not self.training:
             return top_k(tiled, self.keep).view_as(self.logits)
         noisy = tiled + gumbel(tiled)
-        soft = softmax_without_replacement(noisy / self.temperature, self.keep)
-        return (top_k(noisy, self.keep) + (soft - soft.detach())).view_as(self.logits)
+        rank = ranks(noisy)
+        soft = softmaxes(noisy / self.temperature, rank, self.keep)
+        return ((rank < self.keep) + (soft - soft.detach())).view_as(self.logits)
 
     def entropy(self) -> Tensor:
         """Sum over rows and tiles of the entropy (nats) of softmax(D)."""
@@ -47,8 +52,13 @@ class TopK(nn.Module):
 
 def top_k(scores: Tensor, keep: int) -> Tensor:
     """Ones at the `keep` highest of the last axis, of equal ones the earlier; no gradient."""
+    return (ranks(scores) < keep).to(scores.dtype)
+
+
+def ranks(scores: Tensor) -> Tensor:
+    """The place of each score in its last axis: 0 is the highest, of equal ones the earlier; no gradient."""
     order = torch.argsort(scores.detach(), dim=-1, descending=True, stable=True)
-    return torch.zeros_like(scores).scatter_(-1, order[..., :keep], 1.0).detach()
+    return torch.empty_like(order).scatter_(-1, order, torch.arange(scores.shape[-1]).expand_as(order))
 
 
 def gumbel(like: Tensor) -> Tensor:
@@ -57,10 +67,12 @@ def gumbel(like: Tensor) -> Tensor:
 
 def softmax_without_replacement(scores: Tensor, keep: int) -> Tensor:
     """Sum of `keep` softmaxes over the last axis, each without the winners of those before it."""
-    order = torch.argsort(scores.detach(), dim=-1, descending=True, stable=True)
-    rank = torch.argsort(order, dim=-1)
-    draws = torch.arange(keep, device=scores.device)
-    gone = rank[..., None, :] < draws[:, None]
+    return softmaxes(scores, ranks(scores), keep)
+
+
+def softmaxes(scores: Tensor, rank: Tensor, keep: int) -> Tensor:
+    """The same, where the rank of each score is known."""
+    gone = rank[..., None, :] < torch.arange(keep)[:, None]
     return scores[..., None, :].masked_fill(gone, -torch.inf).softmax(-1).sum(-2)
 
 
@@ -69,14 +81,23 @@ class WeightMask(nn.Module):
 
     Granularities: `weights` picks inputs of each neuron (for a convolution: kernels of each feature map); `blocks` picks
     groups of `block` neighbouring inputs, a group being one candidate; `neurons` picks whole neurons (feature maps).
+
+    With the first two, `neurons` > 0 also picks that many whole neurons, learned beside: the others have no weights at all.
+    `dead_inputs` says which inputs come from such neurons, booleans [inputs]: they are never picked.
     """
 
     def __init__(
-        self, shape: torch.Size, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask"
+        self, shape: torch.Size, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask",
+        neurons: int = 0, dead_inputs: Callable[[], Tensor] | None = None,
     ):
         super().__init__()
         outputs, inputs = shape[:2]
         self.trailing, self.granularity, self.block = len(shape) - 2, granularity, block
+        self.rows = TopK(1, outputs, neurons, name=f"{name}, neurons") if neurons else None
+        self.dead_inputs, self.living = dead_inputs, torch.ones(outputs, dtype=torch.bool)
+        if (neurons or dead_inputs) and (granularity != "weights" or tile):
+            raise ValueError(f"{name}: neurons can be picked beside single weights of whole rows only, not beside {granularity} "
+                             f"of tiles of {tile or inputs}")
         if granularity == "neurons":
             self.choice = TopK(1, outputs, keep, tile, name)
         elif granularity == "blocks":
@@ -90,7 +111,11 @@ class WeightMask(nn.Module):
 
     def mask(self) -> Tensor:
         """[outputs, inputs, 1, ...], or [outputs, 1, 1, ...] for neurons."""
-        mask = self.choice()
+        mask = self.choice(self.dead_inputs() if self.dead_inputs else None)
+        if self.rows is not None:
+            rows = self.rows().view(-1, 1)
+            self.living = rows.detach()[:, 0] > 0
+            mask = mask * rows
         if self.granularity == "neurons":
             mask = mask.view(-1, 1)
         elif self.granularity == "blocks":
@@ -100,14 +125,21 @@ class WeightMask(nn.Module):
     def forward(self, weight: Tensor) -> Tensor:
         return weight * self.mask()
 
+    def dead(self) -> Tensor:
+        """Which neurons the last mask left out, booleans [outputs]."""
+        return ~self.living
 
-def add_mask(
-    layer: nn.Module, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask"
-) -> TopK:
-    """Give `layer` a learned mask over its weight; returns the part with the logits, temperature and entropy."""
-    mask = WeightMask(layer.weight.shape, keep, tile, granularity, block, name)
+    @property
+    def choices(self) -> list[TopK]:
+        """What is learned: logits, temperature and entropy, of the weights and, where they are picked too, of the neurons."""
+        return [self.choice] if self.rows is None else [self.choice, self.rows]
+
+
+def add_mask(layer: nn.Module, keep: int, *arguments, **keywords) -> WeightMask:
+    """Give `layer` a learned mask over its weight: the arguments are those of WeightMask after the shape."""
+    mask = WeightMask(layer.weight.shape, keep, *arguments, **keywords)
     parametrize.register_parametrization(layer, "weight", mask, unsafe=True)
-    return mask.choice
+    return mask
 
 
 def freeze_mask(layer: nn.Module) -> Tensor:

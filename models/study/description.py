@@ -12,7 +12,7 @@ import yaml
 from models.configuration import TrainConfig, check_names
 
 KNOWN = ("title", "base", "arms", "grid", "repeat", "together", "search")
-SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "fields", "retrain", "objective")
+SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "fields", "retrain", "bops", "objective")
 OBJECTIVES = ("validation_loss", "validation_accuracy")
 
 
@@ -33,7 +33,8 @@ class Run:
 class Search:
     """Bayesian optimisation of the hidden widths: `hidden` holds a (least, greatest) pair for each hidden layer. `parallel`
     trials are proposed at a time, whatever the number of workers, so the result does not depend on it. The best by
-    `objective` is trained again once for each repeat. `fields` are changed in all of these trainings, `retrain` in the last."""
+    `objective` is trained again once for each repeat, and so is the best within each limit of `bops` (bit operations).
+    `fields` are changed in all of these trainings, `retrain` in the last."""
 
     trials: int
     hidden: tuple[tuple[int, int], ...]
@@ -41,6 +42,7 @@ class Search:
     seed: int = 0
     fields: tuple[tuple[str, object], ...] = ()
     retrain: tuple[tuple[str, object], ...] = ()
+    bops: tuple[float, ...] = ()
     objective: str = "validation_loss"
 
 
@@ -116,7 +118,8 @@ def read_search(content: dict) -> Search:
     objective = content.get("objective", OBJECTIVES[0])
     check_names("search objective", [objective], list(OBJECTIVES))
     changed = [tuple((content.get(key) or {}).items()) for key in ("fields", "retrain")]
-    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), *changed, objective)
+    return Search(trials, tuple(map(tuple, hidden)), parallel, content.get("seed", 0), *changed,
+                  tuple(content.get("bops", ())), objective)
 
 
 def positive(name: str, value) -> int:

@@ -6,6 +6,7 @@ same trials again and reading the finished ones from their files.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import optuna
@@ -31,17 +32,27 @@ def search(study: Study, run_all: RunAll) -> list[dict]:
             sampler.tell(trial, cost(seen[run.id], plan.objective))
         done += len(trials)
     results += list(seen.values())
-    best = widths(sampler.best_trial, plan)
-    changed = dict(plan.fields) | dict(plan.retrain) | {"hidden": best}
-    again = [Run("best of search", study.base.with_fields(**changed | dict(repeat))) for repeat in study.repeat]
-    return results + run_all(study.batches(again))
+    again = {}
+    for limit in (math.inf, *plan.bops):
+        hidden = best_within(limit, results, plan.objective)
+        changed = dict(plan.fields) | dict(plan.retrain) | {"hidden": hidden}
+        arm = "best of search" + (f" within {limit:,.0f} BOPs" if math.isfinite(limit) else "")
+        if hidden not in again:
+            again[hidden] = [Run(arm, study.base.with_fields(**changed | dict(repeat))) for repeat in study.repeat]
+    return results + run_all([batch for runs in again.values() for batch in study.batches(runs)])
+
+
+def best_within(limit: float, results: list[dict], objective: str) -> tuple[int, ...]:
+    """The hidden widths of the best of the trials that take at most `limit` bit operations. ValueError where there is none."""
+    fitting = [result for result in results if result["rows"][-1].get("bops", math.inf) <= limit]
+    if not fitting:
+        raise ValueError(f"search: no trial takes as few as {limit:,.0f} bit operations; allow narrower layers, or more trials")
+    return tuple(min(fitting, key=lambda result: cost(result, objective))["config"]["hidden"])
 
 
 def widths(trial, plan: Search) -> tuple[int, ...]:
-    """The hidden widths of a running or a finished trial."""
-    if hasattr(trial, "suggest_int"):
-        return tuple(trial.suggest_int(f"hidden_{i}", least, most, log=True) for i, (least, most) in enumerate(plan.hidden))
-    return tuple(trial.params[f"hidden_{i}"] for i in range(len(plan.hidden)))
+    """The hidden widths that a trial proposes."""
+    return tuple(trial.suggest_int(f"hidden_{i}", least, most, log=True) for i, (least, most) in enumerate(plan.hidden))
 
 
 def cost(result: dict, objective: str) -> float:

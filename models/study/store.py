@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from models.configuration import TrainConfig
 from models.record import write_json
 from models.study.description import Run
 
 SHOWN = ("seed", "fold", "folds", "weight_bits", "activation_bits", "batch_norm", "l1", "random_labels", "method", "rewind",
-         "keep", "tile", "granularity")
+         "keep", "neurons", "tile", "granularity")
 
 
 class Store:
@@ -50,8 +51,10 @@ def mask_table(results: list[dict]) -> pd.DataFrame:
 
 
 def shown(config: dict) -> dict:
-    """The fields of a training that tell the runs of a study apart; lists by layer as text."""
-    return {key: "-".join(map(str, config[key])) if isinstance(config[key], (list, tuple)) else config[key] for key in SHOWN}
+    """The fields of a training that tell the runs of a study apart; lists by layer as text. A result that is older than a
+    field has its default."""
+    values = {key: config.get(key, getattr(TrainConfig, key)) for key in SHOWN}
+    return {key: "-".join(map(str, value)) if isinstance(value, (list, tuple)) else value for key, value in values.items()}
 
 
 def write_tables(folder: Path, results: list[dict]) -> list[Path]:

@@ -22,7 +22,7 @@ def run_study(
     """
     store, planned = Store(folder), len(study.runs)
     if study.search:
-        planned += study.search.trials + len(study.repeat)
+        planned += study.search.trials + len(study.repeat) * (1 + len(study.search.bops))
     done = 0
 
     def run_all(batches: list[Batch]) -> list[dict]:

@@ -91,7 +91,7 @@ CONVOLUTION = dict(in_channels=6, out_channels=8, kernel_size=3, weight_bit_widt
 def test_convolutions_train_and_freeze(granularity, keep, per_map, kind):
     torch.manual_seed(0)
     layer = nn.Conv2d(6, 8, 3) if kind == "float" else qnn.QuantConv2d(**CONVOLUTION)
-    choice = add_mask(layer, keep, granularity=granularity, block=3)
+    choice = add_mask(layer, keep, granularity=granularity, block=3).choice
     assert all(step(layer.train(), torch.randn(4, 6, 7, 7)))
     assert choice.logits.grad.abs().sum() > 0
     expected = layer.eval()(torch.ones(1, 6, 7, 7)).detach()
@@ -105,3 +105,25 @@ def test_convolutions_train_and_freeze(granularity, keep, per_map, kind):
 def test_block_must_divide():
     with pytest.raises(ValueError, match=r"layer 1: block \(4\) must divide the 6 inputs"):
         add_mask(nn.Linear(6, 3), 1, granularity="blocks", block=4, name="layer 1")
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_neurons_and_weights_are_picked_beside_each_other(training):
+    torch.manual_seed(0)
+    first, second = nn.Linear(12, 8).train(training), nn.Linear(8, 6).train(training)
+    rows = add_mask(first, 3, neurons=4)
+    add_mask(second, 2, neurons=5, dead_inputs=rows.dead)
+    for _ in range(20):
+        alive, read = first.weight != 0, second.weight != 0
+        assert sorted(alive.sum(1).tolist()) == [0] * 4 + [3] * 4 and torch.equal(alive.any(1), ~rows.dead())
+        assert sorted(read.sum(1).tolist()) == [0] + [2] * 5 and not read[:, rows.dead()].any()
+    if training:
+        assert all(step(first, torch.randn(4, 12))) and rows.rows.logits.grad.abs().sum() > 0
+
+
+def test_neurons_go_with_single_weights_only():
+    for fields in (dict(tile=3), dict(granularity="blocks", block=2), dict(granularity="neurons")):
+        with pytest.raises(ValueError, match="layer 2: neurons can be picked beside single weights"):
+            add_mask(nn.Linear(6, 4), 1, name="layer 2", neurons=2, **fields)
+    with pytest.raises(ValueError, match=r"mask, neurons: keep \(5\) must be 1 to 4"):
+        add_mask(nn.Linear(6, 4), 1, neurons=5)
