@@ -22,19 +22,23 @@ from finn_steps.stream import StreamFormat
 
 FORMAT = 1
 STYLES = ("unrolled", "bitplane", "serial", "folded")
+PRODUCTS = ("lut", "dsp")
 
 
 @dataclass(frozen=True)
 class Folding:
     """How a layer is built. `PE` and `SIMD` hold for `folded` only: `PE` processing elements, each with `SIMD` lanes
-    that step through the nonzeros of its rows; at most MH and MW, which they need not divide. `digits` is the number of
-    activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of adders between two pipeline registers."""
+    that step through the nonzeros of its rows; at most MH and MW, which they need not divide. With `max_cycles` their
+    schedule may take so many cycles if that saves area; 0 is the fewest. `products` says what multiplies there: `lut` or `dsp`.
+    `digits` is the number of activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of adders between two pipeline registers."""
 
     style: str = "unrolled"
     PE: int = 1
     SIMD: int = 1
     digits: int = 1
     registers_every: int = 1
+    max_cycles: int = 0
+    products: str = "lut"
 
     def check(self, name: str, MH: int, MW: int) -> None:
         """Raise ValueError, naming the layer and the values, for a folding that this layer cannot take."""
@@ -44,6 +48,12 @@ class Folding:
             value = getattr(self, field_name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name}: {field_name} ({value}) must be a whole number of at least 1")
+        if not isinstance(self.max_cycles, int) or self.max_cycles < 0:
+            raise ValueError(f"{name}: max_cycles ({self.max_cycles}) must be a whole number, 0 for the fewest cycles")
+        if self.products not in PRODUCTS:
+            raise ValueError(f"{name}: products '{self.products}' is none of {', '.join(PRODUCTS)}")
+        if self.products == "dsp" and self.style != "folded":
+            raise ValueError(f"{name}: products 'dsp' needs style 'folded', not '{self.style}'")
         if self.style == "folded" and self.PE > MH:
             raise ValueError(f"{name}: PE ({self.PE}) must be at most MH ({MH})")
         if self.style == "folded" and self.SIMD > MW:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 from finn.custom_op.fpgadataflow import register_custom_op
 from finn.custom_op.fpgadataflow.hwcustomop import HWCustomOp
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import STYLES, Accelerator, Folding, SparseLayer
+from finn_steps.accelerator import PRODUCTS, STYLES, Accelerator, Folding, SparseLayer
 from finn_steps.folding.cost import LayerEstimate, estimate
 
 ESTIMATES = ("lut_estimate", "ff_estimate", "bram_estimate", "dsp_estimate")
@@ -36,6 +38,8 @@ class SparseMVAU(HWCustomOp):
             "SIMD": ("i", False, 1),
             "digits": ("i", False, 1),
             "registers_every": ("i", False, 1),
+            "max_cycles": ("i", False, 0),
+            "products": ("s", False, "lut", set(PRODUCTS)),
             "nonzeros": ("i", False, 0),
             "cycles": ("i", False, 1),
             **{name: ("i", False, 0) for name in ESTIMATES},
@@ -44,8 +48,7 @@ class SparseMVAU(HWCustomOp):
 
     @property
     def folding(self) -> Folding:
-        attributes = ("style", "PE", "SIMD", "digits", "registers_every")
-        return Folding(**{name: self.get_nodeattr(name) for name in attributes})
+        return Folding(**{field.name: self.get_nodeattr(field.name) for field in fields(Folding)})
 
     def set_folding(self, folding: Folding, model, share: LayerEstimate | None = None) -> None:
         """With what the layer will take: its `share` of a whole accelerator, or, without one, what it takes alone. ValueError, naming

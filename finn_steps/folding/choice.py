@@ -12,7 +12,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.calibration import price
 from finn_steps.folding.core_counts import CoreCounts, core_counts, unrolled_counts
-from finn_steps.folding.folded_counts import Shape, facts_of, folded_counts, least_shape, shape_of, tree_levels
+from finn_steps.folding.folded_counts import Shape, delay_of, facts_of, folded_counts, least_shape, shape_of
 from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, signed_bits
 from finn_steps.rtl.heap import signed_digits
 
@@ -138,8 +138,8 @@ class Folded(Choice):
 
     @property
     def delay(self) -> int:
-        """Cycles of the adder tree and the activation."""
-        return tree_levels(self.folding.SIMD, self.facts.product) + self.facts.activation.cycles
+        """Cycles of the adders and the activation."""
+        return delay_of(self.layer, self.facts, self.shape) + self.facts.activation.cycles
 
     def price(self, serial: bool) -> Price:
         """serial: its inputs come one a beat."""

@@ -11,7 +11,7 @@ from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choice import Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.joins import convert_price, credit_price
-from finn_steps.rtl.folded import takes_one_a_beat
+from finn_steps.rtl.folded_lanes import takes_one_a_beat
 from finn_steps.rtl.generate import bits
 from finn_steps.rtl.label import label_core
 
@@ -123,7 +123,7 @@ def _extend_unrolled(partial: Partial, choice: Unrolled) -> Partial:
 
 def _extend_folded(partial: Partial, choice: Folded) -> Partial:
     slots, shape = partial.elements, choice.shape
-    serial = takes_one_a_beat(shape, range(slots))
+    serial = takes_one_a_beat(choice.layer, shape.cycles, shape.owners, slots)
     collected = partial.lanes < slots and not serial
     partial = _convert(partial, 1 if serial else slots)
     if collected:

@@ -16,7 +16,9 @@ from finn_steps.folding.collect import collect
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.folding.schedule import schedule
 from finn_steps.rtl.folded import address_bits
-from finn_steps.rtl.folded_activation import Activation, RowRange, choose_activation, in_block
+from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block, window
+from finn_steps.rtl.folded_lanes import LaneFormat, Widths, sum_core
+from finn_steps.rtl.lut_sizes import block_rams, multiplexer_luts, ram_luts, rom_luts, select_luts
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,10 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """What a folded layer's counts take from its weights and thresholds, whatever its PE and SIMD: bits of an input, a weight, a
-    product, an accumulator and an output; nonzeros, in all and of the longest row; its activation, and the entries of its table."""
+    """What a folded layer's counts take from its weights and thresholds, whatever its PE and SIMD: bits of its numbers; nonzeros,
+    in all and of the longest row; its activation, and the entries of its table."""
 
-    x: int
-    weight: int
-    product: int
-    accumulator: int
-    y: int
+    widths: Widths
     nonzeros: int
     longest: int
     activation: Activation
@@ -52,18 +50,16 @@ class Facts:
 
 @lru_cache(maxsize=256)
 def facts_of(layer: SparseLayer) -> Facts:
-    idt, greatest = DataType[layer.idt], max(1, int(np.abs(layer.weights).max()))
     ranges = layer.accumulator_max - layer.accumulator_min
     return Facts(
-        x=idt.bitwidth(), weight=1 + greatest.bit_length(), product=(greatest * int(idt.max() - idt.min())).bit_length(),
-        accumulator=RowRange.of(layer).bits, y=DataType[layer.odt].bitwidth(), nonzeros=layer.nonzeros,
+        widths=Widths.of(layer), nonzeros=layer.nonzeros,
         longest=int((layer.weights != 0).sum(1).max()), activation=choose_activation(layer), entries=int((ranges + 1).sum()),
     )
 
 
 def shape_of(layer: SparseLayer) -> Shape:
     """The shape by the layer's schedule, kept on disk."""
-    key = content_key(sources(), "shape", f"{layer.folding.PE} {layer.folding.SIMD}", (layer.weights != 0).tobytes(), str(layer.weights.shape))
+    key = content_key(sources(), "shape", str(vars(layer.folding)), layer.idt, str(np.abs(layer.weights).max()), (layer.weights != 0).tobytes(), str(layer.weights.shape))
 
     def plan(workplace: Path) -> None:
         found = schedule(layer)
@@ -77,100 +73,77 @@ def shape_of(layer: SparseLayer) -> Shape:
 def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
     """A bound for the layer's PE and SIMD, without a schedule: every lane busy in every cycle, one unit, the smallest memories."""
     PE, SIMD = layer.folding.PE, layer.folding.SIMD
-    cycles = max(1, -(-facts.nonzeros // (PE * SIMD)), -(-facts.longest // SIMD), layer.MH // PE)
+    cycles = max(1, -(-facts.nonzeros // (PE * SIMD)), -(-facts.longest // SIMD), -(-layer.MH // PE))
     return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, exact=False)
 
 
 def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) -> dict[str, float]:
     """Features of the layer's modules; `serial`: its inputs come one a beat."""
-    x, weight, product, accumulator = facts.x, facts.weight, facts.product, facts.accumulator
+    widths = facts.widths
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
-    lanes, depth = PE * SIMD, layer.MW // shape.owners
-    index = address_bits(depth)
-    levels = tree_levels(SIMD, product)
-    sums = [(-(-SIMD // 2 ** level), product + level) for level in range((SIMD - 1).bit_length() + 1)]
-    tree = sum(operands // 2 * (width + 1) for operands, width in sums)
-    control = PE * (SIMD * (index + weight + shape.ahead) + 1)
-    choice = address_bits(PE // shape.units)
+    count, depth = PE * SIMD, -(-layer.MW // shape.owners)
+    lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_core(widths, SIMD)
+    control = PE * (SIMD * lanes.field + 1)
+    choice = address_bits(-(-PE // shape.units))
     picks = 1 + shape.units * choice
     frames = 1 + -(-(shape.last + 12) // shape.cycles)
-    answers = shape.units * facts.y
+    answers = shape.units * widths.y
     memories = [(control, shape.cycles), (picks, shape.cycles), *_activation_memories(layer, facts, shape)]
     logic = sum(width * rom_luts(rows) for width, rows in memories if not in_block(width, rows))
     blocks = sum(block_rams(width, rows) for width, rows in memories if in_block(width, rows))
+    merged = lanes.cycles == 1
+    sums = PE * trees
     counts = {
-        "lane_memories": lanes * ram_luts(x, 2 ** (index + 1)) if serial else 0,
-        "lane_selects": 0 if serial or depth == 1 else lanes * x * multiplexer_luts(depth),
-        "products": lanes * (x if weight == 2 else weight * x),
-        "ahead": shape.ahead * lanes * product,
-        "trees": PE * trees * tree,
-        "accumulators": PE * trees * accumulator,
+        "lane_memories": count * ram_luts(widths.x, 2 ** (max(1, lanes.index) + 1)) if serial else 0,
+        "lane_selects": 0 if serial or merged else count * select_luts(widths.x, depth, widths.greatest),
+        "products": count * (widths.x if widths.dsp else widths.product),
+        "trees": sums * (total.counts["columns"] + total.counts["functions"] + total.counts["delays"] if total else 0),
+        "accumulators": PE * widths.accumulator * (1 + 2 * shape.ahead),
         "roms": logic,
-        "collector": shape.units * accumulator * multiplexer_luts(PE // shape.units),
+        "collector": shape.units * widths.accumulator * multiplexer_luts(-(-PE // shape.units)),
         "activations": shape.units * _activation_luts(layer, facts),
         "answer_memory": shape.exact * ram_luts(answers, 2 ** (shape.beats * frames + 1 - 1).bit_length()),
         "layers": 1,
         "bram": blocks,
+        "dsp": count if widths.dsp else 0,
     }
+    taken = 0 if merged else 1 if widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
     counts["registers"] = (
-        lanes * (x + weight + product * trees) + PE * trees * sum(operands * width for operands, width in sums[1:]) + PE * (trees + 1) * accumulator
-        + logic_outputs(memories) + shape.units * (accumulator + answers) + (0 if serial else shape.owners * depth * x)
-        + PE * 2 * (levels + 2)
+        count * (taken + widths.product * trees) + sums * (total.counts["registers"] if total else 0) + PE * (trees + 1) * widths.accumulator
+        + logic_outputs(memories) + shape.units * (widths.accumulator + answers) + (0 if serial else layer.MW * widths.x)
+        + 2 * (lanes.cycles + (total.latency if total else 0)) + PE
     )
     return counts
 
 
-def tree_levels(SIMD: int, product: int) -> int:
-    """Registers in series in the adder tree of a PE, for products of so many bits: the first level takes pairs, or six or three of
-    the narrowest operands."""
-    group = 1 if SIMD == 1 or product > 2 else 6 if product == 1 else 3
-    return int(group > 1) + (-(-SIMD // group) - 1).bit_length()
+def delay_of(layer: SparseLayer, facts: Facts, shape: Shape) -> int:
+    """Cycles from a control word to the sum of its products, without the two that every layer takes."""
+    total = sum_core(facts.widths, layer.folding.SIMD)
+    lanes = LaneFormat.of(facts.widths, layer.folding.SIMD, -(-layer.MW // shape.owners), shape.ahead)
+    return lanes.cycles + (total.latency if total else 0) - 2
 
 
 def _activation_memories(layer: SparseLayer, facts: Facts, shape: Shape) -> list[tuple[int, int]]:
     """(width, rows) of the constant memories of all units."""
     kind, found = facts.activation.kind, layer.steps.bit_length()
     if kind == "search":
-        memories = [(facts.accumulator, shape.beats << stage) for stage in range(found)]
+        memories = [(facts.widths.accumulator, shape.beats << stage) for stage in range(found)]
     elif kind == "table":
         entries = -(-facts.entries // shape.units)
         memories = [(entries.bit_length(), shape.beats), (found, entries)]
+    elif kind == "window":
+        memories = [(facts.widths.accumulator + 1, shape.beats), (found, shape.beats << window(facts.activation.ranges)[1])]
     else:
-        memories = [(facts.y if kind == "raw" else facts.accumulator, shape.beats)]
+        memories = [(facts.widths.y if kind == "raw" else facts.widths.accumulator, shape.beats)]
     return memories * shape.units
 
 
 def _activation_luts(layer: SparseLayer, facts: Facts) -> int:
     found = layer.steps.bit_length()
     if facts.activation.kind == "search":
-        return found * facts.accumulator
-    return facts.accumulator + (found + 2 if facts.activation.kind == "shift" else 0)
+        return found * facts.widths.accumulator
+    return facts.widths.accumulator + (found + 2 if facts.activation.kind in ("shift", "window") else 0)
 
 
 def logic_outputs(memories: list[tuple[int, int]]) -> int:
     return sum(width for width, rows in memories if not in_block(width, rows))
-
-
-def ram_luts(width: int, rows: int) -> int:
-    """LUTs of a distributed memory with one write and one read port: RAM32M, RAM64M, RAM128X1D, RAM256X1D."""
-    if rows <= 32:
-        return 4 * -(-width // 6)
-    if rows <= 64:
-        return 4 * -(-width // 3)
-    return width * 4 * -(-rows // 128)
-
-
-def rom_luts(rows: int) -> float:
-    """LUTs of one bit of a constant memory."""
-    return max(0.25, rows / 64)
-
-
-def multiplexer_luts(choices: int) -> int:
-    """LUTs of one bit of a multiplexer."""
-    return 0 if choices <= 1 else -(-choices // 4)
-
-
-def block_rams(width: int, rows: int) -> int:
-    """18 Kbit block RAMs, in the shape that takes least."""
-    shapes = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
-    return min(-(-rows // depth) * -(-width // bits) for depth, bits in shapes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finn_steps.folding.choice import Price
-from finn_steps.folding.folded_counts import multiplexer_luts, ram_luts
+from finn_steps.rtl.lut_sizes import multiplexer_luts, ram_luts
 
 
 def credit_price(style: str, width: int, latency: int, ii: int) -> Price:

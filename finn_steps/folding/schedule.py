@@ -16,6 +16,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
+from finn_steps.rtl.lut_sizes import ram_luts, select_luts
 
 LEAST_CYCLES = 3
 """What folded_sequencer can do."""
@@ -43,6 +44,11 @@ class Schedule:
     finish: tuple[tuple[int, ...], ...]
 
     @property
+    def depth(self) -> int:
+        """Inputs of an owner, at most."""
+        return -(-len(self.owner) // self.owners)
+
+    @property
     def uses_ahead(self) -> bool:
         return bool(self.ahead.any())
 
@@ -58,9 +64,9 @@ class Schedule:
 
 @lru_cache(maxsize=256)
 def schedule(layer: SparseLayer) -> Schedule:
-    """The schedule of a layer by its folding's PE and SIMD. The same layer always gets the same one."""
+    """The schedule of a layer by its folding's PE, SIMD and max_cycles. The same layer always gets the same one."""
     nonzero = layer.weights != 0
-    PE, SIMD = layer.folding.PE, layer.folding.SIMD
+    PE, SIMD, allowed = layer.folding.PE, layer.folding.SIMD, layer.folding.max_cycles
     rng = np.random.default_rng(0)
     dealt = deal_rows(nonzero.sum(1), PE, SIMD)
     least = max(max(LEAST_CYCLES, *(len(rows) for rows in dealt)), -(-layer.nonzeros // (PE * SIMD)))
@@ -71,21 +77,25 @@ def schedule(layer: SparseLayer) -> Schedule:
             found.append(_pack(nonzero, dealt, owners, owner, SIMD, ahead))
             if found[-1].cycles == least:
                 break
-        if owners <= SIMD // 8 and min(s.cycles for s in found) <= least * SLACK:
+        enough = max(least * SLACK, allowed)
+        if owners <= SIMD // 8 and min(s.cycles for s in found) <= enough:
             break
     fewest = min(s.cycles for s in found)
-    return min((s for s in found if s.cycles <= fewest * SLACK), key=lambda s: lane_luts(layer, s))
+    return min((s for s in found if s.cycles <= max(fewest * SLACK, allowed)), key=lambda s: lane_luts(layer, s))
 
 
 def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
-    """Roughly the LUTs of one lane: reading its input, and the memory of its control bits."""
-    depth, bits = layer.MW // plan.owners, DataType[layer.idt].bitwidth()
+    """Roughly the LUTs of one lane: its control bits, reading its input, its product and its share of the sums."""
+    depth, bits = plan.depth, DataType[layer.idt].bitwidth()
     index, ahead = (depth - 1).bit_length(), int(plan.uses_ahead)
     greatest = max(1, int(np.abs(layer.weights).max()))
-    memory = (index + greatest.bit_length() + 1 + ahead) * max(0.5, plan.cycles / 64)
-    select = depth / 3.5 if plan.cycles < layer.MW + 4 else -(-2 * depth // 64) * 1.5
+    ones = greatest == 1 and depth < 1 << index
+    memory = (index + (0 if ones else greatest.bit_length()) + 1 + ahead) * max(0.5, plan.cycles / 64)
+    select = select_luts(bits, depth, greatest)
+    if plan.cycles >= layer.MW + 4:
+        select = min(select, ram_luts(bits, 2 << index))
     product = greatest.bit_length() + bits
-    return memory + (bits * select if depth > 1 else 0) + ahead * (2 * product + 1)
+    return memory + select + product + 0.6 * product * (1 + ahead)
 
 
 def deal_rows(work: np.ndarray, PE: int, SIMD: int) -> list[list[int]]:
@@ -129,7 +139,7 @@ def _exchange(rows: list[list[int]], load: np.ndarray, work: np.ndarray, top: in
 
 
 def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng: np.random.Generator) -> np.ndarray:
-    """int64 [MW]: an owner for each input, MW / owners each, so that the owners' work is even in every row and PE."""
+    """int64 [MW]: an owner for each input, at most ceil(MW / owners) each, so that the owners' work is even in every row and PE."""
     MW = nonzero.shape[1]
     if owners == 1:
         return np.zeros(MW, dtype=np.int64)
@@ -138,7 +148,7 @@ def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng
     # A column is described by its nonzeros in each row and, weighed more, in each PE.
     features = np.concatenate([nonzero, 2.0 * np.array([nonzero[rows].sum(0) for rows in dealt])]).T.astype(float)
     order = np.argsort(-features.sum(1), kind="stable")
-    capacity, load = np.full(owners, MW // owners), np.zeros((owners, features.shape[1]))
+    capacity, load = np.full(owners, -(-MW // owners)), np.zeros((owners, features.shape[1]))
     owner = np.empty(MW, dtype=np.int64)
     for column in order:
         cost = load @ features[column] + np.where(capacity > 0, 0, np.inf)

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.folding.collect import Collection, collect
 from finn_steps.folding.schedule import Schedule, schedule
-from finn_steps.rtl.folded_activation import RowRange, choose_activation, in_block, memory_text
+from finn_steps.rtl.core import Core
+from finn_steps.rtl.folded_activation import choose_activation, in_block, memory_text
+from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_words, sum_bits, sum_core, takes_one_a_beat
 from finn_steps.rtl.stage import Stage, identifier, instance
 
 LIBRARY = (
-    "adder_tree", "folded_collector", "folded_lane", "folded_pe", "folded_sequencer", "frame_fifo", "lane_memory", "rom", "small_sum",
+    "folded_accumulator", "folded_collector", "folded_lane", "folded_lanes", "folded_sequencer", "frame_fifo", "lane_memory",
+    "multiplier_lane", "rom", "small_product",
 )
-RESULT_CYCLES = 3
-"""From the step in which a row finishes to its result, without the registers in the adder tree. The collector's memory takes
-as many cycles to answer, so that it is triggered when the sum of the first row to be taken leaves the tree."""
-
-
-@dataclass(frozen=True, eq=False)
-class Widths:
-    """Bits of an input, of a weight's magnitude, of an accumulator and of an output; the greatest distance of an input from
-    the least, and the greatest product with it."""
-
-    x: int
-    magnitude: int
-    accumulator: int
-    y: int
-    x_max: int
-    product_max: int
-
-    @classmethod
-    def of(cls, layer: SparseLayer) -> Widths:
-        idt = DataType[layer.idt]
-        greatest, x_max = max(1, int(np.abs(layer.weights).max())), int(idt.max()) - int(idt.min())
-        bits = RowRange.of(layer).bits
-        return cls(idt.bitwidth(), greatest.bit_length(), bits, DataType[layer.odt].bitwidth(), x_max, greatest * x_max)
+COLLECTOR_CYCLES = 3
+"""From the collector's trigger to the cycle in which it takes."""
 
 
 def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
@@ -51,13 +31,15 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     """
     plan, widths, name = schedule(layer), Widths.of(layer), identifier(layer.name)
     collection, activation = collect(plan), choose_activation(layer)
-    serial = takes_one_a_beat(plan, arrival)
-    depth = layer.MW // plan.owners
-    text, memories = _inputs(plan, widths, name, arrival, depth, serial)
+    serial = takes_one_a_beat(layer, plan.cycles, plan.owners, len(arrival))
+    lanes = LaneFormat.of(widths, layer.folding.SIMD, plan.depth, plan.uses_ahead)
+    total = sum_core(widths, layer.folding.SIMD, f"{name}_sum")
+    delay = lanes.cycles + (total.latency if total else 0)
+    text, memories = _inputs(plan, widths, lanes, name, arrival, serial)
     parts = [
-        _sequencer(plan, collection, widths, name, activation.cycles),
-        _elements(layer, plan, widths, name, depth, serial),
-        _collector(plan, collection, widths, name),
+        _sequencer(plan, collection, widths, name, delay, activation.cycles),
+        _elements(layer, plan, widths, lanes, total, name, serial),
+        _collector(plan, collection, widths, name, delay),
         _activations(collection, activation, widths, name),
     ]
     for part, files in parts:
@@ -67,18 +49,13 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     slots = len(arrival)
     return Stage(
         name, slots, widths.x, 1 if serial else slots, collection.rows.size, widths.y, collection.units, text, library,
-        memories=memories, order=collection.rows.ravel(), ii=plan.cycles,
+        {f"{total.module}.sv": total.verilog} if total else {}, memories, order=collection.rows.ravel(), ii=plan.cycles,
     )
 
 
-def takes_one_a_beat(plan: Schedule, arrival: np.ndarray) -> bool:
-    """Whether the next frame can be loaded, one slot a cycle, while one is worked on."""
-    return plan.cycles >= len(arrival) + 4
-
-
-def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, depth: int, serial: bool):
+def _inputs(plan: Schedule, widths: Widths, lanes: LaneFormat, name: str, arrival: np.ndarray, serial: bool):
     """Wires <name>_available, _last, and what the lanes read: a frame or the loader's writes."""
-    index = address_bits(depth)
+    depth, index = plan.depth, max(1, lanes.index)
     flags = ("available", "last", "start", "take", "running", "done", "first", "room")
     text = "".join(f"  wire {name}_{flag};\n" for flag in flags)
     text += f"  wire [{plan.owners - 1}:0] {name}_write;\n  wire [{index}:0] {name}_write_address;\n"
@@ -97,8 +74,9 @@ def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, dept
         return text, {f"{name}_load.mem": memory_text(words, owner_bits + index)}
     slot = {int(column): place for place, column in enumerate(arrival) if column >= 0}
     column_at = {(int(o), int(a)): column for column, (o, a) in enumerate(zip(plan.owner, plan.address))}
-    owned = [slot[column_at[o, a]] for o in range(plan.owners) for a in range(depth)]
-    pieces = ", ".join(f"{name}_in_data[{place * widths.x}+:{widths.x}]" for place in reversed(owned))
+    owned = [column_at.get((o, a)) for o in range(plan.owners) for a in range(depth)]
+    padding = f"{widths.x}'b0"
+    pieces = ", ".join(padding if c is None else f"{name}_in_data[{slot[c] * widths.x}+:{widths.x}]" for c in reversed(owned))
     text += f"  assign {name}_available = {name}_in_valid;\n  assign {name}_last = {name}_in_last;\n"
     text += f"  assign {name}_in_ready = {name}_take;\n"
     text += f"  always_ff @(posedge ap_clk) if ({name}_take) {name}_frame <= {{{pieces}}};\n"
@@ -106,17 +84,17 @@ def _inputs(plan: Schedule, widths: Widths, name: str, arrival: np.ndarray, dept
     return text + f"  assign {name}_read_bank = 1'b0;\n", {}
 
 
-def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, activation_cycles: int):
+def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int, activation_cycles: int):
     """The step counter, the trigger of the collector and the output memory."""
-    levels = tree_levels(plan.column.shape[2], widths)
     text = f"  wire [{address_bits(plan.cycles) - 1}:0] {name}_step;\n"
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "ready": f"{name}_available && {name}_room"}
     ports |= {signal: f"{name}_{signal}" for signal in ("start", "take", "running", "done", "first", "step")}
     parameters = {"CYCLES": plan.cycles, "FIRST": collection.first}
     text += instance("folded_sequencer", f"{name}_sequencer", parameters, ports)
-    text += delay(f"{name}_triggers", f"{name}_first", levels) if levels else f"  wire {name}_triggers = {name}_first;\n"
+    wait = delay_cycles + 1 - COLLECTOR_CYCLES
+    text += delay(f"{name}_triggers", f"{name}_first", wait) if wait else f"  wire {name}_triggers = {name}_first;\n"
     # From `start` to the last beat in the output memory, then one cycle to leave it and one until that is known.
-    dwell = 3 + collection.last + RESULT_CYCLES + levels + 1 + activation_cycles + 1 + 2
+    dwell = 3 + collection.last + delay_cycles + 1 + 1 + activation_cycles + 1 + 2
     width = collection.units * widths.y
     text += f"  wire {name}_acc_valid;\n  wire [{width - 1}:0] {name}_y;\n"
     text += delay(f"{name}_valids", f"{name}_acc_valid", activation_cycles)
@@ -133,57 +111,52 @@ def delay(name: str, source: str, cycles: int) -> str:
     return f"  logic [{cycles - 1}:0] {name};\n  always_ff @(posedge ap_clk) {name} <= ap_rst_n ? {shifted} : '0;\n"
 
 
-def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, name: str, depth: int, serial: bool):
+def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneFormat, total: Core | None, name: str, serial: bool):
     """The control memory and the PEs."""
-    index, ahead = address_bits(depth), int(plan.uses_ahead)
-    field = index + widths.magnitude + 1 + ahead
-    words = control_words(layer, plan, widths, index)
+    words = control_words(layer, plan, lanes)
     PE, SIMD = plan.column.shape[0], plan.column.shape[2]
-    width = PE * (SIMD * field + 1)
-    memory = {"WIDTH": width, "DEPTH": plan.cycles, "BLOCK": in_block(width, plan.cycles), "FILE": f"{name}_control.mem"}
-    text = f"  wire [{width - 1}:0] {name}_control;\n  wire [{PE * widths.accumulator - 1}:0] {name}_results;\n"
+    word = SIMD * lanes.field + 1
+    memory = {"WIDTH": PE * word, "DEPTH": plan.cycles, "BLOCK": in_block(PE * word, plan.cycles), "FILE": f"{name}_control.mem"}
+    text = f"  wire [{PE * word - 1}:0] {name}_control;\n  wire [{PE * widths.accumulator - 1}:0] {name}_results;\n"
     ports = {"clk": "ap_clk", "address": f"{name}_step", "data": f"{name}_control"}
     text += instance("rom", f"{name}_schedule", memory, ports)
-    parameters = {"SIMD": SIMD, "OWNERS": plan.owners, "DEPTH": depth, "XBITS": widths.x,
-                  "XSIGNED": int(DataType[layer.idt].signed()), "XMAX": widths.x_max, "MAGNITUDE": widths.magnitude,
-                  "PMAX": widths.product_max, "ACCBITS": widths.accumulator, "AHEAD": ahead, "PARALLEL": int(not serial),
-                  "LEVELS": tree_levels(SIMD, widths)}
-    shared = {"clk": "ap_clk", "rst_n": "ap_rst_n"}
-    shared |= {s: f"{name}_{s}" for s in ("running", "frame", "write", "write_address", "write_data", "read_bank")}
     for pe in range(PE):
-        ports = shared | {"control": f"{name}_control[{pe * (SIMD * field + 1)}+:{SIMD * field}]",
-                          "finish": f"{name}_control[{pe * (SIMD * field + 1) + SIMD * field}]",
-                          "result": f"{name}_results[{pe * widths.accumulator}+:{widths.accumulator}]"}
-        text += instance("folded_pe", f"{name}_pe{pe}", parameters, ports)
-    return text, {f"{name}_control.mem": memory_text(words, width)}
+        text += _element(layer, plan, widths, lanes, total, name, pe, serial)
+    return text, {f"{name}_control.mem": memory_text(words, PE * word)}
 
 
-def control_words(layer: SparseLayer, plan: Schedule, widths: Widths, index: int) -> list[int]:
-    """For each cycle: for each PE its lanes' {ahead, negative, magnitude, index}, lane 0 lowest, and above them its `finish`."""
-    PE, T, SIMD = plan.column.shape
-    ahead = int(plan.uses_ahead)
-    field = index + widths.magnitude + 1 + ahead
-    words = [0] * T
-    for pe in range(PE):
-        base = pe * (SIMD * field + 1)
-        finishes = set(plan.finish[pe])
-        for cycle in range(T):
-            word = int(cycle in finishes) << SIMD * field
-            for lane in range(SIMD):
-                column = int(plan.column[pe, cycle, lane])
-                if column >= 0:
-                    later = int(plan.ahead[pe, cycle, lane])
-                    row = plan.rows[pe][plan.row_at(pe, cycle) + later]
-                    weight = int(layer.weights[row, column])
-                    signed = int(weight < 0) << widths.magnitude | abs(weight)
-                    word |= (later << field - 1 | signed << index | int(plan.address[column])) << lane * field
-            words[cycle] |= word << base
-    return words
+def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None, name: str, pe: int, serial: bool) -> str:
+    """One PE: its lanes, the sum of their products and its accumulator."""
+    SIMD, element, bits = plan.column.shape[2], f"{name}_pe{pe}", widths.accumulator
+    places, start = sum_bits(widths, SIMD), pe * (SIMD * lanes.field + 1)
+    idt, sums = DataType[layer.idt], ("now", "later") if lanes.ahead else ("now",)
+    text = "".join(f"  wire [{SIMD * widths.product - 1}:0] {element}_{which}_products;\n" for which in ("now", "later"))
+    text += "".join(f"  wire [{places - 1}:0] {element}_{which};\n" for which in ("now", "later"))
+    parameters = {"SIMD": SIMD, "OWNERS": plan.owners, "DEPTH": lanes.depth, "INDEX": lanes.index, "XBITS": widths.x,
+                  "XSIGNED": int(idt.signed()), "XMAX": widths.x_max, "MAGNITUDE": widths.magnitude, "IDLE": int(lanes.idle),
+                  "SLICE": widths.slice, "PIECE": widths.pieces[0][1], "LAST": widths.pieces[-1][1], "AHEAD": lanes.ahead,
+                  "PARALLEL": int(not serial), "CYCLES": lanes.cycles, "DSP": int(widths.dsp)}
+    ports = {"clk": "ap_clk", "control": f"{name}_control[{start}+:{SIMD * lanes.field}]"}
+    ports |= {signal: f"{name}_{signal}" for signal in ("frame", "write", "write_address", "write_data", "read_bank")}
+    ports |= {which: f"{element}_{which}_products" for which in ("now", "later")}
+    text += instance("folded_lanes", f"{element}_lanes", parameters, ports)
+    for which in sums:
+        if total:
+            ports = {"clk": "ap_clk", "x": f"{element}_{which}_products", "y": f"{element}_{which}"}
+            text += instance(total.module, f"{element}_{which}_sum", {}, ports)
+        else:
+            text += f"  assign {element}_{which} = {places}'({element}_{which}_products);\n"
+    text += "" if lanes.ahead else f"  assign {element}_later = '0;\n"
+    parameters = {"SBITS": places, "ACCBITS": bits, "AHEAD": lanes.ahead, "DELAY": lanes.cycles + (total.latency if total else 0)}
+    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "running": f"{name}_running",
+             "finish": f"{name}_control[{start + SIMD * lanes.field}]", "now": f"{element}_now", "later": f"{element}_later",
+             "result": f"{name}_results[{pe * bits}+:{bits}]"}
+    return text + instance("folded_accumulator", f"{element}_accumulator", parameters, ports)
 
 
-def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str):
+def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int):
     PE, beats, units = plan.column.shape[0], len(collection.rows), collection.units
-    levels = tree_levels(plan.column.shape[2], widths)
+    wait = delay_cycles + 1 - COLLECTOR_CYCLES
     choice = address_bits(PE // units)
     words = []
     for take, chosen in zip(collection.take, collection.chosen):
@@ -195,7 +168,7 @@ def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str
     parameters = {"PE": PE, "UNITS": units, "ACCBITS": widths.accumulator, "CYCLES": plan.cycles, "BEATS": beats,
                   "BLOCK": in_block(width, plan.cycles), "FILE": f"{name}_picks.mem"}
     text = f"  wire [{units * widths.accumulator - 1}:0] {name}_acc;\n  wire [{address_bits(beats) - 1}:0] {name}_beat;\n"
-    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{levels - 1}]" if levels else f"{name}_triggers",
+    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{wait - 1}]" if wait else f"{name}_triggers",
              "results": f"{name}_results", "acc": f"{name}_acc", "beat": f"{name}_beat", "valid": f"{name}_acc_valid"}
     text += instance("folded_collector", f"{name}_collector", parameters, ports)
     return text, {f"{name}_picks.mem": memory_text(words, width)}
@@ -210,13 +183,6 @@ def _activations(collection: Collection, activation, widths: Widths, name: str):
         text += part
         memories |= files
     return text, memories
-
-
-def tree_levels(SIMD: int, widths: Widths) -> int:
-    """Registers in adder_tree."""
-    bits = widths.product_max.bit_length()
-    group = 1 if SIMD == 1 or bits > 2 else 6 if bits == 1 else 3
-    return int(group > 1) + (-(-SIMD // group) - 1).bit_length()
 
 
 def address_bits(depth: int) -> int:

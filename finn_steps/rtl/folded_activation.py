@@ -1,9 +1,10 @@
-"""From a finished accumulator to a layer's output, in a folded layer: the cheapest exact of four ways.
+"""From a finished accumulator to a layer's output, in a folded layer: the cheapest exact of five ways.
 
 Each unit of the collector has one activation; it is told which of its rows an accumulator belongs to by `beat`.
 raw      acc plus its row's least value, for a layer without thresholds
 shift    thresholds of every row are an arithmetic series of step 2**shift: add an offset, shift, clip
 table    one word for each reachable accumulator of each row, addressed by accumulator plus an offset
+window   the same, where thresholds lie close together: all accumulators below or above them share an entry
 search   binary search over the row's thresholds, one pipeline stage for each output bit
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
+from finn_steps.rtl.lut_sizes import block_rams
 from finn_steps.rtl.stage import instance
 
 BRAM_IN_LUTS = 190
@@ -91,6 +93,31 @@ class Activation:
         memories[f"{prefix}_table.mem"] = memory_text(words, self._found)
         return text + self._code(prefix, y), memories
 
+    def _window(self, rows, prefix, acc, beat, y):
+        base, bits = window(self.ranges)
+        entries = base[:, None] + np.arange(1 << bits)
+        codes = [np.searchsorted(steps, places, side="right") for steps, places in zip(self.ranges.thresholds, entries)]
+        words = [int(code) for row in rows for code in (codes[row] if row >= 0 else np.zeros(1 << bits))]
+        width, beat_bits = signed_bits(-int(base.max()), int((self.ranges.high - base).max())), max(1, (len(rows) - 1).bit_length())
+        width = max(width, bits + 1)
+        text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
+        text += f"  wire [{bits - 1}:0] {prefix}_clipped;\n  logic [{bits - 1}:0] {prefix}_place;\n"
+        if len(rows) > 1:
+            text += f"  logic [{3 * beat_bits - 1}:0] {prefix}_beats;\n"
+            text += f"  always_ff @(posedge ap_clk) {prefix}_beats <= {{{prefix}_beats[{2 * beat_bits - 1}:0], {beat}}};\n"
+        # A register of its own, so that a synthesis tool does not take the clipping for a part of the table.
+        text += f"  always_ff @(posedge ap_clk) {prefix}_place <= {prefix}_clipped;\n"
+        added, memories = self._offset_add(-base, rows, prefix, width, acc, beat, f"{prefix}_v")
+        parameters = {"VBITS": width, "SHIFT": 0, "STEPS": (1 << bits) - 1}
+        ports = {"clk": "ap_clk", "v": f"{prefix}_v", "found": f"{prefix}_clipped"}
+        text += added + instance("shift_clip", f"{prefix}_clip", parameters, ports)
+        place = f"{{{prefix}_beats[{2 * beat_bits}+:{beat_bits}], {prefix}_place}}" if len(rows) > 1 else f"{prefix}_place"
+        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)),
+                      "FILE": f"{prefix}_table.mem"}
+        text += instance("rom", f"{prefix}_table", parameters, {"clk": "ap_clk", "address": place, "data": f"{prefix}_found"})
+        memories[f"{prefix}_table.mem"] = memory_text(words, self._found)
+        return text + self._code(prefix, y), memories
+
     def _search(self, rows, prefix, acc, beat, y):
         text, memories, bits = "", {}, self.ranges.bits
         never = int(self.ranges.high.max()) + 1
@@ -134,7 +161,8 @@ class Activation:
 
     @property
     def library(self) -> tuple[str, ...]:
-        return {"raw": ("offset_add", "rom"), "shift": ("offset_add", "shift_clip", "rom"), "table": ("offset_add", "rom"),
+        clipping = ("offset_add", "shift_clip", "rom")
+        return {"raw": ("offset_add", "rom"), "shift": clipping, "table": ("offset_add", "rom"), "window": clipping,
                 "search": ("search_stage", "rom")}[self.kind]
 
 
@@ -150,9 +178,19 @@ def choose_activation(layer: SparseLayer) -> Activation:
     search = sum(memory_luts(ranges.bits, layer.MH << stage) + ranges.bits for stage in range(stages))
     entries = int((ranges.high + 1).sum())
     table = memory_luts(stages, entries) + memory_luts(entries.bit_length(), layer.MH) + entries.bit_length()
-    if table < search:
-        return Activation("table", 2, layer, ranges)
-    return Activation("search", stages, layer, ranges)
+    bits = window(ranges)[1]
+    windowed = memory_luts(stages, layer.MH << bits) + memory_luts(ranges.bits + 1, layer.MH) + ranges.bits + 1 + bits
+    _, kind, cycles = min((search, "search", stages), (table, "table", 2), (windowed, "window", 4))
+    return Activation(kind, cycles, layer, ranges)
+
+
+def window(ranges: RowRange) -> tuple[np.ndarray, int]:
+    """(base int64 [MH], bits): from base[row], 2**bits accumulators on, lie all places where an output of the row changes."""
+    inner = (ranges.thresholds > 0) & (ranges.thresholds <= ranges.high[:, None])
+    first = np.where(inner, ranges.thresholds, ranges.high.max() + 1).min(1)
+    last = np.where(inner, ranges.thresholds, 0).max(1)
+    base = np.where(inner.any(1), first - 1, 0)
+    return base, max(1, int(np.where(inner.any(1), last - base, 1).max()).bit_length())
 
 
 def arithmetic_series(ranges: RowRange) -> tuple[int, np.ndarray] | None:
@@ -180,21 +218,16 @@ def arithmetic_series(ranges: RowRange) -> tuple[int, np.ndarray] | None:
 
 def memory_luts(width: int, depth: int) -> float:
     """LUTs, or block RAMs weighed as LUTs, of a constant memory."""
-    return min(_logic_luts(width, depth), _block_rams(width, depth) * BRAM_IN_LUTS)
+    return min(_logic_luts(width, depth), block_rams(width, depth) * BRAM_IN_LUTS)
 
 
 def in_block(width: int, depth: int) -> int:
     """1 where a constant memory of this shape belongs into block RAM, else 0."""
-    return int(_block_rams(width, depth) * BRAM_IN_LUTS < _logic_luts(width, depth))
+    return int(block_rams(width, depth) * BRAM_IN_LUTS < _logic_luts(width, depth))
 
 
 def _logic_luts(width: int, depth: int) -> float:
-    return width * max(0.5, depth / 64)
-
-
-def _block_rams(width: int, depth: int) -> int:
-    options = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]
-    return min(-(-depth // rows) * -(-width // bits) for rows, bits in options)
+    return width * max(0.5, depth / 64 * (1 if depth <= 256 else 1.35))
 
 
 def memory_text(words: list[int], width: int) -> str:

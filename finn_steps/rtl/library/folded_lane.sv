@@ -1,14 +1,18 @@
-// One multiplier of a folded layer: |weight| times how far x is from one end of its range; one register before it, none after.
-// Contract: with u = x - least x, product = magnitude * (negative ? greatest u - u : u), which is weight * x plus a constant
-// of the weight: always unsigned, and 0 for a weight of 0. It is of the x and weight of the cycle before.
+// One multiplier of a folded layer: |weight| times how far x is from one end of its range, as partial products: slice i of the
+// bits of x, SLICE bits wide, gives PIECE bits of weight 2**(i * SLICE), the last slice LAST bits. No register.
+// Contract: with u = x - least x, the product is magnitude * (negative ? greatest u - u : u), which is weight * x plus a
+// constant of the weight: always unsigned, and 0 for a weight of 0.
 module folded_lane #(
     parameter int unsigned XBITS     = 4,
     parameter int unsigned XSIGNED   = 0,
     parameter int unsigned XMAX      = 15,
     parameter int unsigned MAGNITUDE = 3,
-    parameter int unsigned PBITS     = 7
+    parameter int unsigned SLICE     = 2,
+    parameter int unsigned PIECE     = 5,
+    parameter int unsigned LAST      = 5,
+    localparam int unsigned SLICES = (XBITS + SLICE - 1) / SLICE,
+    localparam int unsigned PBITS = (SLICES - 1) * PIECE + LAST
 ) (
-    input  wire logic                 clk,
     input  wire logic [    XBITS-1:0] x,
     input  wire logic [MAGNITUDE-1:0] magnitude,
     input  wire logic                 negative,
@@ -17,25 +21,25 @@ module folded_lane #(
   if (XMAX != 2 ** XBITS - 1 && XBITS != 2) begin : g_bad_xmax
     $error("folded_lane: XMAX (%0d) must be full for XBITS (%0d)", XMAX, XBITS);
   end
-  logic [XBITS-1:0] taken;
-  logic [MAGNITUDE-1:0] times;
-  logic mirrored;
-  always_ff @(posedge clk) begin
-    taken    <= x;
-    times    <= magnitude;
-    mirrored <= negative;
-  end
   logic [XBITS-1:0] distance;
   if (XMAX != 2 ** XBITS - 1) begin : g_ternary
     // -1, 0, 1 are 11, 00, 01; their distances from -1 are 0, 1, 2, and from 1 they are 2, 1, 0.
-    assign distance[0] = !taken[0];
-    assign distance[XBITS-1] = taken[0] && taken[XBITS-1] == mirrored;
+    assign distance[0] = !x[0];
+    assign distance[XBITS-1] = x[0] && x[XBITS-1] == negative;
   end else begin : g_full
-    assign distance = taken ^ {XBITS{mirrored}} ^ XBITS'(XSIGNED << (XBITS - 1));
+    assign distance = x ^ {XBITS{negative}} ^ XBITS'(XSIGNED << (XBITS - 1));
   end
-  if (MAGNITUDE == 1) begin : g_select
-    assign product = times[0] ? distance : '0;
-  end else begin : g_multiply
-    assign product = PBITS'(times) * PBITS'(distance);
+  for (genvar i = 0; i < SLICES; i++) begin : g_slice
+    localparam int unsigned WIDTH = i == SLICES - 1 ? XBITS - i * SLICE : SLICE;
+    localparam int unsigned BITS = i == SLICES - 1 ? LAST : PIECE;
+    small_product #(
+        .A  (MAGNITUDE),
+        .B  (WIDTH),
+        .SUM(BITS)
+    ) lookup (
+        .a(magnitude),
+        .b(distance[i*SLICE+:WIDTH]),
+        .product(product[i*PIECE+:BITS])
+    );
   end
 endmodule

@@ -77,8 +77,8 @@ def test_folding_travels_to_the_accelerator(model):
 
 
 def test_illegal_folding_names_layer_and_values(model):
-    with pytest.raises(ValueError, match=r"layer0: PE \(3\) must divide MH \(10\)"):
-        nodes(model)[0].set_folding(Folding("folded", PE=3), model)
+    with pytest.raises(ValueError, match=r"layer0: PE \(11\) must be at most MH \(10\)"):
+        nodes(model)[0].set_folding(Folding("folded", PE=11), model)
 
 
 def test_cycles_count_nonzeros(accelerator, model):

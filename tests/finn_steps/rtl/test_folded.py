@@ -74,6 +74,7 @@ def one_layer(weights, thresholds, idt, odt, PE, SIMD, bias=None):
         ("shift", "INT4", "UINT3", lambda rng, acc: (np.arange(7) << 2) + rng.integers(-20, 20, (len(acc), 1))),
         ("shift", "BINARY", "BIPOLAR", lambda rng, acc: rng.integers(-3, 4, (len(acc), 1))),
         ("table", "BINARY", "UINT6", lambda rng, acc: np.sort(rng.integers(-9, 9, (len(acc), 63)), axis=1)),
+        ("window", "INT6", "UINT6", lambda rng, acc: np.sort(rng.integers(-9, 9, (len(acc), 63)), axis=1)),
         ("search", "INT6", "INT2", lambda rng, acc: np.sort(rng.integers(-90, 90, (len(acc), 3)), axis=1)),
         ("search", "INT6", "TERNARY", lambda rng, acc: np.sort(rng.integers(-90, 90, (len(acc), 2)), axis=1)),
     ],

@@ -1,0 +1,160 @@
+"""The lanes of a folded layer: the fields of their control words, and the shape of their products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import SparseLayer
+from finn_steps.folding.schedule import Schedule
+from finn_steps.rtl.core import Core
+from finn_steps.rtl.folded_activation import RowRange
+from finn_steps.rtl.heap import compress
+from finn_steps.rtl.lut_sizes import FF_IN_LUTS, ram_luts, select_luts
+from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.pipeline import pipeline
+
+TABLE_INPUTS = 6
+"""Inputs of a LUT."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bits of an input, of a weight's magnitude, of an accumulator and of an output; the greatest magnitude, and the greatest
+    distance of an input from the least. `dsp`: products are made by multipliers."""
+
+    x: int
+    magnitude: int
+    accumulator: int
+    y: int
+    greatest: int
+    x_max: int
+    dsp: bool = False
+
+    @classmethod
+    def of(cls, layer: SparseLayer) -> Widths:
+        idt, greatest = DataType[layer.idt], max(1, int(np.abs(layer.weights).max()))
+        return cls(idt.bitwidth(), greatest.bit_length(), RowRange.of(layer).bits, DataType[layer.odt].bitwidth(), greatest,
+                   int(idt.max()) - int(idt.min()), layer.folding.products == "dsp")
+
+    @property
+    def slice(self) -> int:
+        """Bits of an input that one table multiplies by a magnitude and a sign: as many as make a table of six inputs."""
+        return self.x if self.dsp else min(self.x, max(1, TABLE_INPUTS - 1 - self.magnitude))
+
+    @property
+    def pieces(self) -> tuple[tuple[int, int], ...]:
+        """(weight's exponent, bits) of the partial products of a lane, one for each slice of its input."""
+        found = []
+        for low in range(0, self.x, self.slice):
+            greatest = min(self.x_max >> low, (1 << min(self.slice, self.x - low)) - 1)
+            found.append((low, (self.greatest * greatest).bit_length()))
+        return tuple(found)
+
+    @property
+    def product(self) -> int:
+        """Bits of all partial products of a lane."""
+        return sum(bits for _, bits in self.pieces)
+
+
+@dataclass(frozen=True)
+class LaneFormat:
+    """What tells a lane of a layer what to do: {ahead, negative, magnitude, index}, the index lowest.
+
+    depth    inputs that a lane chooses from
+    idle     there is no magnitude, all are 1, and the index `depth` stands for a lane without work
+    ahead    1 where products may be for the next row
+    cycles   from the control word to the product
+    """
+
+    depth: int
+    index: int
+    magnitude: int
+    idle: bool
+    ahead: int
+    cycles: int
+
+    @classmethod
+    def of(cls, widths: Widths, SIMD: int, depth: int, ahead: bool) -> LaneFormat:  # noqa: N803
+        index = (depth - 1).bit_length()
+        idle = widths.greatest == 1 and depth < 1 << index
+        choosing = 2 if depth > 1 else 0
+        direct = depth <= 2 and choosing + index + widths.magnitude + ahead < TABLE_INPUTS and sum_core(widths, SIMD) is not None
+        cycles = 3 if widths.dsp else 1 if direct and not widths.dsp else 2
+        return cls(depth, index, 0 if idle else widths.magnitude, idle, int(ahead), cycles)
+
+    @property
+    def field(self) -> int:
+        return self.index + self.magnitude + 1 + self.ahead
+
+    def word(self, weight: int, address: int, later: bool) -> int:
+        """The field of a lane that multiplies the input at `address` by `weight`."""
+        word = int(weight < 0) << self.magnitude | (0 if self.idle else abs(weight))
+        return int(later) << self.field - 1 | word << self.index | address
+
+    @property
+    def rest(self) -> int:
+        """The field of a lane without work."""
+        return self.depth if self.idle else 0
+
+
+def takes_one_a_beat(layer: SparseLayer, cycles: int, owners: int, slots: int) -> bool:
+    """Whether inputs are loaded one a cycle, while the frame before is worked on, into memories of the lanes: where they are in
+    time, and cost less than a frame's registers and multiplexers. `slots`: those of an arriving frame."""
+    if cycles < slots + 4:
+        return False
+    bits, lanes = DataType[layer.idt].bitwidth(), layer.folding.PE * layer.folding.SIMD
+    depth = -(-layer.MW // owners)
+    loader = 15 + owners + (owners.bit_length() + depth.bit_length()) * -(-slots // 64)
+    registers = FF_IN_LUTS * bits * (layer.MW + slots)
+    select = select_luts(bits, depth, int(np.abs(layer.weights).max()))
+    return lanes * ram_luts(bits, 2 << (depth - 1).bit_length()) + loader <= lanes * select + registers
+
+
+def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list[int]:
+    """For each cycle: for each PE its lanes' fields, lane 0 lowest, and above them whether a row finishes."""
+    PE, T, SIMD = plan.column.shape
+    words = [0] * T
+    for pe in range(PE):
+        base = pe * (SIMD * lanes.field + 1)
+        finishes = set(plan.finish[pe])
+        for cycle in range(T):
+            word = int(cycle in finishes) << SIMD * lanes.field
+            for lane in range(SIMD):
+                column, field = int(plan.column[pe, cycle, lane]), lanes.rest
+                if column >= 0:
+                    later = int(plan.ahead[pe, cycle, lane])
+                    row = plan.rows[pe][plan.row_at(pe, cycle) + later]
+                    field = lanes.word(int(layer.weights[row, column]), int(plan.address[column]), bool(later))
+                word |= field << lane * lanes.field
+            words[cycle] |= word << base
+    return words
+
+
+def sum_core(widths: Widths, SIMD: int, module: str = "sum") -> Core | None:  # noqa: N803
+    """The sum of the products of SIMD lanes, modulo 2**accumulator, a register after every row; x is lane 0's pieces lowest.
+    None where nothing is to be added."""
+    if SIMD == 1 and len(widths.pieces) == 1:
+        return None
+    return _sum_core(widths.pieces, SIMD, sum_bits(widths, SIMD), module)
+
+
+def sum_bits(widths: Widths, SIMD: int) -> int:  # noqa: N803
+    return min(widths.accumulator, (SIMD * widths.greatest * widths.x_max).bit_length())
+
+
+@lru_cache(maxsize=1024)
+def _sum_core(pieces: tuple[tuple[int, int], ...], SIMD: int, width: int, module: str) -> Core:  # noqa: N803
+    net = Netlist()
+    places = [low + bit for low, bits in pieces for bit in range(bits)] * SIMD
+    terms = {literal: 1 << place for literal, place in zip(net.input(len(places)), places)}
+    return pipeline(net, compress(net, terms, 0, width), module, len(places), 1)
+
+
+def levels(widths: Widths, SIMD: int) -> int:  # noqa: N803
+    """Registers in series from the products to their sum."""
+    core = sum_core(widths, SIMD)
+    return core.latency if core else 0

@@ -1,0 +1,41 @@
+// Adds up the sums of a processing element's lanes row by row.
+// Contract: `running` and `finish` are of the step of this cycle, the sums those of the step DELAY cycles before. `result` is
+// the accumulator of a row from DELAY + 1 cycles after the step in which it finished, until the next row finishes. `later` is
+// looked at only if AHEAD = 1. Unsigned, counted from the least value that the row can have (see folded_lane).
+module folded_accumulator #(
+    parameter int unsigned SBITS   = 8,
+    parameter int unsigned ACCBITS = 12,
+    parameter int unsigned AHEAD   = 1,
+    parameter int unsigned DELAY   = 3
+) (
+    input  wire logic               clk,
+    input  wire logic               rst_n,
+    input  wire logic               running,
+    input  wire logic               finish,
+    input  wire logic [  SBITS-1:0] now,
+    input  wire logic [  SBITS-1:0] later,
+    output logic      [ACCBITS-1:0] result
+);
+  // `running` and `finish` as old as the sums.
+  logic [DELAY:0] was_running, was_finish;
+  assign was_running[0] = running;
+  assign was_finish[0]  = finish && running;
+  always_ff @(posedge clk) was_running[DELAY:1] <= rst_n ? was_running[DELAY-1:0] : '0;
+  always_ff @(posedge clk) was_finish[DELAY:1] <= was_finish[DELAY-1:0];
+  wire add = was_running[DELAY];
+  wire finishes = was_finish[DELAY];
+
+  logic [ACCBITS-1:0] current, following;
+  wire [ACCBITS-1:0] current_sum = current + ACCBITS'(now);
+  wire [ACCBITS-1:0] following_sum = AHEAD != 0 ? following + ACCBITS'(later) : '0;
+  always_ff @(posedge clk) begin
+    if (add && finishes) result <= current_sum;
+    if (!rst_n) begin
+      current   <= '0;
+      following <= '0;
+    end else if (add) begin
+      current   <= finishes ? following_sum : current_sum;
+      following <= finishes ? '0 : following_sum;
+    end
+  end
+endmodule
