@@ -75,12 +75,13 @@ def add_masks(model: QuantMLP, config: TrainConfig) -> list[WeightMask]:
     layers = list(zip(model.layers, config.by_layer("keep"), config.by_layer("tile"), living_neurons(config)))
     if config.granularity == "neurons":
         layers = layers[:-1]
-    masks: list[WeightMask] = []
+    read_in, masks = (*config.by_layer("tile")[1:], 0), []
     for i, (layer, keep, tile, neurons) in enumerate(layers):
         dead_inputs = masks[-1].dead if masks and masks[-1].rows is not None else None
         if dead_inputs and keep > masks[-1].rows.keep:
-            raise ValueError(f"layer {i}: keep ({keep}) must be 1 to {masks[-1].rows.keep}, the neurons of layer {i - 1} that live")
-        masks.append(add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}", neurons, dead_inputs))
+            where = f"tile of {tile} neurons" if tile else "layer"
+            raise ValueError(f"layer {i}: keep ({keep}) must be 1 to {masks[-1].rows.keep}: so many inputs live in a {where}")
+        masks.append(add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}", neurons, read_in[i], dead_inputs))
     return masks
 
 

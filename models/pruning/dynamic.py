@@ -82,22 +82,22 @@ class WeightMask(nn.Module):
     Granularities: `weights` picks inputs of each neuron (for a convolution: kernels of each feature map); `blocks` picks
     groups of `block` neighbouring inputs, a group being one candidate; `neurons` picks whole neurons (feature maps).
 
-    With the first two, `neurons` > 0 also picks that many whole neurons, learned beside: the others have no weights at all.
-    `dead_inputs` says which inputs come from such neurons, booleans [inputs]: they are never picked.
+    Beside weights, `neurons` > 0 also picks that many whole neurons, equally many of each `neuron_tile` neighbours (0: of all):
+    the others have no weights at all. `dead_inputs` says which inputs come from such neurons, booleans [inputs]: they are never
+    picked.
     """
 
     def __init__(
         self, shape: torch.Size, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, name: str = "mask",
-        neurons: int = 0, dead_inputs: Callable[[], Tensor] | None = None,
+        neurons: int = 0, neuron_tile: int = 0, dead_inputs: Callable[[], Tensor] | None = None,
     ):
         super().__init__()
         outputs, inputs = shape[:2]
         self.trailing, self.granularity, self.block = len(shape) - 2, granularity, block
-        self.rows = TopK(1, outputs, neurons, name=f"{name}, neurons") if neurons else None
+        self.rows = pick_neurons(outputs, neurons, neuron_tile, name) if neurons else None
         self.dead_inputs, self.living = dead_inputs, torch.ones(outputs, dtype=torch.bool)
-        if (neurons or dead_inputs) and (granularity != "weights" or tile):
-            raise ValueError(f"{name}: neurons can be picked beside single weights of whole rows only, not beside {granularity} "
-                             f"of tiles of {tile or inputs}")
+        if (neurons or dead_inputs) and granularity != "weights":
+            raise ValueError(f"{name}: neurons can be picked beside single weights only, not beside {granularity}")
         if granularity == "neurons":
             self.choice = TopK(1, outputs, keep, tile, name)
         elif granularity == "blocks":
@@ -133,6 +133,15 @@ class WeightMask(nn.Module):
     def choices(self) -> list[TopK]:
         """What is learned: logits, temperature and entropy, of the weights and, where they are picked too, of the neurons."""
         return [self.choice] if self.rows is None else [self.choice, self.rows]
+
+
+def pick_neurons(outputs: int, neurons: int, tile: int, name: str) -> TopK:
+    """A mask [1, outputs] of `neurons` ones, equally many in each tile."""
+    tile = tile or outputs
+    tiles = max(outputs // tile, 1)
+    if neurons % tiles:
+        raise ValueError(f"{name}: neurons ({neurons}) must be a multiple of {tiles}, the tiles of {tile} that the next layer reads")
+    return TopK(1, outputs, neurons // tiles, tile, f"{name}, neurons")
 
 
 def add_mask(layer: nn.Module, keep: int, *arguments, **keywords) -> WeightMask:

@@ -33,6 +33,7 @@ def test_exactly_k_of_n_in_the_exported_model(tmp_path):
     (dict(granularity="blocks", block=2, keep=(2, 1, 1), tile=0), (8 * 4, 6 * 2, 5 * 2)),
     (dict(granularity="neurons", keep=(5, 3, 5), tile=0), (5 * 16, 3 * 8, 5 * 6)),
     (dict(neurons=(5, 3), tile=0), (5 * 4, 3 * 2, 5 * 3)),
+    (dict(neurons=(6, 3), tile=(0, 4, 0)), (6 * 4, 3 * 2 * 2, 5 * 3)),
     (dict(batch_norm="folded"), (8 * 4, 6 * 2 * 2, 5 * 3)),
     (dict(weight_bits=32, activation_bits=32), (8 * 4, 6 * 2 * 2, 5 * 3)),
 ])
@@ -55,7 +56,7 @@ def test_train_ships_the_dpp_net():
 
 
 def test_impossible_k_names_the_layer():
-    with pytest.raises(ValueError, match=r"layer 2: keep \(3\) must be 1 to 2, the neurons of layer 1 that live"):
+    with pytest.raises(ValueError, match=r"layer 2: keep \(3\) must be 1 to 2: so many inputs live in a layer"):
         alone(train_dpp(DPP.with_fields(neurons=(5, 2), tile=0), synthetic_tensors()))
     with pytest.raises(ValueError, match=r"layer 1: keep \(9\) must be 1 to 4"):
         alone(train_dpp(DPP.with_fields(keep=(4, 9, 3)), synthetic_tensors()))

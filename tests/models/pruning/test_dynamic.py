@@ -111,19 +111,23 @@ def test_block_must_divide():
 def test_neurons_and_weights_are_picked_beside_each_other(training):
     torch.manual_seed(0)
     first, second = nn.Linear(12, 8).train(training), nn.Linear(8, 6).train(training)
-    rows = add_mask(first, 3, neurons=4)
-    add_mask(second, 2, neurons=5, dead_inputs=rows.dead)
+    rows = add_mask(first, 3, neurons=4, neuron_tile=4)
+    add_mask(second, 1, tile=4, neurons=5, dead_inputs=rows.dead)
     for _ in range(20):
         alive, read = first.weight != 0, second.weight != 0
         assert sorted(alive.sum(1).tolist()) == [0] * 4 + [3] * 4 and torch.equal(alive.any(1), ~rows.dead())
+        assert rows.dead().view(2, 4).sum(1).tolist() == [2, 2]
         assert sorted(read.sum(1).tolist()) == [0] + [2] * 5 and not read[:, rows.dead()].any()
+        assert torch.equal(read[:, :4].sum(1), read[:, 4:].sum(1))
     if training:
         assert all(step(first, torch.randn(4, 12))) and rows.rows.logits.grad.abs().sum() > 0
 
 
 def test_neurons_go_with_single_weights_only():
-    for fields in (dict(tile=3), dict(granularity="blocks", block=2), dict(granularity="neurons")):
+    for fields in (dict(granularity="blocks", block=2), dict(granularity="neurons")):
         with pytest.raises(ValueError, match="layer 2: neurons can be picked beside single weights"):
             add_mask(nn.Linear(6, 4), 1, name="layer 2", neurons=2, **fields)
+    with pytest.raises(ValueError, match=r"mask: neurons \(3\) must be a multiple of 2, the tiles of 2 that the next layer reads"):
+        add_mask(nn.Linear(6, 4), 1, neurons=3, neuron_tile=2)
     with pytest.raises(ValueError, match=r"mask, neurons: keep \(5\) must be 1 to 4"):
         add_mask(nn.Linear(6, 4), 1, neurons=5)
