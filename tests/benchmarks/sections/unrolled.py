@@ -1,0 +1,85 @@
+"""A frame a cycle: ours beside da4ml's on the same integers."""
+
+from __future__ import annotations
+
+from finn_steps.accelerator import Folding
+from tests.benchmarks.context import Context
+from tests.benchmarks.networks import FINN, makers, network, random_name
+from tests.benchmarks.page import Bar, Section, at_most, number, pair, ratio
+from tests.benchmarks.unrolled import DA4ML_LIMIT_S, da4ml, ours
+
+TEXT = f"""Cores alone, without stream handshake: all in LUTs and flip-flops, families as `synth_xilinx -family xcup`. Each cell: ours / da4ml's.
+da4ml is traced with three solver settings on the network as given and as simplified, then with tables of up to 64, 256 and 1,024 entries
+for thresholds that are no plain shift; what it estimates cheapest is built (at most {DA4ML_LIMIT_S} s of tracing). Its thresholds are merged where
+equal and left out where unreachable. "Equal": of 2,000 random frames (all least and all greatest among them) simulated in Verilator, how many
+answers are the integers'. Cycles do not count da4ml's input register, which ours does not have. "Sites" are LUTs with those in front of carry
+chains: Yosys ties a comparison with a constant to the chain without a LUT, where the device can reach a chain's propagate input only
+through the LUT beside it ([lut_sites.py](../tests/benchmarks/lut_sites.py)). Build time is CPU time to generate the RTL, one setting."""
+
+
+def cases() -> list[tuple[str, int]]:
+    """(network, adders between registers), those that matter most first."""
+    first = [("4 bit, 75 % zeros, pow2", 1), ("4 bit, 75 % zeros, pow2", 5), ("4 bit, 75 % zeros, float", 1), ("4 bit, 75 % zeros, float", 5),
+             ("jet_qap", 1), ("jet_qap", 5), ("jet_dpp", 1), ("jet_dpp", 5)]
+    grid = [(random_name(bits, zeros, scales), every) for every in (5, 1) for zeros in (90, 75, 95, 50) for bits in (4, 6)
+            for scales in ("pow2", "float")]
+    found = dict.fromkeys(first + [(name, 5) for name in FINN] + grid)
+    return [case for case in found if case[0] in makers()]
+
+
+def rows(context: Context) -> list[dict]:
+    return [row(context, name, every) for name, every in cases()]
+
+
+def row(context: Context, name: str, every: int) -> dict:
+    plain, simple = network(name)
+    foldings = [Folding(registers_every=every)] * len(simple.layers)
+    mine = context.run(f"{name}, every {every}: ours", lambda: ours(context.kept, simple, "unrolled", foldings))
+    peer = context.run(f"{name}, every {every}: da4ml", lambda: da4ml(context.kept, context.python, (plain, simple), every))
+    return {"name": name, "every": every, "ours": mine, "peer": peer}
+
+
+def section(found: list[dict]) -> Section:
+    columns = ("network", "adders a stage", "LUT", "ratio", "sites", "ratio", "FF", "CARRY4", "BRAM", "DSP", "II", "cycles", "levels", "build s",
+               "equal", "da4ml's own LUT estimate")
+    table = [cells(row) for row in sorted(found, key=lambda row: (row["every"], order(row["name"])))]
+    return Section("Unrolled, a frame a cycle: da4ml", TEXT, columns, table, bars(found))
+
+
+def order(name: str) -> tuple:
+    return ("bit," in name, not name.startswith("jet"), name)
+
+
+def cells(row: dict) -> tuple[str, ...]:
+    mine, peer = row["ours"], row["peer"]
+    keys = ("ff", "carry", "bram", "dsp", "ii", "latency", "logic_levels")
+    told = [row["name"], str(row["every"]), pair(mine, peer, "lut"), number(ratio(mine, peer, "lut"), 2), pair(mine, peer, "sites"),
+            number(ratio(mine, peer, "sites"), 2), *(pair(mine, peer, key) for key in keys), pair(mine, peer, "build_s", 1),
+            pair(mine, peer, "equal"), number(peer.get("estimate"))]
+    failures = [f"{who}: {found['failed']}" for who, found in (("ours", mine), ("da4ml", peer)) if "failed" in found]
+    return (*told[:-1], f"{told[-1]} ({'; '.join(failures)})") if failures else tuple(told)
+
+
+def bars(found: list[dict]) -> list[Bar]:
+    told = []
+    for every in (1, 5):
+        chosen = {row["name"]: row for row in found if row["every"] == every and row["name"] not in FINN}
+        pow2 = {name: row for name, row in chosen.items() if not name.endswith("float")}
+        floats = {name: row for name, row in chosen.items() if name.endswith("float")}
+        stage = "a register after every adder" if every == 1 else f"one after every {every}"
+        told.append(at_most(f"unrolled, power-of-two scales, {stage}", "LUT at most 0.85 x da4ml's", ratios(pow2, "lut"), 0.85))
+        told.append(at_most(f"the same, {stage}", "cycles no more than da4ml's", ratios(pow2, "latency"), 1.0))
+        told.append(at_most(f"unrolled, float scales, {stage}", "LUT at most 0.5 x da4ml's", ratios(floats, "lut"), 0.5))
+        told.append(at_most(f"the same, {stage}", "(not the bar) LUT sites at most 0.5 x", ratios(floats, "sites"), 0.5))
+    wrong = [row["name"] for row in found for side in ("ours", "peer") if row[side].get("equal", 2000) != 2000]
+    told.append(Bar("all of them", "every frame equal", ", ".join(wrong) or "2,000 of 2,000 frames of each that was run", not wrong))
+    by_name = {row["name"]: row for row in found if row["every"] == 5}
+    if "UNSW-NB15 w2a2" in by_name:
+        told.append(at_most("UNSW-NB15 w2a2, II = 1", "at most 6,000 LUT", {"": by_name["UNSW-NB15 w2a2"]["ours"].get("lut")}, 6000, 0))
+    if "TFC_2W2A" in by_name:
+        told.append(at_most("TFC_2W2A, II = 1", "at most 0.85 x 47,169 = 40,093 LUT", {"": by_name["TFC_2W2A"]["ours"].get("lut")}, 40093, 0))
+    return told
+
+
+def ratios(chosen: dict[str, dict], key: str) -> dict[str, float | None]:
+    return {name: ratio(row["ours"], row["peer"], key) for name, row in chosen.items()}

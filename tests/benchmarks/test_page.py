@@ -1,0 +1,57 @@
+"""The page's machinery: bars follow from numbers, missing results are said to be missing."""
+
+import pytest
+
+from tests.benchmarks.context import Context
+from tests.benchmarks.kept import Kept, NotRun
+from tests.benchmarks.page import Bar, Section, at_most, markdown_table, page, pair, ratio
+from tests.benchmarks.peers import ON_PAGE, SECTIONS
+
+
+@pytest.mark.parametrize("values, met, told", [
+    ({"a": 0.5, "b": 0.85}, True, "0.85 at worst (b); median 0.85; 2 of 2 run"),
+    ({"a": 0.5, "b": 0.8501}, False, "0.85 at worst (b); median 0.85; 2 of 2 run"),
+    ({"a": 0.5, "b": None}, None, "0.50 at worst (a); median 0.50; 1 of 2 run"),
+    ({"a": 0.9, "b": None}, False, "0.90 at worst (a); median 0.90; 1 of 2 run"),
+    ({"a": None}, None, ""),
+    ({"": 0.85}, True, "0.85"),
+])
+def test_a_bar_is_met_by_its_worst_value_and_only_when_all_were_run(values, met, told):
+    assert at_most("on", "bar", values, 0.85) == Bar("on", "bar", told, met)
+
+
+def test_cells_of_what_is_not_there():
+    assert pair({"lut": 1234}, None, "lut") == "1,234 / -"
+    assert pair({"lut": 1234}, {"lut": 2468}, "lut") == "1,234 / 2,468"
+    assert ratio({"lut": 1234}, {"lut": 2468}, "lut") == 0.5
+    assert ratio({"failed": "why"}, {"lut": 2468}, "lut") is None
+    assert ratio({"lut": 1}, {"lut": 0}, "lut") is None
+
+
+def test_page_has_every_bar_before_the_tables():
+    bars = [Bar("x", "at most 1", "2", False), Bar("y", "at most 1", "", None), Bar("z", "at most 1", "1", True)]
+    text = page([Section("Title", "Text.", ("a", "b"), [("1", "2")], bars)], "# Head\n")
+    assert text == ("# Head\n\n## Bars\n\n" + markdown_table(("on", "bar", "measured", ""), [
+        ("x", "at most 1", "2", "**not met**"), ("y", "at most 1", "", "not run"), ("z", "at most 1", "1", "met")])
+        + "\n## Title\n\nText.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n")
+
+
+def test_results_are_kept_by_content(tmp_path):
+    measured = []
+    for parts in (["a", "b"], ["a", "b"], ["ab", ""]):
+        Kept(tmp_path)("kind", parts, lambda: measured.append(1) or {"n": len(measured)})
+    assert len(measured) == 2
+    known = Kept(tmp_path, measure=False)
+    assert known("kind", ["a", "b"], pytest.fail) == {"n": 1}
+    with pytest.raises(NotRun):
+        known("kind", ["other"], pytest.fail)
+    assert Context(known, "python").run("a row", lambda: known("kind", ["other"], pytest.fail)) == {"failed": "not run"}
+
+
+def test_every_section_is_on_the_page_and_stands_without_results(tmp_path):
+    assert set(SECTIONS) == set(ON_PAGE)
+    context = Context(Kept(tmp_path, measure=False), "python")
+    for name in ("bit_planes", "folded", "emulation", "clock"):
+        section = SECTIONS[name].section(SECTIONS[name].rows(context))
+        assert section.bars and all(bar.met is None for bar in section.bars)
+        assert all(len(row) == len(section.columns) for row in section.rows)
