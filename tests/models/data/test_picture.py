@@ -17,7 +17,8 @@ def small_table(path, features, classes, rows=60):
 
 
 @pytest.mark.parametrize("features, classes", [(1, 2), (5, 3), (9, 8)])
-def test_show_draws_any_table(tmp_path, features, classes):
+def test_show_draws_any_table(tmp_path, monkeypatch, features, classes):
+    monkeypatch.setenv("QAPFLOW_CACHE", str(tmp_path))
     small_table(tmp_path / "table.npz", features, classes)
     done = CliRunner().invoke(command, ["show", "--data", str(tmp_path / "table.npz"), "--output", str(tmp_path / "a.png")], catch_exceptions=False)
     assert done.exit_code == 0 and "float MLP: test accuracy" in done.output

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from models.data import load_dataset
-from models.data.reference import Scores, score_mlp
+from models.data.reference import Scores, remembered_mlp, score_mlp
 
 
 def test_scores_of_known_answers():
@@ -33,6 +33,18 @@ def test_the_seed_decides(tmp_path):
     dataset = load_dataset(tmp_path / "t.npz")
     first, again, other = (score_mlp(dataset, seed, epochs=3).probabilities for seed in (1, 1, 2))
     assert (first == again).all() and (first != other).any()
+
+
+def test_a_training_is_remembered(tmp_path, monkeypatch):
+    monkeypatch.setenv("QAPFLOW_CACHE", str(tmp_path / "cache"))
+    y = np.repeat([0, 1], 40)
+    np.savez(tmp_path / "t.npz", X=np.random.default_rng(2).normal(size=(80, 3)) + y[:, None], y=y)
+    dataset = load_dataset(tmp_path / "t.npz")
+    first = remembered_mlp(dataset, 1)
+    monkeypatch.setattr("models.data.reference.score_mlp", lambda *arguments: pytest.fail("trained again"))
+    assert np.array_equal(remembered_mlp(dataset, 1).probabilities, first.probabilities)
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        remembered_mlp(dataset, 2)
 
 
 @pytest.mark.slow
