@@ -34,6 +34,8 @@ class Node:
     @property
     def reads(self) -> set[int]:
         """The signals this node depends on."""
+        if self.kind == "input":
+            return set()
         literals = set(self.a) | {self.carry}
         for inputs, _ in self.b:
             literals.update(inputs)
