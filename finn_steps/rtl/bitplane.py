@@ -260,8 +260,8 @@ class _Accumulator:
             return []
         prefix, digits, depth, row = self.layer.prefix, self.layer.digits, self.layer.depth, self.row
         acc, total, tail = f"{prefix}a{row}", f"{prefix}s{row}", f"{prefix}t{row}"
-        functions = [writer.function(function, depth) for function in self.functions]
-        size, carry = self.width, writer.literal(self.carry, depth)
+        complements = [writer.complement(function, depth) for function in self.functions]
+        size, carry, no_carry = self.width, writer.literal(self.carry, depth), writer.literal(self.carry ^ 1, depth)
         lines = []
         if self.layer.phases == 1:
             chain = f"{size}'d{self.first}"
@@ -271,12 +271,12 @@ class _Accumulator:
                       f"    always_ff @(posedge clk) {acc} <= since[{self.layer.adds - 1}] ? {size}'d{self.first} : {shifted};"]
             chain = acc
         lines.append(f"    logic [{size - 1}:0] {total};")
-        if self.carry:
+        if self.carry == 1:
+            lines.append(f"    assign {total} = {chain}\n        - {concatenation(complements)};")
+        else:
             lines += [f"    logic {total}_carry;",
                       f"    assign {{{total}, {total}_carry}} = {{{chain}, {carry}}}",
-                      f"        + {concatenation([carry, *functions])};"]
-        else:
-            lines.append(f"    assign {total} = {chain}\n        + {concatenation(functions)};")
+                      f"        - {concatenation([no_carry, *complements])};"]
         if self.tail:
             shifted = f"{total}[{digits - 1}:0]"
             if self.tail > digits:

@@ -64,7 +64,12 @@ def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> li
 
 class Writer:
     """Names and statements of a scheduled netlist. Input i is `bus`[i]; another signal is a bit of `<prefix><node>`, and k
-    stages later of `<prefix><node>_<k>`."""
+    stages later of `<prefix><node>_<k>`.
+
+    An adder is written as the subtraction of its second word's complement: a + b + carry = {a, carry} - {~b, ~carry} without the
+    lowest bit. Of a sum Yosys may feed either word to the carry chain directly (alumacc orders them by name); of a difference it is
+    the first, so that the functions of the second share their LUTs with the chain: a third of the LUTs of a net.
+    """
 
     def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n"):
         self.net, self.stages, self.ages, self.bus, self.prefix = net, stages, ages, bus, prefix
@@ -90,7 +95,7 @@ class Writer:
         if age == 0:
             if node.kind == "input":
                 return f"{self.bus}[{node.a[0]}]"
-            return name if node.kind == "function" else f"{name}[{signal - node.first + (node.carry > 0)}]"
+            return name if node.kind == "function" else f"{name}[{signal - node.first + (node.carry != 1)}]"
         alive = self._alive(node, age)
         return f"{name}_{age}" + (f"[{alive.index(signal)}]" if len(alive) > 1 else "")
 
@@ -106,11 +111,11 @@ class Writer:
             lines.append(f"    assign {name} = {self.function(node.b[0], stage)};")
         elif node.kind == "adder":
             a = [self.literal(literal, stage) for literal in node.a]
-            b = [self.function(function, stage) for function in node.b]
-            if node.carry:
-                a, b = [self.literal(node.carry, stage)] + a, [self.literal(node.carry, stage)] + b
+            b = [self.complement(function, stage) for function in node.b]
+            if node.carry != 1:
+                a, b = [self.literal(node.carry, stage)] + a, [self.literal(node.carry ^ 1, stage)] + b
             lines.append(f"    logic [{len(a) - 1}:0] {name};")
-            lines.append(f"    assign {name} = {concatenation(a)}\n        + {concatenation(b)};")
+            lines.append(f"    assign {name} = {concatenation(a)}\n        - {concatenation(b)};")
         age = 1
         while alive := self._alive(node, age):
             size = f"[{len(alive) - 1}:0] " if len(alive) > 1 else ""
@@ -122,6 +127,11 @@ class Writer:
         """The expression of a function whose inputs are read in `stage`."""
         inputs, table = function
         return truth_table.expression(table, [self.literal(literal, stage) for literal in inputs])
+
+    def complement(self, function: Function, stage: int) -> str:
+        """The expression of a function's complement."""
+        inputs, table = function
+        return self.function((inputs, table ^ truth_table.full(len(inputs))), stage)
 
     def registers(self, index: int) -> list[str]:
         """The assignments of a node's delayed bits."""

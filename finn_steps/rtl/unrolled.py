@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from typing import Sequence
 
@@ -10,6 +11,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.rtl import activation
+from finn_steps.rtl.activation import LUT_INPUTS
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress
 from finn_steps.rtl.label import greatest
@@ -48,10 +50,20 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
     least = int(odt.min()) + step * always
     if not thresholds:
         return Word((), least, least, least)
-    chosen = activation.choose(thresholds, low, high)
-    acc = compress(net, terms, constant - chosen.origin, chosen.width, either=True)
-    reached = chosen.apply(net, acc)
+    if len(terms) <= LUT_INPUTS:
+        reached = tabulate(net, terms, constant, thresholds)
+    else:
+        chosen = activation.choose(thresholds, low, high)
+        reached = chosen.apply(net, compress(net, terms, constant - chosen.origin, chosen.width, either=True))
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
+
+
+def tabulate(net: Netlist, terms: dict[int, int], constant: int, thresholds: list[int]) -> list[int]:
+    """Literals of the number of ascending thresholds that the sum of `terms` and `constant` reaches: a LUT each."""
+    sums = [constant + sum(weight for i, weight in enumerate(terms.values()) if value >> i & 1) for value in range(1 << len(terms))]
+    counts = [bisect_right(thresholds, total) for total in sums]
+    return [net.function(list(terms), sum((count >> bit & 1) << value for value, count in enumerate(counts)))
+            for bit in range(len(thresholds).bit_length())]
 
 
 def accumulator(weights, bias: int, words: list[Word]) -> tuple[dict[int, int], int, int, int]:

@@ -67,6 +67,17 @@ def test_degenerate_rows(tmp_path):
     check([SparseLayer("rows", weights, np.array([3, 0, 0, -2, 1]), None, "INT4", "INT8")], tmp_path)
 
 
+def test_rows_of_few_input_bits_are_tables_of_one_unit(tmp_path):
+    rng = np.random.default_rng(5)
+    weights = np.zeros((12, 36), np.int64)
+    for row, own in zip(weights, rng.permutation(36).reshape(12, 3)):
+        row[own] = rng.integers(1, 8, 3) * rng.choice([-1, 1], 3)
+    low, high = 3 * np.minimum(weights, 0).sum(1), 3 * np.maximum(weights, 0).sum(1)
+    thresholds = np.sort(rng.integers(low[:, None] + 1, high[:, None] + 1, (12, 7)), axis=1)
+    core = check([SparseLayer("few", weights, np.zeros(12), thresholds, "UINT2", "UINT3")], tmp_path)
+    assert core.latency == 1 and core.counts["columns"] == 0
+
+
 def test_same_text_twice():
     layers = random_accelerator(widths=(16, 8, 4), seed=3).layers
     assert unrolled_core(layers, "core").verilog == unrolled_core(layers, "core").verilog
