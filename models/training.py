@@ -11,7 +11,7 @@ import torch
 from models import qap
 from models.biases import snap_biases
 from models.configuration import TrainConfig
-from models.dpp import train_dpp
+from models.dpp import add_masks, train_dpp
 from models.drivers import alone
 from models.fitting import accuracy
 from models.network import FLOAT_BITS, QuantMLP
@@ -38,6 +38,7 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     that no network can have.
     """
     torch.set_num_threads(1)
+    check(config, tensors)
     clock = Clock()
     float_model, float_data, _, _ = alone(
         qap.train_dense(float_twin(config), tensors, lambda s, e, v: report(f"float {s}", e, v)))
@@ -61,6 +62,13 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
         candidates["quantised"], scored["quantised"] = dense, accuracies(dense, prepared)
     shipped = max(candidates, key=lambda name: scored[name]["validation"])
     return Trained(candidates[shipped], shipped, scored, levels, clock.laps)
+
+
+def check(config: TrainConfig, tensors: Tensors) -> None:
+    """ValueError, before anything is trained, for masks that cannot be or a start that is another network's."""
+    model = qap.build(config, tensors)
+    if config.method == "dpp":
+        add_masks(model, config)
 
 
 def pruners(config: TrainConfig) -> tuple[str, ...]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import torch
+
+from models.dpp import add_masks
+from models.network import QuantMLP
 from models.study.description import Run, Study
+from models.study.run import dataset
 from models.study.search import search
 from models.study.store import Store, write_tables
 
@@ -18,8 +23,9 @@ def run_study(
 ) -> list[dict]:
     """Results of every training of `study` in its own order; `folder` keeps each as soon as it is there, and the tables.
 
-    `on_done` hears how many trainings are finished of how many, and the last one. Call again after any interruption.
+    ValueError, before anything is trained, for masks that cannot be. `on_done` hears how many trainings are finished of how many, and the last one. Call again after any interruption.
     """
+    check_masks(study)
     store, planned = Store(folder), len(study.runs)
     if study.search:
         planned += study.search.trials + len(study.repeat) * (1 + len(study.search.bops))
@@ -45,3 +51,15 @@ def run_study(
         results += search(study, run_all)
     write_tables(folder, results)
     return results
+
+
+def check_masks(study: Study) -> None:
+    """ValueError, naming arm, layer and values, for a k, tile or block that a network of `study` cannot have."""
+    for run in study.runs:
+        if run.config.method == "dpp":
+            data = dataset(run.config.dataset, run.config.label)
+            features = torch.ones(len(data.features))
+            try:
+                add_masks(QuantMLP(run.config, features, features, len(data.classes)), run.config)
+            except ValueError as fault:
+                raise ValueError(f"arm '{run.arm}': {fault}") from fault

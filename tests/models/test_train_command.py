@@ -48,6 +48,10 @@ def test_the_same_command_gives_the_same_network(tiny, tmp_path):
     (["nowhere.yaml"], "nowhere.yaml: no such file"),
     (["jet_qap", "--set", "weight_bit=4"], "training has no field 'weight_bit'; did you mean 'weight_bits'?"),
     (["jet_qap", "--set", "weight_bits"], "--set weight_bits: write FIELD=VALUE"),
+    (["jet_dpp", "--set", "keep=[2, 17, 1, 3]"], "layer 1: keep (17) must be 1 to 16, the candidates of a tile"),
+    (["jet_dpp", "--set", "keep=0"], "layer 0: keep (0) must be 1 to 16"),
+    (["jet_dpp", "--set", "tile=5"], "layer 0: tile (5) must divide the 16 candidates of a row"),
+    (["jet_qap", "--set", "start=nowhere.pt"], "nowhere.pt: no such checkpoint"),
     (["jet_qap", "--data", "tiny.xlsx"], "--data tiny.xlsx: neither 'qapjets' nor"),
 ])
 def test_mistakes_are_one_line(arguments, message, capfd):

@@ -62,6 +62,16 @@ def test_dpp_runs_give_masks_over_epochs(study_file, tmp_path):
     assert len(masks) == 2 * 3 and masks.confidence.between(0, 1).all() and masks.diversity.between(0, 1).all()
 
 
+@pytest.mark.parametrize("changes, message", [
+    ({"keep": [4, 7, 2]}, r"arm 'bad': layer 1: keep \(7\) must be 1 to 6"), ({"keep": 0}, r"arm 'bad': layer 0: keep \(0\) must be 1"),
+    ({"tile": [5, 0, 0]}, r"layer 0: tile \(5\) must divide the 16"),
+])
+def test_impossible_masks_stop_a_study_before_it_trains(study_file, tmp_path, changes, message):
+    study = read_study(study_file(base={"method": "dpp", "keep": 2}, arms={"good": {}, "bad": changes}))
+    with pytest.raises(ValueError, match=message):
+        run_study(study, tmp_path / "out", lambda batches: pytest.fail("trained"))
+
+
 def test_a_search_resumes_with_the_same_trials(study_file, tmp_path):
     study = read_study(study_file(
         base={"method": "none"}, search={"trials": 5, "parallel": 2, "hidden": [[3, 9], [2, 5]], "fields": {"l1": 0.001},
