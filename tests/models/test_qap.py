@@ -5,6 +5,8 @@ import torch
 
 from models import qap
 from models.drivers import alone
+from models.fitting import fit, fit_together
+from models.learners import Stack
 from models.network import QuantMLP
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -87,3 +89,26 @@ def test_every_batch_norm_trains_and_prunes(kind):
     levels = alone(qap.prune(model, config.with_fields(rewind=True), "fisher", prepared, start))
     assert 0 < levels[-1].validation_accuracy <= 1
     assert any(isinstance(norm, torch.nn.BatchNorm1d) for norm in model.norms) == (kind != "folded")
+
+
+def test_no_forward_pass_sees_a_pruned_weight(monkeypatch):
+    models, tasks, seen = [], [], []
+    for seed in (1, 2):
+        config = TINY.with_fields(seed=seed)
+        model, prepared, start, _ = alone(qap.train_dense(config, synthetic_tensors(config)))
+        models.append(model)
+        tasks.append(next(qap.prune(model, config, "magnitude", prepared, start)))
+    dead = [[weight.detach() == 0 for weight in model.weights] for model in models]
+    assert all(sum(int(mask.sum()) for mask in masks) == total(model) - round(0.5 * total(model)) for masks, model in zip(dead, models))
+    losses = Stack.losses
+
+    def watch(stack, chosen):
+        seen.extend(not stack.parameters[2 * i][net][masks[i]].any() for net, masks in enumerate(dead) for i in range(3))
+        return losses(stack, chosen)
+
+    monkeypatch.setattr(Stack, "losses", watch)
+    fit_together(tasks)
+    for i, layer in enumerate(models[0].layers):
+        layer.register_forward_pre_hook(lambda layer, args, i=i: seen.append(not layer.weight[dead[0][i]].any()))
+    fit(tasks[0])
+    assert all(seen) and len(seen) >= 2 * 3 * 2 * 3 + 2 * 3 * 3
