@@ -25,11 +25,12 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.networks import FINN, ROOT, makers
 from tests.benchmarks.page import page
-from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, unrolled
+from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, tuner, unrolled
 
-SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "clock": clock, "unrolled": unrolled}
+SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "tuner": tuner, "clock": clock,
+            "unrolled": unrolled}
 """In the order of measuring: the long one last."""
-ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "clock", "emulation")
+ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "tuner", "clock", "emulation")
 FOLDER = ROOT / "build" / "peers"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+
+from finn_steps.folding.schedule import schedule
 from tests.benchmarks import cycles
 from tests.benchmarks.context import Context
-from tests.benchmarks.designs import sources
 from tests.benchmarks.page import Section, at_most
 
 TEXT = f"""The schedule that the RTL follows; that it does is tested cycle by cycle (tests/finn_steps/rtl/test_folded.py). Foldings whose ideal is below
@@ -13,7 +15,7 @@ neurons gone, which leaves `jet_dpp` with rows of unequal length."""
 
 
 def rows(context: Context) -> list[dict]:
-    parts = [sources(), open(cycles.__file__).read()]
+    parts = [inspect.getsource(inspect.getmodule(schedule)), inspect.getsource(cycles)]
     found = context.run("cycles of folded layers", lambda: {"rows": context.kept("cycles", parts, lambda: list(cycles.rows()))})
     return found.get("rows", [])
 

@@ -1,0 +1,73 @@
+"""The tuner's choice against 200 random legal foldings of the same target."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.folding.choice import STYLES
+from finn_steps.folding.cost import Partial, choices_of, walk
+from finn_steps.folding.tune import Tuner, foldings_of
+from tests.benchmarks.context import Context
+from tests.benchmarks.designs import sources
+from tests.benchmarks.kept import network_content
+from tests.benchmarks.networks import makers, network
+from tests.benchmarks.page import Section, at_most, number
+
+CASES = (("jet_qap", 4), ("jet_qap", 13), ("jet_qap", 64), ("jet_dpp", 64), ("UNSW-NB15 w2a2", 64), ("TFC_2W2A", 64))
+SAMPLES, LIMIT_S = 200, 300
+TEXT = f"""The area by the cost model, in LUTs with block RAMs priced in: {SAMPLES} syntheses of each would take days. Random: every layer takes one of its
+legal foldings that keep the rate alone, until {SAMPLES} whole networks keep it (or {LIMIT_S} s of CPU have passed). How far the model is from
+Yosys is told by `python -m tests.benchmarks.calibrate --judge`."""
+
+
+def rows(context: Context) -> list[dict]:
+    found = []
+    for name, ii in CASES:
+        if name in makers():
+            simple = network(name)[1]
+            work = lambda simple=simple, ii=ii: context.kept("tuner", [sources(), str(ii), *network_content(simple)], lambda: row(simple, ii))  # noqa: E731
+            found.append({"name": name, "ii": ii, **context.run(f"{name} at {ii}: the tuner", work)})
+    return found
+
+
+def row(accelerator: Accelerator, target_ii: int) -> dict:
+    """`area` of the tuner's choice and its CPU `seconds`, `best` and `median` area of `samples` random foldings."""
+    started = time.process_time()
+    area = Tuner(accelerator).least_area(target_ii).area
+    seconds, rng, areas = time.process_time() - started, np.random.default_rng(target_ii), []
+    legal = [[folding for folding in foldings_of(layer, 1, STYLES) if least_cycles(layer, folding) <= target_ii] for layer in accelerator.layers]
+    started = time.process_time()
+    while len(areas) < SAMPLES and time.process_time() - started < LIMIT_S:
+        chosen = built(accelerator, [ways[rng.integers(len(ways))] for ways in legal])
+        if chosen.ii <= target_ii:
+            areas.append(chosen.area)
+    return {"area": area, "seconds": seconds, "best": min(areas), "median": float(np.median(areas)), "samples": len(areas)}
+
+
+def least_cycles(layer: SparseLayer, folding: Folding) -> int:
+    """Cycles from frame to frame that the layer alone cannot be below."""
+    choice, = choices_of(Accelerator(layer.name, (replace(layer, folding=folding),), layer.MW, np.arange(layer.MW)))
+    return choice.cycles
+
+
+def built(accelerator: Accelerator, foldings: list[Folding]) -> Partial:
+    """The network with these foldings, every choice counted in full."""
+    folded = accelerator.with_foldings({layer.name: folding for layer, folding in zip(accelerator.layers, foldings)})
+    choices = choices_of(folded)
+    for choice in choices:
+        while not choice.settled:
+            choice.settle()
+    return walk(folded, choices)
+
+
+def section(found: list[dict]) -> Section:
+    columns = ("network", "II at most", "tuner's area", "best of the random", "their median", "random foldings", "tuner's CPU s")
+    table = [(row["name"], str(row["ii"]), *(number(row.get(key)) for key in ("area", "best", "median", "samples")), number(row.get("seconds"), 1))
+             for row in found]
+    values = {f"{row['name']}, II = {row['ii']}": row["area"] / row["best"] if "area" in row else None for row in found}
+    bar = at_most("the tuner's choice", f"never worse than the best of {SAMPLES} random legal foldings", values, 1 + 1e-9, 3)
+    return Section("The tuner against chance", TEXT, columns, table, [bar])
