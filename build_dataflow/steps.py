@@ -7,6 +7,7 @@ and the summary is put together from what is there.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +20,11 @@ from build_dataflow.jsonfile import write_json
 from build_dataflow.verify import verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.choose import choose_foldings
+from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.clock import registers_every
 from finn_steps.folding.configuration import foldings_as_json, read_foldings
 from finn_steps.folding.cost import estimate
+from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -36,7 +38,11 @@ def step_choose_folding(model, cfg):
     if build.folding is not None:
         foldings = read_foldings(build.folding, accelerator)
     else:
-        foldings = choose_foldings(accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build))
+        asked = (accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build))
+        if build.lut_budget is not None and build.synthesis:
+            foldings = choose_within(build.lut_budget, lambda folded: synthesised_luts(folded, build), *asked)
+        else:
+            foldings = choose_foldings(*asked)
     write_json(folder / "folding_config.json", foldings_as_json(foldings))
     estimated = estimate(accelerator.with_foldings(foldings))
     write_json(folder / "report" / "estimate.json", asdict(estimated))
@@ -46,9 +52,16 @@ def step_choose_folding(model, cfg):
 
 
 def limits(build: BuildOptions) -> Limits:
-    """The budgets and the latency that a build must keep to."""
+    """The budgets, the device and the latency that a build must keep to."""
     latency = None if build.max_latency_ns is None else int(build.max_latency_ns / build.clock_ns)
-    return Limits(build.lut_budget, build.dsp_budget, build.bram_budget, latency)
+    return within_device(Limits(build.lut_budget, build.dsp_budget, build.bram_budget, latency), build.part)
+
+
+def synthesised_luts(accelerator: Accelerator, build: BuildOptions) -> int:
+    """Of the whole design, for the part's family. Yosys' result is kept, so that step_synthesise finds it."""
+    with tempfile.TemporaryDirectory(prefix="qapflow-budget-") as folder:
+        generate(accelerator, folder)
+        return synthesise(folder, family_of(build.part)).lut
 
 
 def adders_between_registers(build: BuildOptions) -> int:

@@ -13,6 +13,7 @@ from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.calibration import price
 from finn_steps.folding.core_counts import CoreCounts, core_counts, unrolled_counts
 from finn_steps.folding.folded_counts import Shape, delay_of, facts_of, folded_counts, least_shape, shape_of
+from finn_steps.folding.schedule import LEAST_CYCLES
 from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, signed_bits
 from finn_steps.rtl.heap import signed_digits
 
@@ -134,7 +135,7 @@ class Folded(Choice):
 
     @property
     def cycles(self) -> int:
-        return self.shape.cycles
+        return max(LEAST_CYCLES, self.shape.cycles)
 
     @property
     def delay(self) -> int:

@@ -2,27 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.folding.choice import STYLES
 from finn_steps.folding.cost import Partial
 from finn_steps.folding.tune import Limits, Tuner
 
-UNROLLED = ("unrolled",)
+ATTEMPTS = 4
+"""Choices that are counted before a budget is given up."""
+MARGIN = 0.99
 
 
 def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits(), registers_every: int = 1) -> dict[str, Folding]:
-    """Layer name -> Folding: the least area that takes a frame every `target_ii` cycles at the most, or, without a target and
-    with a limit, the best rate within the limits.
+    """Layer name -> Folding: the least area that takes a frame every `target_ii` cycles at the most, or, without a target,
+    the best rate within the limits (without limits a frame every cycle).
 
     ValueError, naming the nearest that is possible, where no folding is within the limits.
     """
     if target_ii is None and limits == Limits():
         target_ii = 1
-    tuner = Tuner(accelerator, registers_every, UNROLLED if target_ii == 1 else STYLES)
+    tuner = Tuner(accelerator, registers_every)
     best = tuner.best_rate(limits) if target_ii is None else tuner.least_area(target_ii, limits)
     if best is None:
-        raise ValueError(impossible(accelerator.name, Tuner(accelerator, registers_every), target_ii, limits))
+        raise ValueError(impossible(accelerator.name, tuner, target_ii, limits))
     return foldings(best)
+
+
+def choose_within(
+    lut: int, count: Callable[[Accelerator], int], accelerator: Accelerator, target_ii: int | None, limits: Limits, registers_every: int = 1,
+) -> dict[str, Folding]:
+    """choose_foldings for which `count` says at most `lut` LUTs too: where it says more, the estimate's budget shrinks in proportion."""
+    allowed = replace(limits, lut=min(lut, limits.lut or lut))
+    for _ in range(ATTEMPTS):
+        chosen = choose_foldings(accelerator, target_ii, allowed, registers_every)
+        taken = count(accelerator.with_foldings(chosen))
+        if taken <= lut:
+            return chosen
+        allowed = replace(allowed, lut=int(allowed.lut * MARGIN * lut / taken))
+    raise ValueError(f"{accelerator.name}: nothing within {lut} LUT was found by synthesis; the last of {ATTEMPTS} choices took {taken}")
 
 
 def foldings(built: Partial) -> dict[str, Folding]:

@@ -120,7 +120,8 @@ def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
 
 
 def lookup_tables_of_multiplexer(choices: int) -> int:
-    return 0 if choices <= 1 else -(-choices // 4)
+    """LUTs of one bit, as trees of multiplexers of four."""
+    return -(-(choices - 1) // 3)
 
 
 def _answers(section: Section, last: bool) -> Counter:

@@ -10,14 +10,20 @@ no other can be cheaper. With less speed asked for, no area grows, so the best r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, finish
+from finn_steps.folding.schedule import LEAST_CYCLES
+
+
+RATE_TOLERANCE = 1.02
+"""Cycles from frame to frame may be by this factor more than the fewest that fit into an area."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class Tuner:
     """All ways to build an accelerator in some `styles`, counted as far as searches have asked."""
 
     def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] = STYLES):
-        self.accelerator = accelerator
+        self.accelerator, self.styles = accelerator, styles
         self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
+        self._made: dict[tuple[int, Folding], Folded] = {}
 
     @property
     def slowest(self) -> int:
@@ -72,26 +79,39 @@ class Tuner:
                 choice.settle()
 
     def best_rate(self, limits: Limits) -> Partial | None:
-        """The fastest chain within the limits, of those the smallest; None where there is none."""
+        """The fastest chain within the limits, to RATE_TOLERANCE, of those the smallest; None where there is none."""
         best = self.least_area(1, limits) or self.least_area(self.slowest, limits)
         low = 1
-        while best is not None and best.ii > low + 1:
-            middle = (low + best.ii) // 2
+        while best is not None and best.ii > low + 1 and best.ii > RATE_TOLERANCE * low:
+            middle = max(low + 1, isqrt(low * best.ii))
             found = self.least_area(middle, limits)
             low, best = (low, found) if found else (middle, best)
         return best
 
     def _search(self, target_ii: int, limits: Limits) -> Partial | None:
         ends: list[list[Partial]] = []
-        for place, choices in enumerate(self.choices):
+        for place in range(len(self.choices)):
             reached = []
-            for choice in thinned([choice for choice in choices if choice.cycles <= target_ii], limits):
+            for choice in thinned(self._fast(place, target_ii, limits), limits):
                 before = place - len(choice.layers)
                 starts = ends[before] if before >= 0 else [begin(self.accelerator, choice)]
                 reached += [extend(state, choice) for state in starts if not both_unrolled(state, choice)]
             ends.append(undominated(reached, limits))
         done = [state for state in map(finish, ends[-1]) if limits.allow(state) and state.ii <= target_ii]
         return min(done, key=lambda state: (state.area, state.last, state.total.ff), default=None)
+
+    def _fast(self, place: int, target_ii: int, limits: Limits) -> list[Choice]:
+        """The choices ending at this layer that may take a frame every `target_ii` cycles. Every cycle: unrolled alone, since folded
+        layers take LEAST_CYCLES, and bit planes that see all their bits at once are an unrolled layer behind a register."""
+        layer, found = self.accelerator.layers[place], list(self.choices[place])
+        if target_ii == 1:
+            return [choice for choice in found if choice.style == "unrolled"]
+        if "folded" in self.styles:
+            for folding in foldings_for(layer, target_ii, limits):
+                if (place, folding) not in self._made:
+                    self._made[place, folding] = Folded((layer,), folding)
+                found.append(self._made[place, folding])
+        return [choice for choice in found if choice.cycles <= target_ii]
 
 
 def both_unrolled(state: Partial, choice: Choice) -> bool:
@@ -114,7 +134,7 @@ def choices_ending_at(accelerator: Accelerator, place: int, registers_every: int
 
 
 def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
-    """All that the layer can be: of digits those that make a difference and take two cycles or more, PE and SIMD that divide."""
+    """What the layer can be at any rate: of digits those that make a difference, PE and SIMD that divide."""
     found = [Folding("unrolled", registers_every=registers_every)] if "unrolled" in styles else []
     if "bitplane" in styles:
         bits = DataType[layer.idt].bitwidth()
@@ -123,6 +143,32 @@ def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Fo
     if "folded" in styles:
         found += [Folding("folded", PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)]
     return found
+
+
+def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Folding]:
+    """Folded ones that could do with `target_ii` cycles, told that they may take them all: every PE that makes another number of
+    rows for each (of those that differ by little, one), with the least SIMD, a little more, and the next divisor of MW."""
+    found: list[Folding] = []
+    if target_ii < LEAST_CYCLES:
+        return found
+    for PE in spaced({-(-layer.MH // rows) for rows in range(1, layer.MH + 1)}):
+        least = max(-(-layer.nonzeros // (PE * target_ii)), -(-int((layer.weights != 0).sum(1).max()) // target_ii), 1)
+        if -(-layer.MH // PE) <= target_ii and least <= layer.MW:
+            divisor = min(divisor for divisor in divisors(layer.MW) if divisor >= least)
+            more = min(layer.MW, max(least + 1, round(1.06 * least)))
+            found += [Folding("folded", PE, SIMD, max_cycles=target_ii) for SIMD in sorted({least, more, divisor})]
+    if limits.dsp:
+        found += [replace(folding, products="dsp") for folding in found]
+    return found
+
+
+def spaced(numbers: set[int], ratio: float = 1.15) -> list[int]:
+    """Ascending; of those within `ratio` of one that is taken already, none."""
+    taken: list[int] = []
+    for number in sorted(numbers):
+        if not taken or number >= ratio * taken[-1]:
+            taken.append(number)
+    return taken
 
 
 def thinned(choices: list[Choice], limits: Limits) -> list[Choice]:

