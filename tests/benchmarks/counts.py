@@ -23,9 +23,10 @@ PACKED_UP_TO = 6000
 """LUTs; pairing is counted for folded designs, which are small, and takes minutes on large ones."""
 
 
-def count_rtl(kept: Kept, files: dict[str, str], top: str, family: str = "xcup", strict: bool = True, limit_s: int = LIMIT_S) -> dict:
-    """SynthesisResult's fields, and `sites` (lut_sites.py), `packed` (LUT6_2, packing_pairs.py; None for large designs) and the `seconds`
-    that Yosys took; or {"failed": why}.
+def count_rtl(kept: Kept, files: dict[str, str], top: str, family: str = "xcup", strict: bool = True,
+              limit_s: int = LIMIT_S) -> dict:
+    """SynthesisResult's fields, and `sites` (lut_sites.py), `packed` (LUT6_2, packing_pairs.py; None for large designs) and
+    the `seconds` that Yosys took; or {"failed": why}.
 
     files  name -> text; the .v and .sv are read, others (memories) lie beside them
     strict everything in LUTs and flip-flops
@@ -44,7 +45,8 @@ def run(script: list[str], files: dict[str, str], top: str, limit_s: int) -> dic
         for file, text in files.items():
             (folder / file).write_text(text)
         with (folder / "log").open("w") as log:
-            process = subprocess.Popen([sys.executable, "-c", CODE, *script], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+            process = subprocess.Popen([sys.executable, "-c", CODE, *script], cwd=folder, stdout=log, stderr=log,
+                                       start_new_session=True)
             try:
                 process.wait(limit_s)
             except BaseException as error:

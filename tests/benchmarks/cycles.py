@@ -24,7 +24,8 @@ def k_of_n(rng: np.random.Generator, MW: int, MH: int, share: float) -> np.ndarr
 
 
 def magnitude(rng: np.random.Generator, MW: int, MH: int, share: float) -> np.ndarray:
-    """The same share of a whole layer kept by magnitude, rows of unequal spread: a normal weight times a log-normal scale of its row."""
+    """The same share of a whole layer kept by magnitude, rows of unequal spread: a normal weight times a log-normal scale of
+    its row."""
     weights = rng.normal(size=(MH, MW)) * rng.lognormal(0, 0.3, (MH, 1))
     limit = np.quantile(np.abs(weights), 1 - share)
     signs = np.sign(weights) * (np.abs(weights) > limit)
@@ -32,7 +33,8 @@ def magnitude(rng: np.random.Generator, MW: int, MH: int, share: float) -> np.nd
 
 
 def rows() -> Iterator[dict]:
-    """jet_dpp is trained to k of n, and no longer is so where a build has taken its dead neurons out. One row for each layer and folding: nonzeros, PE, SIMD, cycles, `ideal` = nonzeros / (PE x SIMD), `dense` = MW x MH / (PE x SIMD)."""
+    """jet_dpp is trained to k of n, and no longer is so where a build has taken its dead neurons out. One row for each layer
+    and folding: nonzeros, PE, SIMD, cycles, `ideal` = nonzeros / (PE x SIMD), `dense` = MW x MH / (PE x SIMD)."""
     rng = np.random.default_rng(7)
     for MW, MH in SIZES:
         for share in SHARES:

@@ -1,12 +1,13 @@
-"""Write an Accelerator's network as da4ml RTL. Runs in an environment of its own that has da4ml; reads accelerator.json and .npz.
+"""Write an Accelerator's network as da4ml RTL. Runs in an environment of its own that has da4ml; reads accelerator.json and
+.npz.
 
     python da4ml_network.py RTL_FOLDER ADDERS_PER_STAGE ACCELERATOR_FOLDER...
 
-Several folders are several forms of one network (as given, and simplified). Each is traced with every solver setting below, the best of them
-with every size of tables; the one that da4ml itself estimates cheapest is written. Activations whose thresholds step by a power of two
-become saturating quantisers. All others are compared with each threshold that can be reached (equal ones once, counts added in a balanced
-tree) or, where the accumulator has few enough values, looked up in a table. da4ml's answers are checked against the integers on 2,000 frames.
-The last line is a JSON object.
+Several folders are several forms of one network (as given, and simplified). Each is traced with every solver setting below,
+the best of them with every size of tables; the one that da4ml itself estimates cheapest is written. Activations whose
+thresholds step by a power of two become saturating quantisers. All others are compared with each threshold that can be reached
+(equal ones once, counts added in a balanced tree) or, where the accumulator has few enough values, looked up in a table.
+da4ml's answers are checked against the integers on 2,000 frames. The last line is a JSON object.
 """
 
 import json
@@ -77,7 +78,8 @@ def trace(idt, layers, adders, solver, tables):
     low, high = value_range(idt)
     n = layers[0][0].shape[1]
     hardware = HWConfig(1, -1, adders)
-    x = FixedVariableArray.from_lhs(np.full(n, float(low)), np.full(n, float(high)), np.ones(n), hardware, solver_options=dict(solver))
+    bounds = np.full(n, float(low)), np.full(n, float(high)), np.ones(n)
+    x = FixedVariableArray.from_lhs(*bounds, hardware, solver_options=dict(solver))
     values = x
     for weights, bias, thresholds, odt in layers:
         values = values @ weights.T.astype(np.float64) + bias.astype(np.float64)
@@ -123,9 +125,10 @@ def main():
     logic, model, form, solver, tables, seconds = best
     model.write()
     steps = min([float(q.step) for q in logic.out_qint if q.max > q.min], default=1.0)
-    print(json.dumps({"latency": len(model._pipe.solutions), "least_latency": min(latencies), "seconds": seconds, "cost": float(logic.cost),
-                      "form": form, "setting": {**solver, "tables": tables}, "tried": tried, "all_seconds": time.time() - started, "step": steps,
-                      "register_bits": int(model._pipe.reg_bits)}))
+    print(json.dumps({
+        "latency": len(model._pipe.solutions), "least_latency": min(latencies), "seconds": seconds, "cost": float(logic.cost),
+        "form": form, "setting": {**solver, "tables": tables}, "tried": tried, "all_seconds": time.time() - started,
+        "step": steps, "register_bits": int(model._pipe.reg_bits)}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A whole accelerator at a rate or within a budget, as a build makes it: the tuner's foldings, top level and memories, simulated and counted."""
+"""A whole accelerator at a rate or within a budget, as a build makes it: the tuner's foldings, top level and memories,
+simulated and counted."""
 
 from __future__ import annotations
 
@@ -30,8 +31,8 @@ def sources() -> str:
 
 
 def design(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits()) -> dict:
-    """Yosys' counts for 7 series with memories allowed; `latency` and `ii` in cycles and `equal` of FRAMES frames as simulated at the
-    ports; `seconds` of choosing and of generating; `foldings`. {"failed": why} where nothing is within the limits."""
+    """Yosys' counts for 7 series with memories allowed; `latency` and `ii` in cycles and `equal` of FRAMES frames as simulated
+    at the ports; `seconds` of choosing and of generating; `foldings`. {"failed": why} where nothing is within the limits."""
     asked = [sources(), str(target_ii), str(limits), *network_content(accelerator)]
     made = kept("design", asked, lambda: make(accelerator, target_ii, limits))
     if "failed" in made:
@@ -54,7 +55,8 @@ def make(accelerator: Accelerator, target_ii: int | None, limits: Limits) -> dic
         return {"failed": str(error)}
     with tempfile.TemporaryDirectory() as folder:
         generate(accelerator.with_foldings(foldings), folder)
-    return {"foldings": {name: asdict(folding) for name, folding in foldings.items()}, "seconds": round(time.process_time() - started, 1)}
+    seconds = round(time.process_time() - started, 1)
+    return {"foldings": {name: asdict(folding) for name, folding in foldings.items()}, "seconds": seconds}
 
 
 def simulate(accelerator: Accelerator) -> dict:

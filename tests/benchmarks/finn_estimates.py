@@ -20,10 +20,12 @@ PUBLISHED = {
 
 
 def dense_foldings(accelerator: Accelerator, target_ii: int) -> tuple[tuple[int, int], ...]:
-    """For each layer the (PE, SIMD) of the smallest product with MW x MH / (PE x SIMD) at most `target_ii`, as square as can be."""
+    """For each layer the (PE, SIMD) of the smallest product with MW x MH / (PE x SIMD) at most `target_ii`, as square as can
+    be."""
     found = []
     for layer in accelerator.layers:
-        ways = [(PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW) if layer.MW * layer.MH <= target_ii * PE * SIMD]
+        ways = [(PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)
+                if layer.MW * layer.MH <= target_ii * PE * SIMD]
         found.append(min(ways, key=lambda way: (way[0] * way[1], abs(way[0] - way[1]))))
     return tuple(found)
 
@@ -61,9 +63,10 @@ def dense_graph(accelerator: Accelerator, foldings: tuple[tuple[int, int], ...])
         style = "distributed" if PE * SIMD == layer.MH * layer.MW else "auto"
         names = [f"a{number}", f"w{number}", *([f"t{number}"] if layer.thresholds is not None else [])]
         nodes.append(helper.make_node(
-            "MVAU_hls", names, [f"a{number + 1}"], f"MVAU_hls_{number}", domain="finn.custom_op.fpgadataflow.hls", backend="fpgadataflow",
-            MW=layer.MW, MH=layer.MH, PE=PE, SIMD=SIMD, inputDataType=layer.idt, weightDataType=layer.wdt, outputDataType=output_type(layer),
-            accDataType=layer.accdt, ActVal=0, noActivation=int(layer.thresholds is None), numInputVectors=[1], ram_style=style,
+            "MVAU_hls", names, [f"a{number + 1}"], f"MVAU_hls_{number}", domain="finn.custom_op.fpgadataflow.hls",
+            backend="fpgadataflow", MW=layer.MW, MH=layer.MH, PE=PE, SIMD=SIMD, inputDataType=layer.idt,
+            weightDataType=layer.wdt, outputDataType=output_type(layer), accDataType=layer.accdt,
+            ActVal=0, noActivation=int(layer.thresholds is None), numInputVectors=[1], ram_style=style,
             resType="lut", mem_mode="internal_decoupled"))
     values = [helper.make_tensor_value_info(f"a{number}", TensorProto.FLOAT, [1, size]) for number, size in enumerate(shapes)]
     graph = helper.make_graph(nodes, "dense", values[:1], values[-1:], value_info=values[1:-1])

@@ -1,9 +1,10 @@
 """How many LUTs of the device a netlist keeps from other use: Yosys' LUTs and those in front of carry chains.
 
-A carry chain's propagate input is reachable only through the LUT beside it (UG474, figure 2-24; UG574, figure 2-2): where Yosys ties
-a flip-flop or an inverter straight to it, as it does for every comparison with a constant, that LUT is taken all the same, as a
-route-through. Yosys does not count it. Nor does one LUT serve two chains. Counted here: LUT1 to LUT6, and for every carry bit of which
-something is read and whose propagate input is a signal, one more LUT where no LUT of its own drives it.
+A carry chain's propagate input is reachable only through the LUT beside it (UG474, figure 2-24; UG574, figure 2-2): where
+Yosys ties a flip-flop or an inverter straight to it, as it does for every comparison with a constant, that LUT is taken all
+the same, as a route-through. Yosys does not count it. Nor does one LUT serve two chains. Counted here: LUT1 to LUT6, and for
+every carry bit of which something is read and whose propagate input is a signal, one more LUT where no LUT of its own drives
+it.
 """
 
 from __future__ import annotations

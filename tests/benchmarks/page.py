@@ -39,7 +39,8 @@ def at_most(on: str, bar: str, values: dict[str, float | None], limit: float, di
     worst = max(run, key=run.get)
     measured = f"{run[worst]:,.{digits}f}"
     if len(values) > 1:
-        measured += f" at worst ({worst}); median {sorted(run.values())[len(run) // 2]:,.{digits}f}; {len(run)} of {len(values)} run"
+        median = sorted(run.values())[len(run) // 2]
+        measured += f" at worst ({worst}); median {median:,.{digits}f}; {len(run)} of {len(values)} run"
     met = run[worst] <= limit
     return Bar(on, bar, measured, met if len(run) == len(values) or not met else None)
 

@@ -1,6 +1,6 @@
 """How fast the peers emulate a network on one core. Runs in the peers' environment.
 
-    python peer_emulation.py hls4ml MODEL.onnx FRAMES.npy     float32 [N, features] at the input quantiser, behind the normalisation
+    python peer_emulation.py hls4ml MODEL.onnx FRAMES.npy     float32 [N, features], normalised
     python peer_emulation.py da4ml ACCELERATOR_FOLDER FRAMES.npy      int64 [N, MW]
 
 The last line is a JSON object: samples a second (best of three), seconds to build, and the sha256 of the answers as float32.
@@ -44,8 +44,6 @@ def hls4ml_predictor(path, folder):
 
 def da4ml_predictor(folder):
     import runpy
-
-    from da4ml.trace import comb_trace  # noqa: F401  fails early where da4ml is missing
 
     script = runpy.run_path(str(Path(__file__).with_name("da4ml_network.py")))
     logic = script["trace"](*script["load"](Path(folder)), 1, {}, 0)

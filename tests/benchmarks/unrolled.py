@@ -31,8 +31,8 @@ FRAMES = 2000
 
 
 def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
-    """Yosys' counts of the core of the whole network, `latency` and `ii` in cycles, the CPU `seconds` of making it, and how many of 2,000
-    frames were `equal` in Verilator."""
+    """Yosys' counts of the core of the whole network, `latency` and `ii` in cycles, the CPU `seconds` of making it, and how
+    many of 2,000 frames were `equal` in Verilator."""
     made = made_core(kept, accelerator, style, foldings)
     core = Core(**made["core"])
     equal = kept("simulation", [core.verilog, *network_content(accelerator)], lambda: equal_frames(core, accelerator))
@@ -60,7 +60,8 @@ def da4ml(kept: Kept, python: str, accelerators: tuple[Accelerator, ...], adders
     if "failed" in made:
         return made
     network = accelerators[0]
-    equal = kept("simulation", [json.dumps(made["files"]), *network_content(network)], lambda: equal_peer(made, accelerators[made["form"]]))
+    equal = kept("simulation", [json.dumps(made["files"]), *network_content(network)],
+                 lambda: equal_peer(made, accelerators[made["form"]]))
     counts = count_rtl(kept, peer_sources(made), "da4ml_net")
     told = {name: made[name] for name in ("latency", "least_latency", "setting", "form", "tried", "all_seconds")}
     return {**counts, **told, "ii": 1, "build_s": round(made["seconds"], 2), "estimate": made["cost"], "equal": equal}
@@ -73,7 +74,8 @@ def made_peer(kept: Kept, python: str, accelerators: tuple[Accelerator, ...], ad
 
 
 def peer_sources(made: dict) -> dict[str, str]:
-    """da4ml's Verilog and tables without its wrapper. Its tables ask for LUT memory; that wish goes, since the count is of logic."""
+    """da4ml's Verilog and tables without its wrapper. Its tables ask for LUT memory; that wish goes, since the count is of
+    logic."""
     files = {name: text for name, text in made["files"].items() if "wrapper" not in name}
     return {name: re.sub(r"\(\* rom_style.*?\*\)", "", text) for name, text in files.items()}
 
@@ -85,10 +87,10 @@ def run_da4ml(python: str, accelerators: tuple[Accelerator, ...], adders: int) -
         for folder, accelerator in zip(folders, accelerators):
             folder.mkdir()
             accelerator.save(folder)
-        rtl, memory = Path(name, "rtl"), DA4ML_MEMORY_GB << 30
+        rtl, memory = Path(name, "rtl"), (DA4ML_MEMORY_GB << 30,) * 2
         try:
-            done = subprocess.run([python, SCRIPT, rtl, str(adders), *folders], capture_output=True, text=True, timeout=DA4ML_LIMIT_S,
-                                  preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (memory, memory)))
+            done = subprocess.run([python, SCRIPT, rtl, str(adders), *folders], capture_output=True, text=True,
+                                  timeout=DA4ML_LIMIT_S, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, memory))
         except subprocess.TimeoutExpired:
             return {"failed": f"da4ml did not end within {DA4ML_LIMIT_S} s"}
         if done.returncode:
@@ -112,7 +114,8 @@ def equal_frames(core: Core, accelerator: Accelerator) -> int:
 
 
 def equal_peer(made: dict, accelerator: Accelerator) -> int:
-    """The same of da4ml's Verilog, through its own wrapper that gives each output as many bits. Its input register is one more cycle."""
+    """The same of da4ml's Verilog, through its own wrapper that gives each output as many bits. Its input register is one more
+    cycle."""
     x = random_inputs(np.random.default_rng(2), FRAMES, accelerator.MW, accelerator.idt)
     widths = re.findall(r"\[(\d+):0\] model_(?:inp|out)[,\s]", made["files"]["da4ml_net_wrapper.v"])
     bits_in, bits_out = (int(width) + 1 for width in widths[:2])

@@ -11,9 +11,10 @@ from tests.benchmarks.unrolled import da4ml, ours
 NET = "4 bit, 75 % zeros, pow2"
 DIGITS = {4: (2, 1, 1, 1), 8: (1, 1, 1, 1)}
 PEER_ADDERS = 5
-TEXT = f"""The network `{NET}`, cores alone, counted as above. "Packed" are LUT6_2 after pairing LUTs that together read at most five signals and
-share one ([packing_pairs.py](../tests/benchmarks/packing_pairs.py)). The core of 8 cycles takes a frame at any distance of 8 cycles or
-more, and is what a build takes for 13 too: nothing smaller is known for it. `jet_qap` is beside it without a bar."""
+TEXT = f"""The network `{NET}`, cores alone, counted as above. "Packed" are LUT6_2 after pairing LUTs that together read at
+most five signals and share one ([packing_pairs.py](../tests/benchmarks/packing_pairs.py)). The core of 8 cycles takes a frame
+at any distance of 8 cycles or more, and is what a build takes for 13 too: nothing smaller is known for it. `jet_qap` is beside
+it without a bar."""
 
 
 def rows(context: Context) -> list[dict]:
@@ -29,7 +30,8 @@ def rows(context: Context) -> list[dict]:
 
 
 def section(found: list[dict]) -> Section:
-    columns = ("network", "II", "LUT", "packed LUT6_2", "sites", "FF", "CARRY4", "levels", "cycles", "build s", "equal", "da4ml at II = 1: LUT", "ratio")
+    columns = ("network", "II", "LUT", "packed LUT6_2", "sites", "FF", "CARRY4", "levels", "cycles", "build s", "equal",
+               "da4ml at II = 1: LUT", "ratio")
     keys = ("lut", "packed", "sites", "ff", "carry", "logic_levels", "latency")
     table = []
     for row in found:

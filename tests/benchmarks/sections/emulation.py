@@ -22,21 +22,23 @@ EMULATOR = ROOT / "finn_steps" / "emulator"
 SCRIPT = Path(__file__).parents[1] / "peer_emulation.py"
 OURS, PEERS = 2_000_000, {"hls4ml": 20_000, "da4ml": 100_000}
 BAR = 5_000_000
-TEXT = f"""`{NET}`, random int8 inputs, best of three, CPU time of one thread (a machine shared with other work), numpy in and out. hls4ml takes the
-QONNX model from its input quantiser on, float32 in and out, `fixed<32,16>` between quantisers; its normalisation (Sub, Div) is left out. "Build"
-is wall time until the first answer can be asked for; ours compiles once a machine, and is loaded from the cache here. "Equal": answers equal to
-the integers (hls4ml: to the model's outputs)."""
+TEXT = f"""`{NET}`, random int8 inputs, best of three, CPU time of one thread (a machine shared with other work), numpy in and
+out. hls4ml takes the QONNX model from its input quantiser on, float32 in and out, `fixed<32,16>` between quantisers; its
+normalisation (Sub, Div) is left out. "Build" is wall time until the first answer can be asked for; ours compiles once a
+machine, and is loaded from the cache here. "Equal": answers equal to the integers (hls4ml: to the model's outputs)."""
 
 
 def rows(context: Context) -> list[dict]:
     """All three, one after the other in the same minutes."""
     plain, simple = network(NET)
-    parts = [SCRIPT.read_bytes(), *(path.read_bytes() for path in sorted(EMULATOR.iterdir()) if path.is_file()), *network_content(plain)]
+    sources = [path.read_bytes() for path in (SCRIPT, *sorted(EMULATOR.iterdir())) if path.is_file()]
 
     def measure() -> list[dict]:
-        return [{"tool": "qapflow", **ours(simple)}, *({"tool": tool, **peer(context, tool, plain, number)} for tool, number in PEERS.items())]
+        peers = ({"tool": tool, **peer(context, tool, plain, samples)} for tool, samples in PEERS.items())
+        return [{"tool": "qapflow", **ours(simple)}, *peers]
 
-    return context.run("emulators", lambda: {"rows": context.kept("emulation", parts, measure)}).get("rows", [])
+    kept = lambda: {"rows": context.kept("emulation", [*sources, *network_content(plain)], measure)}  # noqa: E731
+    return context.run("emulators", kept).get("rows", [])
 
 
 def ours(accelerator: Accelerator) -> dict:
@@ -74,7 +76,8 @@ def peer(context: Context, tool: str, accelerator: Accelerator, samples: int) ->
 
 def section(found: list[dict]) -> Section:
     columns = ("emulator", "jets a second, one core", "build s", "equal")
-    table = [(row["tool"], row.get("failed") or number(row["rate"]), number(row.get("build_s"), 1), f"{row.get('equal', 0):.2%}") for row in found]
+    table = [(row["tool"], row.get("failed") or number(row["rate"]), number(row.get("build_s"), 1), f"{row.get('equal', 0):.2%}")
+             for row in found]
     mine = next((row for row in found if row["tool"] == "qapflow"), {})
     bar = Bar(f"emulator, `{NET}`", "at least 5 million jets a second on one core", number(mine.get("rate")),
               mine["rate"] >= BAR and mine["equal"] == 1 if "rate" in mine else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,9 +20,9 @@ from tests.benchmarks.page import Section, at_most, number
 
 CASES = (("jet_qap", 4), ("jet_qap", 13), ("jet_qap", 64), ("jet_dpp", 64), ("UNSW-NB15 w2a2", 64), ("TFC_2W2A", 64))
 SAMPLES, LIMIT_S = 200, 300
-TEXT = f"""The area by the cost model, in LUTs with block RAMs priced in: {SAMPLES} syntheses of each would take days. Random: every layer takes one of its
-legal foldings that keep the rate alone, until {SAMPLES} whole networks keep it (or {LIMIT_S} s of CPU have passed). How far the model is from
-Yosys is told by `python -m tests.benchmarks.calibrate --judge`."""
+TEXT = f"""The area by the cost model, in LUTs with block RAMs priced in: {SAMPLES} syntheses of each would take days. Random:
+every layer takes one of its legal foldings that keep the rate alone, until {SAMPLES} whole networks keep it (or {LIMIT_S} s of
+CPU have passed). How far the model is from Yosys is told by `python -m tests.benchmarks.calibrate --judge`."""
 
 
 def rows(context: Context) -> list[dict]:
@@ -29,7 +30,8 @@ def rows(context: Context) -> list[dict]:
     for name, ii in CASES:
         if name in makers():
             simple = network(name)[1]
-            work = lambda simple=simple, ii=ii: context.kept("tuner", [sources(), str(ii), *network_content(simple)], lambda: row(simple, ii))  # noqa: E731
+            parts = [sources(), str(ii), *network_content(simple)]
+            work = partial(context.kept, "tuner", parts, partial(row, simple, ii))
             found.append({"name": name, "ii": ii, **context.run(f"{name} at {ii}: the tuner", work)})
     return found
 
@@ -39,7 +41,8 @@ def row(accelerator: Accelerator, target_ii: int) -> dict:
     started = time.process_time()
     area = Tuner(accelerator).least_area(target_ii).area
     seconds, rng, areas = time.process_time() - started, np.random.default_rng(target_ii), []
-    legal = [[folding for folding in foldings_of(layer, 1, STYLES) if least_cycles(layer, folding) <= target_ii] for layer in accelerator.layers]
+    legal = [[folding for folding in foldings_of(layer, 1, STYLES) if least_cycles(layer, folding) <= target_ii]
+             for layer in accelerator.layers]
     started = time.process_time()
     while len(areas) < SAMPLES and time.process_time() - started < LIMIT_S:
         chosen = built(accelerator, [ways[rng.integers(len(ways))] for ways in legal])
@@ -66,7 +69,8 @@ def built(accelerator: Accelerator, foldings: list[Folding]) -> Partial:
 
 def section(found: list[dict]) -> Section:
     columns = ("network", "II at most", "tuner's area", "best of the random", "their median", "random foldings", "tuner's CPU s")
-    table = [(row["name"], str(row["ii"]), *(number(row.get(key)) for key in ("area", "best", "median", "samples")), number(row.get("seconds"), 1))
+    figures = ("area", "best", "median", "samples")
+    table = [(row["name"], str(row["ii"]), *(number(row.get(key)) for key in figures), number(row.get("seconds"), 1))
              for row in found]
     values = {f"{row['name']}, II = {row['ii']}": row["area"] / row["best"] if "area" in row else None for row in found}
     bar = at_most("the tuner's choice", f"never worse than the best of {SAMPLES} random legal foldings", values, 1 + 1e-9, 3)
