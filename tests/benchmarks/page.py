@@ -8,16 +8,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of "How it is judged": `met` follows from numbers, None where too little was run to tell."""
+    """One line of "How it is judged": `met` follows from numbers, None where too little was run to tell. `why` is what stands in
+    the way, told only where it is not met."""
 
     on: str
     bar: str
     measured: str
     met: bool | None
+    why: str = ""
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return self.on, self.bar, self.measured, {True: "met", False: "**not met**", None: "not run"}[self.met]
+        return self.on, self.bar, self.measured, {True: "met", False: "**not met**", None: "open" if self.measured else "not run"}[self.met]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Section:
     bars: list[Bar]
 
 
-def at_most(on: str, bar: str, values: dict[str, float | None], limit: float, digits: int = 2) -> Bar:
+def at_most(on: str, bar: str, values: dict[str, float | None], limit: float, digits: int = 2, why: str = "") -> Bar:
     """A bar that every value of `values` (name -> value; None: not run) must keep: the worst is told."""
     run = {name: value for name, value in values.items() if value is not None}
     if not run:
@@ -42,7 +44,7 @@ def at_most(on: str, bar: str, values: dict[str, float | None], limit: float, di
         median = sorted(run.values())[len(run) // 2]
         measured += f" at worst ({worst}); median {median:,.{digits}f}; {len(run)} of {len(values)} run"
     met = run[worst] <= limit
-    return Bar(on, bar, measured, met if len(run) == len(values) or not met else None)
+    return Bar(on, bar, measured, met if len(run) == len(values) or not met else None, why)
 
 
 def markdown_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -69,6 +71,9 @@ def page(sections: Sequence[Section], head: str) -> str:
     """The whole text."""
     bars = [bar.cells for section in sections for bar in section.bars]
     text = f"{head}\n## Bars\n\n{markdown_table(('on', 'bar', 'measured', ''), bars)}"
+    missed = [bar for section in sections for bar in section.bars if bar.met is False and bar.why]
+    reasons = [f"- {bar.on}, {bar.bar}: {bar.why}\n" for bar in missed]
+    text += "\nWhat stands in the way:\n\n" + "".join(reasons) if reasons else ""
     for section in sections:
         text += f"\n## {section.title}\n\n{section.text}\n\n{markdown_table(section.columns, section.rows)}"
     return text

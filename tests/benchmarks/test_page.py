@@ -29,11 +29,13 @@ def test_cells_of_what_is_not_there():
 
 
 def test_page_has_every_bar_before_the_tables():
-    bars = [Bar("x", "at most 1", "2", False), Bar("y", "at most 1", "", None), Bar("z", "at most 1", "1", True)]
+    bars = [Bar("x", "at most 1", "2", False, "physics"), Bar("y", "at most 1", "", None), Bar("y", "at most 1", "1 of 2 run", None),
+            Bar("z", "at most 1", "1", True, "untold")]
     text = page([Section("Title", "Text.", ("a", "b"), [("1", "2")], bars)], "# Head\n")
     assert text == ("# Head\n\n## Bars\n\n" + markdown_table(("on", "bar", "measured", ""), [
-        ("x", "at most 1", "2", "**not met**"), ("y", "at most 1", "", "not run"), ("z", "at most 1", "1", "met")])
-        + "\n## Title\n\nText.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n")
+        ("x", "at most 1", "2", "**not met**"), ("y", "at most 1", "", "not run"),
+        ("y", "at most 1", "1 of 2 run", "open"), ("z", "at most 1", "1", "met")])
+        + "\nWhat stands in the way:\n\n- x, at most 1: physics\n\n## Title\n\nText.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n")
 
 
 def test_results_are_kept_by_content(tmp_path):
