@@ -96,7 +96,7 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
     counts = {
         "lane_memories": count * ram_luts(widths.x, 2 ** (max(1, lanes.index) + 1)) if serial else 0,
         "lane_selects": 0 if serial or merged else count * select_luts(widths.x, depth, widths.greatest),
-        "products": count * (widths.x if widths.dsp else widths.product),
+        "products": count * (widths.x if widths.dsp else widths.product_bits(SIMD)),
         "trees": sums * (total.counts["columns"] + total.counts["functions"] + total.counts["delays"] if total else 0),
         "accumulators": PE * widths.accumulator * (1 + 2 * shape.ahead),
         "roms": logic,
@@ -105,11 +105,11 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
         "answer_memory": shape.exact * ram_luts(answers, 2 ** (shape.beats * frames + 1 - 1).bit_length()),
         "layers": 1,
         "bram": blocks,
-        "dsp": count if widths.dsp else 0,
+        "dsp": PE * widths.multipliers(SIMD, shape.ahead),
     }
-    taken = 0 if merged else 1 if widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
+    taken = 0 if merged or widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
     counts["registers"] = (
-        count * (taken + widths.product * trees) + sums * (total.counts["registers"] if total else 0) + PE * (trees + 1) * widths.accumulator
+        count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * (total.counts["registers"] if total else 0) + PE * (trees + 1) * widths.accumulator
         + logic_outputs(memories) + shape.units * (widths.accumulator + answers) + (0 if serial else layer.MW * widths.x)
         + 2 * (lanes.cycles + (total.latency if total else 0)) + PE
     )

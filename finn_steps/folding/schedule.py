@@ -9,7 +9,7 @@ PEs so that all finish together (longest processing time first, then exchanges).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +20,8 @@ from finn_steps.rtl.lut_sizes import ram_luts, select_luts
 
 LEAST_CYCLES = 3
 """What folded_sequencer can do."""
+LOADING = 16
+"""With so many cycles more than inputs a layer can surely take its inputs one a beat."""
 SLACK = 1.03
 """Of the organisations within this factor of the fewest cycles, the one with the cheapest lanes is taken."""
 
@@ -57,31 +59,64 @@ class Schedule:
         """The share of multiplier cycles that hold a nonzero weight."""
         return float((self.column >= 0).mean())
 
+    def padded(self, cycles: int) -> Schedule:
+        """The same with idle cycles behind it."""
+        PE, T, SIMD = self.column.shape
+        column = np.concatenate([self.column, np.full((PE, cycles - T, SIMD), -1)], axis=1)
+        ahead = np.concatenate([self.ahead, np.zeros((PE, cycles - T, SIMD), dtype=bool)], axis=1)
+        return replace(self, cycles=cycles, column=column, ahead=ahead)
+
     def row_at(self, pe: int, cycle: int) -> int:
         """The index into rows[pe] of the row that is current in this cycle."""
         return int(np.searchsorted(self.finish[pe], cycle))
 
 
-@lru_cache(maxsize=256)
 def schedule(layer: SparseLayer) -> Schedule:
-    """The schedule of a layer by its folding's PE, SIMD and max_cycles. The same layer always gets the same one."""
-    nonzero = layer.weights != 0
-    PE, SIMD, allowed = layer.folding.PE, layer.folding.SIMD, layer.folding.max_cycles
+    """The schedule of a layer by its folding's PE, SIMD and max_cycles: of those that take at most max_cycles, or hardly more than the
+    fewest, the one with the cheapest lanes. The same layer always gets the same one."""
+    found = list(_organisations(_Pattern(layer)))
+    enough = max(min(plan.cycles for plan in found) * SLACK, layer.folding.max_cycles)
+    one_a_beat = layer.MW + LOADING
+    found += [plan.padded(one_a_beat) for plan in found if plan.cycles < one_a_beat]
+    return min((plan for plan in found if plan.cycles <= enough), key=lambda plan: lane_luts(layer, plan))
+
+
+class _Pattern:
+    """What a layer's schedules hang on: where it has weights, and PE and SIMD. A key for a cache."""
+
+    def __init__(self, layer: SparseLayer):
+        self.nonzero, self.PE, self.SIMD = layer.weights != 0, layer.folding.PE, layer.folding.SIMD
+        self.key = (self.PE, self.SIMD, self.nonzero.shape, self.nonzero.tobytes())
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other) -> bool:
+        return self.key == other.key
+
+
+@lru_cache(maxsize=64)
+def _organisations(pattern: _Pattern) -> tuple[Schedule, ...]:
+    """A schedule for every number of owners, without and with lanes that run ahead."""
+    nonzero, PE, SIMD = pattern.nonzero, pattern.PE, pattern.SIMD
     rng = np.random.default_rng(0)
     dealt = deal_rows(nonzero.sum(1), PE, SIMD)
-    least = max(max(LEAST_CYCLES, *(len(rows) for rows in dealt)), -(-layer.nonzeros // (PE * SIMD)))
+    least = max(max(LEAST_CYCLES, *(len(rows) for rows in dealt)), -(-int(nonzero.sum()) // (PE * SIMD)))
     found: list[Schedule] = []
-    for owners in [n for n in range(SIMD, 0, -1) if SIMD % n == 0]:
+    for owners in divisors(SIMD):
         owner = divide_columns(nonzero, dealt, owners, rng)
         for ahead in (False, True):
             found.append(_pack(nonzero, dealt, owners, owner, SIMD, ahead))
             if found[-1].cycles == least:
                 break
-        enough = max(least * SLACK, allowed)
-        if owners <= SIMD // 8 and min(s.cycles for s in found) <= enough:
+        if owners <= SIMD // 8 and min(plan.cycles for plan in found) <= least * SLACK:
             break
-    fewest = min(s.cycles for s in found)
-    return min((s for s in found if s.cycles <= max(fewest * SLACK, allowed)), key=lambda s: lane_luts(layer, s))
+    return tuple(found)
+
+
+def divisors(number: int) -> list[int]:
+    """From the greatest down."""
+    return [divisor for divisor in range(number, 0, -1) if number % divisor == 0]
 
 
 def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
@@ -92,7 +127,7 @@ def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
     ones = greatest == 1 and depth < 1 << index
     memory = (index + (0 if ones else greatest.bit_length()) + 1 + ahead) * max(0.5, plan.cycles / 64)
     select = select_luts(bits, depth, greatest)
-    if plan.cycles >= layer.MW + 4:
+    if plan.cycles >= layer.MW + LOADING:
         select = min(select, ram_luts(bits, 2 << index))
     product = greatest.bit_length() + bits
     return memory + select + product + 0.6 * product * (1 + ahead)

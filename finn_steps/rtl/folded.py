@@ -15,7 +15,7 @@ from finn_steps.rtl.stage import Stage, identifier, instance
 
 LIBRARY = (
     "folded_accumulator", "folded_collector", "folded_lane", "folded_lanes", "folded_sequencer", "frame_fifo", "lane_memory",
-    "multiplier_lane", "rom", "small_product",
+    "rom", "small_product",
 )
 COLLECTOR_CYCLES = 3
 """From the collector's trigger to the cycle in which it takes."""
@@ -45,7 +45,7 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     for part, files in parts:
         text += part
         memories |= files
-    library = (*LIBRARY, *activation.library, *(("folded_loader",) if serial else ()))
+    library = (*LIBRARY, *activation.library, *(["folded_loader"] if serial else []), *(["multiplier_group"] if widths.dsp else []))
     slots = len(arrival)
     return Stage(
         name, slots, widths.x, 1 if serial else slots, collection.rows.size, widths.y, collection.units, text, library,
@@ -128,14 +128,15 @@ def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneFor
 def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None, name: str, pe: int, serial: bool) -> str:
     """One PE: its lanes, the sum of their products and its accumulator."""
     SIMD, element, bits = plan.column.shape[2], f"{name}_pe{pe}", widths.accumulator
+    pieces, product = widths.pieces(SIMD), widths.product_bits(SIMD)
     places, start = sum_bits(widths, SIMD), pe * (SIMD * lanes.field + 1)
     idt, sums = DataType[layer.idt], ("now", "later") if lanes.ahead else ("now",)
-    text = "".join(f"  wire [{SIMD * widths.product - 1}:0] {element}_{which}_products;\n" for which in ("now", "later"))
+    text = "".join(f"  wire [{widths.products(SIMD) * product - 1}:0] {element}_{which}_products;\n" for which in ("now", "later"))
     text += "".join(f"  wire [{places - 1}:0] {element}_{which};\n" for which in ("now", "later"))
     parameters = {"SIMD": SIMD, "OWNERS": plan.owners, "DEPTH": lanes.depth, "INDEX": lanes.index, "XBITS": widths.x,
                   "XSIGNED": int(idt.signed()), "XMAX": widths.x_max, "MAGNITUDE": widths.magnitude, "IDLE": int(lanes.idle),
-                  "SLICE": widths.slice, "PIECE": widths.pieces[0][1], "LAST": widths.pieces[-1][1], "AHEAD": lanes.ahead,
-                  "PARALLEL": int(not serial), "CYCLES": lanes.cycles, "DSP": int(widths.dsp)}
+                  "SLICE": widths.slice, "PIECE": pieces[0][1], "LAST": pieces[-1][1], "AHEAD": lanes.ahead,
+                  "PARALLEL": int(not serial), "CYCLES": lanes.cycles, "GROUP": widths.group(SIMD), "PBITS": product}
     ports = {"clk": "ap_clk", "control": f"{name}_control[{start}+:{SIMD * lanes.field}]"}
     ports |= {signal: f"{name}_{signal}" for signal in ("frame", "write", "write_address", "write_data", "read_bank")}
     ports |= {which: f"{element}_{which}_products" for which in ("now", "later")}

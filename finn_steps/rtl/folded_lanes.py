@@ -19,6 +19,10 @@ from finn_steps.rtl.pipeline import pipeline
 
 TABLE_INPUTS = 6
 """Inputs of a LUT."""
+MULTIPLIER = (24, 17)
+"""Bits of the unsigned numbers that a DSP48 multiplies."""
+NARROWEST = 9
+"""Products of fewer bits are no DSP block to Yosys (synth_xilinx: DSP_Y_MINWIDTH)."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +47,36 @@ class Widths:
     @property
     def slice(self) -> int:
         """Bits of an input that one table multiplies by a magnitude and a sign: as many as make a table of six inputs."""
-        return self.x if self.dsp else min(self.x, max(1, TABLE_INPUTS - 1 - self.magnitude))
+        return min(self.x, max(1, TABLE_INPUTS - 1 - self.magnitude))
 
-    @property
-    def pieces(self) -> tuple[tuple[int, int], ...]:
-        """(weight's exponent, bits) of the partial products of a lane, one for each slice of its input."""
+    def group(self, SIMD: int) -> int:  # noqa: N803
+        """Lanes whose products one multiplier adds up (multiplier_group.sv); 0 where tables multiply."""
+        shift = (2 * self.greatest * self.x_max).bit_length()
+        return 0 if not self.dsp else 1 + (SIMD > 1 and shift + self.x <= MULTIPLIER[0] and shift + self.magnitude <= MULTIPLIER[1])
+
+    def pieces(self, SIMD: int) -> tuple[tuple[int, int], ...]:  # noqa: N803
+        """(weight's exponent, bits) of the partial products of a lane, one for each slice of its input, or of a multiplier."""
+        if self.dsp:
+            return ((0, (self.group(SIMD) * self.greatest * self.x_max).bit_length()),)
         found = []
         for low in range(0, self.x, self.slice):
             greatest = min(self.x_max >> low, (1 << min(self.slice, self.x - low)) - 1)
             found.append((low, (self.greatest * greatest).bit_length()))
         return tuple(found)
 
-    @property
-    def product(self) -> int:
-        """Bits of all partial products of a lane."""
-        return sum(bits for _, bits in self.pieces)
+    def products(self, SIMD: int) -> int:  # noqa: N803
+        """Products of SIMD lanes, those of a multiplier as one."""
+        return -(-SIMD // max(1, self.group(SIMD)))
+
+    def product_bits(self, SIMD: int) -> int:  # noqa: N803
+        """Bits of all pieces of one product."""
+        return sum(bits for _, bits in self.pieces(SIMD))
+
+    def multipliers(self, SIMD: int, ahead: int) -> int:  # noqa: N803
+        """DSP blocks of a PE. Synthesis leaves a narrow product of one lane to LUTs."""
+        group, narrow = self.group(SIMD), (self.greatest * self.x_max).bit_length() < NARROWEST
+        alone = SIMD if group == 1 else SIMD % 2
+        return 0 if not group else (SIMD // 2 * (group == 2) + alone * (not narrow)) * (1 + ahead)
 
 
 @dataclass(frozen=True)
@@ -83,7 +102,7 @@ class LaneFormat:
         idle = widths.greatest == 1 and depth < 1 << index
         choosing = 2 if depth > 1 else 0
         direct = depth <= 2 and choosing + index + widths.magnitude + ahead < TABLE_INPUTS and sum_core(widths, SIMD) is not None
-        cycles = 3 if widths.dsp else 1 if direct and not widths.dsp else 2
+        cycles = 1 if direct and not widths.dsp else 2
         return cls(depth, index, 0 if idle else widths.magnitude, idle, int(ahead), cycles)
 
     @property
@@ -137,9 +156,10 @@ def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list
 def sum_core(widths: Widths, SIMD: int, module: str = "sum") -> Core | None:  # noqa: N803
     """The sum of the products of SIMD lanes, modulo 2**accumulator, a register after every row; x is lane 0's pieces lowest.
     None where nothing is to be added."""
-    if SIMD == 1 and len(widths.pieces) == 1:
+    pieces, products = widths.pieces(SIMD), widths.products(SIMD)
+    if products == 1 and len(pieces) == 1:
         return None
-    return _sum_core(widths.pieces, SIMD, sum_bits(widths, SIMD), module)
+    return _sum_core(pieces, products, sum_bits(widths, SIMD), module)
 
 
 def sum_bits(widths: Widths, SIMD: int) -> int:  # noqa: N803
@@ -147,14 +167,8 @@ def sum_bits(widths: Widths, SIMD: int) -> int:  # noqa: N803
 
 
 @lru_cache(maxsize=1024)
-def _sum_core(pieces: tuple[tuple[int, int], ...], SIMD: int, width: int, module: str) -> Core:  # noqa: N803
+def _sum_core(pieces: tuple[tuple[int, int], ...], products: int, width: int, module: str) -> Core:
     net = Netlist()
-    places = [low + bit for low, bits in pieces for bit in range(bits)] * SIMD
+    places = [low + bit for low, bits in pieces for bit in range(bits)] * products
     terms = {literal: 1 << place for literal, place in zip(net.input(len(places)), places)}
     return pipeline(net, compress(net, terms, 0, width), module, len(places), 1)
-
-
-def levels(widths: Widths, SIMD: int) -> int:  # noqa: N803
-    """Registers in series from the products to their sum."""
-    core = sum_core(widths, SIMD)
-    return core.latency if core else 0

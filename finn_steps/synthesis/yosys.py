@@ -14,6 +14,8 @@ from pathlib import Path
 from finn_steps.cache import cache_folder, cached, content_key
 
 FAMILIES = ("xcup", "xc7")
+MULTIPLIERS = "multiplier_group.sv"
+"""DSP blocks are allowed to designs that have this module, whose products are asked to be in them."""
 STRICT = "-nobram -nolutram -nosrl"
 LUTRAM_LUTS = {
     "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4, "RAM256X1S": 4, "RAM256X1D": 8,
@@ -51,7 +53,8 @@ class SynthesisResult:
 
 
 def synthesise(folder: Path | str, family: str, strict: bool = False, top: str = "finn_accel") -> SynthesisResult:
-    """Synthesise the files that `folder`/filelist.f names, out of context, flattened, without DSP.
+    """Synthesise the files that `folder`/filelist.f names, out of context, flattened, without DSP but for
+    folded layers of products "dsp".
 
     family  "xcup" (UltraScale+) or "xc7" (7 series)
     strict  no LUTRAM, shift-register LUT or block RAM either: everything becomes LUTs and flip-flops
@@ -77,11 +80,11 @@ def synthesise(folder: Path | str, family: str, strict: bool = False, top: str =
 
 def commands(files: list[str], family: str, strict: bool, top: str) -> list[str]:
     """The Yosys commands of one synthesis."""
-    options = f" {STRICT}" if strict else ""
+    options = ("" if MULTIPLIERS in files else " -nodsp") + (f" {STRICT}" if strict else "")
     return [
         *(f'read_verilog -sv -defer "{name}"' for name in files),
         f"hierarchy -check -top {top}",
-        f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf -nodsp{options}",
+        f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf{options}",
         "tee -q -o stat.json stat -json",
         "delete t:FD* t:SRL* t:RAMB* t:DSP*",
         "tee -q -o ltp.txt ltp",

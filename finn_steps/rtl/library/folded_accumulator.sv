@@ -28,14 +28,18 @@ module folded_accumulator #(
   logic [ACCBITS-1:0] current, following;
   wire [ACCBITS-1:0] current_sum = current + ACCBITS'(now);
   wire [ACCBITS-1:0] following_sum = AHEAD != 0 ? following + ACCBITS'(later) : '0;
-  always_ff @(posedge clk) begin
-    if (add && finishes) result <= current_sum;
-    if (!rst_n) begin
-      current   <= '0;
-      following <= '0;
-    end else if (add) begin
-      current   <= finishes ? following_sum : current_sum;
-      following <= finishes ? '0 : following_sum;
-    end
+  always_ff @(posedge clk) if (add && finishes) result <= current_sum;
+  // Cleared by the registers' own reset.
+  always_ff @(posedge clk)
+    if (!rst_n || (add && finishes)) following <= '0;
+    else if (add) following <= following_sum;
+  if (AHEAD != 0) begin : g_next
+    always_ff @(posedge clk)
+      if (!rst_n) current <= '0;
+      else if (add) current <= finishes ? following_sum : current_sum;
+  end else begin : g_clear
+    always_ff @(posedge clk)
+      if (!rst_n || (add && finishes)) current <= '0;
+      else if (add) current <= current_sum;
   end
 endmodule

@@ -1,11 +1,12 @@
 // SIMD lanes of a processing element: each takes the input and the weight that the schedule names and multiplies them.
-// Contract: `control` holds for the step of this cycle; `now` and `later` are its products, of PBITS bits each (folded_lane),
-// CYCLES cycles later: of the PE's current row, and of its next.
+// Contract: `control` holds for the step of this cycle; `now` and `later` are its products, CYCLES cycles later: of the PE's
+// current row, and of its next. GROUP = 0: tables multiply, there is a product of PBITS bits of every lane (folded_lane). Else
+// multipliers do, one for GROUP lanes (multiplier_group).
 // control, lane 0 lowest: {ahead, negative, magnitude, index} for each lane; `ahead` is there only if AHEAD = 1: the product is
 // for the next row. Lane j takes input `index` of owner j % OWNERS, from `frame` (PARALLEL = 1, held by the caller) or from
 // memories of its own, which it writes as the loader says. A magnitude of zero makes a lane idle; with IDLE = 1 there is none,
 // all are 1, and the index DEPTH makes a lane idle.
-// CYCLES = 1: nothing is registered but the products; 2: what is multiplied, too; 3: DSP = 1, and multipliers.
+// CYCLES = 1: nothing is registered but the products; 2: what is multiplied, too.
 module folded_lanes #(
     parameter int unsigned SIMD      = 4,
     parameter int unsigned OWNERS    = 2,
@@ -22,10 +23,11 @@ module folded_lanes #(
     parameter int unsigned AHEAD     = 1,
     parameter int unsigned PARALLEL  = 0,
     parameter int unsigned CYCLES    = 2,
-    parameter int unsigned DSP       = 0,
+    parameter int unsigned GROUP     = 0,
+    parameter int unsigned PBITS     = 10,
     localparam int unsigned FIELD = INDEX + (IDLE != 0 ? 0 : MAGNITUDE) + 1 + AHEAD,
     localparam int unsigned ADDRESS = INDEX > 0 ? INDEX : 1,
-    localparam int unsigned PBITS = (XBITS + SLICE - 1) / SLICE * PIECE - PIECE + LAST
+    localparam int unsigned PRODUCTS = GROUP == 0 ? SIMD : (SIMD + GROUP - 1) / GROUP
 ) (
     input  wire logic                          clk,
     input  wire logic [        SIMD*FIELD-1:0] control,
@@ -34,13 +36,24 @@ module folded_lanes #(
     input  wire logic [             ADDRESS:0] write_address,
     input  wire logic [             XBITS-1:0] write_data,
     input  wire logic                          read_bank,
-    output logic      [        SIMD*PBITS-1:0] now,
-    output logic      [        SIMD*PBITS-1:0] later
+    output logic      [    PRODUCTS*PBITS-1:0] now,
+    output logic      [    PRODUCTS*PBITS-1:0] later
 );
   if (SIMD % OWNERS != 0) begin : g_bad_owners
     $error("folded_lanes: OWNERS (%0d) must divide SIMD (%0d)", OWNERS, SIMD);
   end
   localparam logic [XBITS-1:0] LEAST = XMAX != 2 ** XBITS - 1 ? '1 : XBITS'(XSIGNED << (XBITS - 1));
+
+  localparam int unsigned LANES = GROUP == 0 ? SIMD : PRODUCTS * GROUP;
+  logic [LANES*XBITS-1:0] xs;
+  logic [LANES*MAGNITUDE-1:0] magnitudes;
+  logic [LANES-1:0] negatives, aheads;
+  for (genvar j = SIMD; j < LANES; j++) begin : g_absent
+    assign xs[j*XBITS+:XBITS] = '0;
+    assign magnitudes[j*MAGNITUDE+:MAGNITUDE] = '0;
+    assign negatives[j] = 1'b0;
+    assign aheads[j] = 1'b0;
+  end
 
   for (genvar j = 0; j < SIMD; j++) begin : g_lane
     localparam int unsigned OWNER = j % OWNERS;
@@ -93,42 +106,31 @@ module folded_lanes #(
       assign ahead = control[j*FIELD+FIELD-1];
     end
 
-    logic [PBITS-1:0] product;
-    logic is_ahead;
-    if (DSP != 0) begin : g_dsp
-      multiplier_lane #(
-          .XBITS(XBITS),
-          .XSIGNED(XSIGNED),
-          .XMAX(XMAX),
-          .MAGNITUDE(MAGNITUDE),
-          .PBITS(PBITS)
-      ) lane (
-          .clk(clk),
-          .x(x),
-          .magnitude(magnitude),
-          .negative(negative),
-          .product(product)
-      );
-      logic was_ahead;
-      always_ff @(posedge clk) was_ahead <= ahead;
-      always_ff @(posedge clk) is_ahead <= was_ahead;
-    end else begin : g_tables
-      logic [XBITS-1:0] taken;
-      logic [MAGNITUDE-1:0] times;
-      logic mirrored;
-      if (CYCLES == 1) begin : g_at_once
-        assign taken = x;
-        assign times = magnitude;
-        assign mirrored = negative;
-        assign is_ahead = ahead;
-      end else begin : g_registered
-        always_ff @(posedge clk) begin
-          taken    <= x;
-          times    <= magnitude;
-          mirrored <= negative;
-          is_ahead <= ahead;
-        end
+    assign xs[j*XBITS+:XBITS] = x;
+    assign magnitudes[j*MAGNITUDE+:MAGNITUDE] = magnitude;
+    assign negatives[j] = negative;
+    assign aheads[j] = ahead;
+  end
+
+  if (GROUP == 0) begin : g_tables
+    logic [SIMD*XBITS-1:0] taken;
+    logic [SIMD*MAGNITUDE-1:0] times;
+    logic [SIMD-1:0] mirrored, is_ahead;
+    if (CYCLES == 1) begin : g_at_once
+      assign taken = xs;
+      assign times = magnitudes;
+      assign mirrored = negatives;
+      assign is_ahead = aheads;
+    end else begin : g_registered
+      always_ff @(posedge clk) begin
+        taken    <= xs;
+        times    <= magnitudes;
+        mirrored <= negatives;
+        is_ahead <= aheads;
       end
+    end
+    for (genvar j = 0; j < SIMD; j++) begin : g_product
+      logic [PBITS-1:0] product;
       folded_lane #(
           .XBITS(XBITS),
           .XSIGNED(XSIGNED),
@@ -138,18 +140,46 @@ module folded_lanes #(
           .PIECE(PIECE),
           .LAST(LAST)
       ) lane (
-          .x(taken),
-          .magnitude(times),
-          .negative(mirrored),
+          .x(taken[j*XBITS+:XBITS]),
+          .magnitude(times[j*MAGNITUDE+:MAGNITUDE]),
+          .negative(mirrored[j]),
           .product(product)
       );
+      always_ff @(posedge clk) now[j*PBITS+:PBITS] <= is_ahead[j] ? '0 : product;
+      always_ff @(posedge clk) later[j*PBITS+:PBITS] <= is_ahead[j] ? product : '0;
     end
-    if (AHEAD == 0) begin : g_now
-      always_ff @(posedge clk) now[j*PBITS+:PBITS] <= product;
-      assign later[j*PBITS+:PBITS] = '0;
-    end else begin : g_either
-      always_ff @(posedge clk) now[j*PBITS+:PBITS] <= is_ahead ? '0 : product;
-      always_ff @(posedge clk) later[j*PBITS+:PBITS] <= is_ahead ? product : '0;
+  end else begin : g_multipliers
+    for (genvar g = 0; g < PRODUCTS; g++) begin : g_group
+      for (genvar l = 0; l <= AHEAD; l++) begin : g_row
+        logic [GROUP*MAGNITUDE-1:0] times;
+        for (genvar i = 0; i < GROUP; i++) begin : g_times
+          assign times[i*MAGNITUDE+:MAGNITUDE] =
+              aheads[g*GROUP+i] == 1'(l) ? magnitudes[(g*GROUP+i)*MAGNITUDE+:MAGNITUDE] : '0;
+        end
+        logic [PBITS-1:0] product;
+        multiplier_group #(
+            .LANES(GROUP),
+            .XBITS(XBITS),
+            .XSIGNED(XSIGNED),
+            .XMAX(XMAX),
+            .MAGNITUDE(MAGNITUDE),
+            .PBITS(PBITS)
+        ) group (
+            .clk(clk),
+            .x(xs[g*GROUP*XBITS+:GROUP*XBITS]),
+            .magnitude(times),
+            .negative(negatives[g*GROUP+:GROUP]),
+            .product(product)
+        );
+        if (l == 0) begin : g_now
+          assign now[g*PBITS+:PBITS] = product;
+        end else begin : g_later
+          assign later[g*PBITS+:PBITS] = product;
+        end
+      end
+      if (AHEAD == 0) begin : g_none
+        assign later[g*PBITS+:PBITS] = '0;
+      end
     end
   end
 endmodule

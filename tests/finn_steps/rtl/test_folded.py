@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer, smallest_datatype
+from finn_steps.folding.cost import estimate
+from finn_steps.folding.schedule import schedule
 from finn_steps.rtl import generate as generate_module
 from finn_steps.rtl.folded_activation import RowRange, choose_activation
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.rtlsim.compiler import lint
+from finn_steps.synthesis.yosys import synthesise
 from tests.finn_steps.rtl.plain_core import plain_core
 from tests.nets import random_accelerator, random_inputs, random_weights
 
@@ -117,3 +120,42 @@ def test_every_style_in_one_net(tmp_path):
     net = random_accelerator((6, 8, 8, 8, 4), weight_bits=3, activation_bits=2, zeros=0.5, seed=4, input_bits=4)
     styles = [Folding(), Folding("folded", 2, 2), Folding("bitplane"), Folding("folded", 2, 2)]
     check(net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, styles)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "MH, MW, PE, SIMD, idt, bits, max_cycles",
+    [(7, 13, 1, 5, "BINARY", 2, 0), (7, 47, 3, 12, "BINARY", 2, 12), (9, 26, 2, 13, "UINT4", 2, 30), (11, 37, 4, 8, "UINT3", 5, 40),
+     (13, 23, 5, 23, "TERNARY", 2, 0), (5, 31, 1, 4, "INT5", 3, 80), (10, 50, 1, 7, "BINARY", 2, 90)],
+)
+def test_lanes_that_do_not_divide_the_inputs(tmp_path, MH, MW, PE, SIMD, idt, bits, max_cycles):
+    rng = np.random.default_rng(MW)
+    steps = np.sort(rng.integers(-6, 9, (MH, 3)), axis=1)
+    net = one_layer(random_weights(rng, MH, MW, bits, 0.6), steps, idt, "UINT2", PE, SIMD)
+    check(net.with_foldings({"only": Folding("folded", PE, SIMD, max_cycles=max_cycles)}), tmp_path, samples=100)
+
+
+@pytest.mark.parametrize("PE, SIMD, bits, idt", [(2, 5, 4, "UINT4"), (3, 4, 4, "INT8"), (4, 1, 6, "INT6"), (2, 4, 9, "UINT9"), (1, 3, 2, "TERNARY")])
+def test_products_of_multipliers(tmp_path, PE, SIMD, bits, idt):
+    rng = np.random.default_rng(9)
+    net = one_layer(random_weights(rng, 9, 14, bits, 0.4), None, idt, "INT32", PE, SIMD)
+    folding = Folding("folded", PE, SIMD, products="dsp")
+    check(net.with_foldings({"only": folding}), tmp_path, samples=200)
+
+
+def test_multipliers_are_dsp_blocks(tmp_path):
+    net = one_layer(random_weights(np.random.default_rng(4), 6, 8, 5, 0.4), None, "UINT8", "INT32", 2, 3)
+    for products in ("lut", "dsp"):
+        folded_net = net.with_foldings({"only": Folding("folded", 2, 3, products=products)})
+        generate(folded_net, tmp_path)
+        assert synthesise(tmp_path, "xc7").dsp == estimate(folded_net).dsp == {"lut": 0, "dsp": 4 * (1 + schedule(folded_net.layers[0]).uses_ahead)}[products]
+
+
+@pytest.mark.parametrize("folding, message", [
+    (Folding("unrolled", products="dsp"), "only: products 'dsp' needs style 'folded', not 'unrolled'"),
+    (Folding("folded", products="fpga"), "only: products 'fpga' is none of lut, dsp"),
+    (Folding("folded", max_cycles=-1), r"only: max_cycles \(-1\) must be a whole number, 0 for the fewest cycles"),
+    (Folding("folded", SIMD=4), r"only: SIMD \(4\) must be at most MW \(3\)"),
+])
+def test_foldings_that_cannot_be(folding, message):
+    with pytest.raises(ValueError, match=message):
+        replace(one_layer(np.ones((2, 3)), None, "UINT2", "INT8", 1, 1).layers[0], folding=folding)
