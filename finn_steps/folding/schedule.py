@@ -20,6 +20,8 @@ from finn_steps.rtl.lut_sizes import ram_luts, select_luts
 
 LEAST_CYCLES = 3
 """What folded_sequencer can do."""
+BACKLOGS = (None, 0.5, 1.0)
+"""Rules by which a PE chooses its next row (_pack_pe)."""
 LOADING = 16
 """With so many cycles more than inputs a layer can surely take its inputs one a beat."""
 SLACK = 1.03
@@ -203,7 +205,7 @@ def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng
 
 def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool) -> Schedule:
     """Run every PE's lanes cycle by cycle."""
-    packed = [_pack_pe(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
+    packed = [_shortest(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
     T = max(LEAST_CYCLES, *(len(columns) for _, _, columns, _ in packed))
     column = np.full((len(dealt), T, SIMD), -1, dtype=np.int64)
     is_ahead = np.zeros((len(dealt), T, SIMD), dtype=bool)
@@ -216,11 +218,25 @@ def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool
     return Schedule(T, owners, owner, address, column, is_ahead, rows, finish)
 
 
-def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool):
+def _shortest(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool):
+    """One PE, its rows in the order of the first rule that needs few cycles, or else of the best."""
+    least = max(len(rows), -(-int(nonzero[rows].sum()) // SIMD))
+    best = None
+    for backlog in BACKLOGS if ahead else (None,):
+        found = _pack_pe(nonzero, rows, owners, owner, SIMD, ahead, backlog)
+        if best is None or len(found[2]) < len(best[2]):
+            best = found
+        if len(best[2]) <= least * SLACK:
+            break
+    return best
+
+
+def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool, backlog: float | None):
     """One PE: its rows in order, the cycle in which each finishes, and what each lane takes and for which row, by cycle.
 
     In each cycle every owner's lanes take inputs of the current row, then, if `ahead`, of the next. Of the rows that are
-    left the next is the one whose work is most where the lanes would else be idle.
+    left the next is the one whose work is most where the lanes would else be idle; with `backlog`, the one that brings what is left
+    to do when the current row is done nearest to so many cycles of all lanes.
     """
     ports = SIMD // owners
     waiting = {row: [list(np.flatnonzero(nonzero[row] & (owner == o))[::-1]) for o in range(owners)] for row in rows}
@@ -231,7 +247,11 @@ def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int
     following = None
     while current is not None:
         if following is None and left:
-            following = min(left, key=lambda row: _unevenness(counts[current] + counts[row], ports))
+            if backlog is None:
+                following = min(left, key=lambda row: _unevenness(counts[current] + counts[row], ports))
+            else:
+                wanted = ports * (max(1, -(-int(counts[current].max()) // ports)) + backlog)
+                following = min(left, key=lambda row: float(np.square(counts[current] + counts[row] - wanted).sum()))
             left.remove(following)
         taken, later = np.full(SIMD, -1, dtype=np.int64), np.zeros(SIMD, dtype=bool)
         for o in range(owners):
