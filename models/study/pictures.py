@@ -106,15 +106,16 @@ def scatter(x: str, label: str, title: str):
 
 
 def search_against_pruning(table: pd.DataFrame, masks: pd.DataFrame):
-    trials, best = table[table.arm == "search"], table[table.arm == "best of search"]
+    trials, best = table[table.arm == "search"], table[table.arm.str.startswith("best of search")]
     pruned = table[table.arm == "width 6 bits"]
     if trials.empty or pruned.empty:
         return None
     figure, axis = curves(pruned, "arm", "bops", "accuracy", {"width 6 bits": "pruning, 6 bits"})
     axis.scatter(trials.bops, trials.accuracy, s=18, color=COLOURS[1], marker="s", label="Bayesian optimisation: trials")
-    error = best.accuracy.sem() if len(best) > 1 else 0
-    axis.errorbar(best.bops.mean(), best.accuracy.mean(), yerr=error, color="black", marker="*", markersize=12, linestyle="none",
+    bests = best.groupby("arm", sort=False).agg(bops=("bops", "mean"), accuracy=("accuracy", "mean"), error=("accuracy", "sem"))
+    axis.errorbar(bests.bops, bests.accuracy, yerr=bests.error.fillna(0), color="black", marker="*", markersize=12, linestyle="none",
                   capsize=3, label="its best, trained in full")
+    axis.set_ylim(trials.accuracy.min() - 0.01, max(table.accuracy[table.arm.isin(["search", "width 6 bits"])]) + 0.01)
     axis.legend()
     axis.set(xscale="log", xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of widths")
     return figure

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -28,10 +31,9 @@ def level_table(table: pd.DataFrame, arms: list[str], metric: str, shares: tuple
     an arm has no net within 6 % of the share."""
     lines = ["| arm | " + " | ".join(f"{share:.1%}" for share in shares) + " |", "|" + "---|" * (len(shares) + 1)]
     for arm in arms:
-        frame = table[table.arm == arm]
         cells = []
         for share in shares:
-            near = frame[np.isclose(frame.kept / frame.weights, share, rtol=0.06)][metric].dropna()
+            near = chosen(table, arm, share)[metric].dropna()
             cells.append(mean_and_error(near) if len(near) else "–")
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -46,26 +48,87 @@ def net_table(table: pd.DataFrame, columns: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def page_tables(table: pd.DataFrame) -> dict[str, str]:
-    """The tables of docs/results.md, by name, from the table of the study `qap`."""
-    search, pruning = table[table.arm == "search"], with_dpp_as_one(table)
-    widths = [arm for bits in (32, 12, 6, 4) if (arm := f"width {bits} bits") in set(pruning.arm)]
-    choices = [arm for arm in ("width 6 bits", "lottery ticket", "no L1", "no BN", "random labels 50 %", "random labels 75 %",
-                               "random labels 90 %") if arm in set(pruning.arm)]
-    methods = [arm for arm in ("width 6 bits", "fisher", "dpp", "random") if arm in set(pruning.arm)]
+def difference(table: pd.DataFrame, one: tuple[str, float], other: tuple[str, float], metric: str) -> str:
+    """`−0.0007 ± 0.0013`: the `metric` of (arm, share of weights left) `one` minus that of `other`, repeat by repeat (same seed
+    and fold), with the standard error of the mean."""
+    values = [chosen(table, *net).set_index(["seed", "fold"])[metric] for net in (one, other)]
+    found = (values[0] - values[1]).dropna()
+    if found.empty:
+        raise ValueError(f"{one} and {other} have no repeat in common")
+    return f"{found.mean():+.4f} ± {found.std() / np.sqrt(len(found)):.4f}".replace("-", "−")
+
+
+def chosen(table: pd.DataFrame, arm: str, share: float) -> pd.DataFrame:
+    """The nets of `arm` with about that share of their weights left."""
+    frame = table[table.arm == arm]
+    return frame[np.isclose(frame.kept / frame.weights, share, rtol=0.06)]
+
+
+def difference_table(table: pd.DataFrame, pairs: dict[str, tuple[tuple[str, float], tuple[str, float]]], metrics: dict[str, str]) -> str:
+    """Markdown: a row for each of `pairs` (heading -> two nets as `difference` takes them), a column for each metric."""
+    lines = ["| difference | " + " | ".join(metrics.values()) + " |", "|" + "---|" * (len(metrics) + 1)]
+    return "\n".join(lines + [
+        f"| {name} | " + " | ".join(difference(table, *pair, metric) for metric in metrics) + " |" for name, pair in pairs.items()])
+
+
+def qap_tables(table: pd.DataFrame) -> dict[str, str]:
+    """The tables of docs/results.md that study `qap` gives, by name."""
+    table = with_dpp_as_one(table)
+    widths = [f"width {bits} bits" for bits in (32, 12, 6, 4)]
+    ablations = ["width 6 bits", "lottery ticket", "no L1", "no BN", *(f"random labels {share} %" for share in (50, 75, 90))]
+    methods = ["width 6 bits", "fisher", "dpp", "random"]
     return {
-        "accuracy": level_table(pruning, widths, "accuracy"),
-        "auc": level_table(pruning, widths, "auc"),
-        "background of t": level_table(pruning, widths, "background_t"),
-        "bops": level_table(pruning, widths, "bops"),
-        "neural efficiency": level_table(pruning, widths, "neural_efficiency"),
-        "choices": level_table(pruning, choices, "accuracy"),
-        "methods": level_table(pruning, methods, "accuracy", METHOD_SHARES),
-        "methods, adders": level_table(pruning, methods, "adders", METHOD_SHARES),
-        "search": net_table(table[table.arm == "best of search"], SEARCH_COLUMNS),
-        "best trial": net_table(search.nsmallest(1, "validation_loss"), SEARCH_COLUMNS),
+        "accuracy": level_table(table, widths, "accuracy"),
+        "auc": level_table(table, widths, "auc"),
+        "background of t": level_table(table, widths, "background_t"),
+        "bops": level_table(table, widths, "bops"),
+        "neural efficiency": level_table(table, widths, "neural_efficiency"),
+        "ablations": level_table(table, ablations, "accuracy"),
+        "methods": level_table(table, methods, "accuracy", METHOD_SHARES),
+        "methods, adders": level_table(table, methods, "adders", METHOD_SHARES),
+    }
+
+
+def claims_tables(table: pd.DataFrame) -> dict[str, str]:
+    """The tables of docs/results.md that study `claims` gives, by name."""
+    table = with_dpp_as_one(table)
+    arms = ["width 32 bits", "width 6 bits", "fisher", "dpp"]
+    searched = table[table.arm.str.startswith("best of search")]
+    trials = table[table.arm == "search"]
+    long_6, long_32 = ("claim: 6 bits, 80 % pruned", 0.2), ("claim: 32 bits, dense", 1.0)
+    short_6, short_32 = ("width 6 bits", 0.2), ("width 32 bits", 1.0)
+    return {
+        "claim": net_table(pd.concat([chosen(table, *net) for net in (short_32, long_32, short_6, long_6)]), CLAIM_COLUMNS),
+        "claim, differences": difference_table(table, {
+            "180 epochs each": (long_6, long_32),
+            "180 epochs against the dense net before any pruning (50)": (long_6, short_32),
+            "98 epochs against the dense net before any pruning (50)": (short_6, short_32),
+        }, {"accuracy": "accuracy", "auc": "AUC"}),
+        "longer, accuracy": level_table(table, arms, "accuracy", LONG_SHARES),
+        "longer, auc": level_table(table, arms, "auc", LONG_SHARES),
+        "longer, adders": level_table(table, arms[1:], "adders", METHOD_SHARES),
+        "methods, differences": difference_table(table, {
+            f"{name}, {share:.1%} left": ((arm, share), (other, share)) for name, arm, other in (
+                ("Fisher − magnitude", "fisher", "width 6 bits"), ("DPP − Fisher", "dpp", "fisher"))
+            for share in METHOD_SHARES if len(chosen(table, arm, share))
+        }, {"accuracy": "accuracy", "auc": "AUC"}),
+        "search": net_table(pd.concat([trials.nsmallest(1, "validation_loss"), searched]), SEARCH_COLUMNS),
     }
 
 
 METHOD_SHARES = (0.2, 0.1, 0.056, 0.033, 0.02)
+LONG_SHARES = (1.0, 0.5, 0.2, 0.1, 0.056, 0.033, 0.02, 0.011)
+CLAIM_COLUMNS = {"kept": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC", "background_t": "background of t"}
 SEARCH_COLUMNS = {"hidden": "hidden widths", "weights": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC"}
+
+
+def main() -> None:
+    """Print every table of the page: python -m models.study.summary docs/results"""
+    folder = Path(sys.argv[1])
+    for study, tables in (("qap", qap_tables), ("claims", claims_tables)):
+        for name, text in tables(pd.read_csv(folder / f"{study}.csv")).items():
+            print(f"{study}: {name}\n\n{text}\n")
+
+
+if __name__ == "__main__":
+    main()

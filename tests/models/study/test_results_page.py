@@ -5,19 +5,31 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from models.study.summary import level_table, page_tables
+from models.catalogue import study_yaml
+from models.study.description import read_study
+from models.study.summary import claims_tables, difference, level_table, qap_tables
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
+TABLES = {"qap": qap_tables, "claims": claims_tables}
 
 
-def committed() -> dict[str, str]:
-    return page_tables(pd.read_csv(DOCS / "results" / "qap.csv"))
+def committed(study: str) -> pd.DataFrame:
+    return pd.read_csv(DOCS / "results" / f"{study}.csv")
 
 
-@pytest.mark.parametrize("name, table", committed().items())
-def test_every_table_is_on_the_page(name, table):
+@pytest.mark.parametrize("study, name, table", [
+    (study, name, table) for study, tables in TABLES.items() for name, table in tables(committed(study)).items()])
+def test_every_table_is_on_the_page(study, name, table):
     page = (DOCS / "results.md").read_text()
-    assert table in page, f"table '{name}' of docs/results.md is not that of docs/results/qap.csv:\n{table}"
+    assert table in page, f"table '{name}' of docs/results.md is not that of docs/results/{study}.csv:\n{table}"
+
+
+@pytest.mark.parametrize("study", TABLES)
+def test_the_table_is_of_the_committed_study(study):
+    table, runs = committed(study), read_study(study_yaml(study)).runs
+    known = set(zip(table.arm, table.seed, table.fold))
+    assert {(run.arm, run.config.seed, run.config.fold) for run in runs} <= known
+    assert {arm for arm in table.arm if "search" not in arm} == {run.arm for run in runs}
 
 
 def test_every_picture_is_there():
@@ -30,3 +42,11 @@ def test_level_table_by_hand():
     table = pd.DataFrame({"arm": ["a", "a", "b"], "kept": [20, 20, 9], "weights": [100] * 3, "accuracy": [0.5, 0.7, 0.25]})
     assert level_table(table, ["a", "b"], "accuracy", (0.2, 0.09)) == (
         "| arm | 20.0% | 9.0% |\n|---|---|---|\n| a | 0.6000 ± 0.1000 | – |\n| b | – | 0.2500 |")
+
+
+def test_difference_by_hand():
+    rows = [("a", 1, 0.5), ("a", 2, 0.7), ("a", 3, 0.9), ("b", 2, 0.6), ("b", 1, 0.6)]
+    table = pd.DataFrame([{"arm": arm, "seed": seed, "fold": 0, "kept": 20, "weights": 100, "accuracy": value} for arm, seed, value in rows])
+    assert difference(table, ("a", 0.2), ("b", 0.2), "accuracy") == "+0.0000 ± 0.1000"
+    with pytest.raises(ValueError, match="no repeat in common"):
+        difference(table, ("a", 0.2), ("b", 0.5), "accuracy")
