@@ -14,8 +14,8 @@ DEVICES = {
 
 
 def within_device(limits: Limits, part: str) -> Limits:
-    """With the device's own where there is no limit or a greater one; a part that is not known has none."""
+    """With the device's own where there is no limit or a greater one; a part that is not known has none. DSPs have to be asked for."""
     held = next((counts for name, counts in DEVICES.items() if part.startswith(name)), (None, None, None))
-    asked = (limits.lut, limits.dsp, limits.bram)
+    asked = (limits.lut, limits.dsp or 0, limits.bram)
     lut, dsp, bram = (min((n for n in pair if n is not None), default=None) for pair in zip(asked, held))
     return Limits(lut, dsp, bram, limits.latency)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -79,7 +79,7 @@ def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
 
 def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) -> dict[str, float]:
     """Features of the layer's modules; `serial`: its inputs come one a beat."""
-    widths = facts.widths
+    widths = _widths(layer, facts)
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
     count, depth = PE * SIMD, -(-layer.MW // shape.owners)
     lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_core(widths, SIMD)
@@ -118,9 +118,15 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
 
 def delay_of(layer: SparseLayer, facts: Facts, shape: Shape) -> int:
     """Cycles from a control word to the sum of its products, without the two that every layer takes."""
-    total = sum_core(facts.widths, layer.folding.SIMD)
-    lanes = LaneFormat.of(facts.widths, layer.folding.SIMD, -(-layer.MW // shape.owners), shape.ahead)
+    widths = _widths(layer, facts)
+    total = sum_core(widths, layer.folding.SIMD)
+    lanes = LaneFormat.of(widths, layer.folding.SIMD, -(-layer.MW // shape.owners), shape.ahead)
     return lanes.cycles + (total.latency if total else 0) - 2
+
+
+def _widths(layer: SparseLayer, facts: Facts) -> Widths:
+    """With what multiplies, which is the folding's."""
+    return replace(facts.widths, dsp=layer.folding.products == "dsp")
 
 
 def _activation_memories(layer: SparseLayer, facts: Facts, shape: Shape) -> list[tuple[int, int]]:

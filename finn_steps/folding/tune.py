@@ -25,6 +25,9 @@ from finn_steps.folding.schedule import LEAST_CYCLES
 RATE_TOLERANCE = 1.02
 """Cycles from frame to frame may be by this factor more than the fewest that fit into an area."""
 
+MORE = ((1, 1.06), (2, 1.16), (3, 1.3))
+"""Lanes beyond the fewest that are tried: by so many at least, and by this factor. Their owners have fewer inputs, and wait."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -147,7 +150,7 @@ def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Fo
 
 def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Folding]:
     """Folded ones that could do with `target_ii` cycles, told that they may take them all: every PE that makes another number of
-    rows for each (of those that differ by little, one), with the least SIMD, a little more, and the next divisor of MW."""
+    rows for each (of those that differ by little, one), with the least SIMD, some more, and the next divisor of MW."""
     found: list[Folding] = []
     if target_ii < LEAST_CYCLES:
         return found
@@ -155,8 +158,8 @@ def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Fol
         least = max(-(-layer.nonzeros // (PE * target_ii)), -(-int((layer.weights != 0).sum(1).max()) // target_ii), 1)
         if -(-layer.MH // PE) <= target_ii and least <= layer.MW:
             divisor = min(divisor for divisor in divisors(layer.MW) if divisor >= least)
-            more = min(layer.MW, max(least + 1, round(1.06 * least)))
-            found += [Folding("folded", PE, SIMD, max_cycles=target_ii) for SIMD in sorted({least, more, divisor})]
+            more = {min(layer.MW, max(least + extra, round(ratio * least))) for extra, ratio in MORE}
+            found += [Folding("folded", PE, SIMD, max_cycles=target_ii) for SIMD in sorted({least, divisor} | more)]
     if limits.dsp:
         found += [replace(folding, products="dsp") for folding in found]
     return found

@@ -7,15 +7,16 @@ import pytest
 from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.devices import within_device
-from finn_steps.folding.tune import Limits
+from finn_steps.folding.tune import Limits, Tuner
 from tests.nets import random_accelerator
 
 
 @pytest.mark.parametrize("asked, part, kept", [
-    (Limits(), "xc7z020clg400-1", Limits(53_200, 220, 280)),
-    (Limits(lut=20_000, latency=9), "xc7z020clg400-1", Limits(20_000, 220, 280, 9)),
+    (Limits(), "xc7z020clg400-1", Limits(53_200, 0, 280)),
+    (Limits(lut=20_000, latency=9), "xc7z020clg400-1", Limits(20_000, 0, 280, 9)),
     (Limits(lut=60_000, dsp=0, bram=10), "xc7z020clg400-1", Limits(53_200, 0, 10)),
-    (Limits(bram=3), "xcvu9p-flga2104-2-i", Limits(bram=3)),
+    (Limits(dsp=300), "xc7z020clg400-1", Limits(53_200, 220, 280)),
+    (Limits(bram=3), "xcvu9p-flga2104-2-i", Limits(dsp=0, bram=3)),
 ])
 def test_a_device_bounds_what_is_asked(asked, part, kept):
     assert within_device(asked, part) == kept
@@ -35,3 +36,11 @@ def test_a_budget_holds_for_what_is_counted():
     assert counted[0] > budget >= counted[-1] == round(1.25 * estimate(net.with_foldings(chosen)).lut)
     with pytest.raises(ValueError, match="random-1: nothing within"):
         choose_within(counted[-1] // 20, count, net, None, Limits())
+
+
+def test_products_go_to_dsp_blocks_when_there_is_a_budget():
+    net = random_accelerator((24, 12), weight_bits=6, zeros=0.5, seed=2)
+    without, budget = Tuner(net, styles=("folded",)).least_area(40), Tuner(net, styles=("folded",)).least_area(40, Limits(dsp=12))
+    assert without.total.dsp == 0 < budget.total.dsp <= 12
+    assert budget.total.lut < without.total.lut
+    assert {choice.folding.products for choice in budget.choices} == {"dsp"}
