@@ -27,6 +27,8 @@ RATE_TOLERANCE = 1.02
 
 MORE = ((1, 1.06), (2, 1.16), (3, 1.3))
 """Lanes beyond the fewest that are tried: by so many at least, and by this factor. Their owners have fewer inputs, and wait."""
+FEW_INPUTS = (2, 4, 8)
+"""Of so many inputs a lane chooses with one LUT a bit or two."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Fo
 
 def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Folding]:
     """Folded ones that could do with `target_ii` cycles, told that they may take them all: every PE that makes another number of
-    rows for each (of those that differ by little, one), with the least SIMD, some more, and the next divisor of MW."""
+    rows for each (of those that differ by little, one), with the least SIMD, some more, the next divisor of MW, and lanes of FEW_INPUTS."""
     found: list[Folding] = []
     if target_ii < LEAST_CYCLES:
         return found
@@ -159,7 +161,8 @@ def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Fol
         if -(-layer.MH // PE) <= target_ii and least <= layer.MW:
             divisor = min(divisor for divisor in divisors(layer.MW) if divisor >= least)
             more = {min(layer.MW, max(least + extra, round(ratio * least))) for extra, ratio in MORE}
-            found += [Folding("folded", PE, SIMD, max_cycles=target_ii) for SIMD in sorted({least, divisor} | more)]
+            few = {-(-layer.MW // inputs) for inputs in FEW_INPUTS if -(-layer.MW // inputs) >= least}
+            found += [Folding("folded", PE, SIMD, max_cycles=target_ii) for SIMD in sorted({least, divisor} | more | few)]
     if limits.dsp:
         found += [replace(folding, products="dsp") for folding in found]
     return found
