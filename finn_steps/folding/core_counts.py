@@ -17,6 +17,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
+from finn_steps.folding.mapped import multiplexer
 from finn_steps.rtl.bitplane import Held, Section
 from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.generate import core_name, make_core
@@ -109,19 +110,14 @@ def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
     phases = section.phases
     choices = phases + (phases - 1).bit_length()
     body["registers"] += len(used) + section.captured - section.visible + 1
-    masked = lookup_tables_of_multiplexer(phases) + (choices + 2 > 6)
+    masked = multiplexer(phases) + (choices + 2 > 6)
     return {
         "body": body,
-        "first": {"multiplexers": (phases > 1) * len(used) * lookup_tables_of_multiplexer(phases), "registers": width * layer.MW},
-        "inner": {"multiplexers": len(used) * masked if windowed else (phases > 1) * len(used) * lookup_tables_of_multiplexer(phases)},
+        "first": {"multiplexers": (phases > 1) * len(used) * multiplexer(phases), "registers": width * layer.MW},
+        "inner": {"multiplexers": len(used) * masked if windowed else (phases > 1) * len(used) * multiplexer(phases)},
         "last": _answers(section, True), "onward": _answers(section, False),
         "depth": section.depth, "phases": phases,
     }
-
-
-def lookup_tables_of_multiplexer(choices: int) -> int:
-    """LUTs of one bit, as trees of multiplexers of four."""
-    return -(-(choices - 1) // 3)
 
 
 def _answers(section: Section, last: bool) -> Counter:

@@ -118,7 +118,7 @@ def _extend_unrolled(partial: Partial, choice: Unrolled) -> Partial:
     partial = _convert(partial, partial.elements).paying(choice.price)
     layer = choice.last_layer
     elements, width = (layer.MH, bits(layer.odt)) if choice.labels is None else (1, label_bits(choice.labels))
-    return _credited(partial, "unrolled", elements, width, choice.latency, 1)
+    return _credited(partial, elements, width, choice.latency, 1)
 
 
 def _extend_folded(partial: Partial, choice: Folded) -> Partial:
@@ -142,7 +142,7 @@ def close(partial: Partial) -> Partial:
     choice = partial.choices[-1]
     latency, ii = 1 + partial.core_cycles, partial.core_ii
     partial = replace(partial.paying(choice.part("last")), core_cycles=0, core_ii=1)
-    return _credited(partial, "bitplane", choice.layer.MH, bits(choice.layer.odt), latency, ii)
+    return _credited(partial, choice.layer.MH, bits(choice.layer.odt), latency, ii)
 
 
 def finish(partial: Partial) -> Partial:
@@ -153,7 +153,7 @@ def finish(partial: Partial) -> Partial:
         partial = replace(_convert(partial, partial.elements), elements=last.MH, lanes=last.MH)
         core = label_core(last.MH, last.odt, labels, "label", last.folding.registers_every)
         partial = partial.paying(Price.of("unrolled", core.counts))
-        return _credited(partial, "unrolled", 1, core.output_bits, core.latency, 1)
+        return _credited(partial, 1, core.output_bits, core.latency, 1)
     if style != "folded":
         return partial
     lanes = partial.lanes_out
@@ -218,10 +218,10 @@ def _with(partial: Partial, choice: Choice) -> Partial:
     return replace(partial, choices=(*partial.choices, choice), prices=prices)
 
 
-def _credited(partial: Partial, style: str, elements: int, width: int, latency: int, ii: int) -> Partial:
+def _credited(partial: Partial, elements: int, width: int, latency: int, ii: int) -> Partial:
     """With the credits around a core and its output memory."""
     done = partial.last + latency + 1
-    price = credit_price(style, elements * width, latency, ii)
+    price = credit_price(elements * width, latency, ii)
     return partial.paying(price, first=done, last=done, elements=elements, lanes=elements, bits=width)
 
 

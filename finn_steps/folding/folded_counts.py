@@ -14,11 +14,17 @@ from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.collect import collect
 from finn_steps.folding.layer_content import layer_content, sources
+from finn_steps.folding.mapped import constant_memory, multiplexer
 from finn_steps.folding.schedule import schedule
 from finn_steps.rtl.folded import address_bits
 from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block, window
 from finn_steps.rtl.folded_lanes import LaneFormat, Widths, sum_core
-from finn_steps.rtl.lut_sizes import block_rams, multiplexer_luts, ram_luts, rom_luts, select_luts
+from finn_steps.rtl.lut_sizes import block_rams, ram_luts
+
+CONTROL = 50
+"""LUTs of folded_sequencer, frame_fifo and folded_collector beside memories and multiplexers."""
+LOADER = 25
+"""LUTs of folded_loader."""
 
 
 @dataclass(frozen=True)
@@ -89,18 +95,19 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
     frames = 1 + -(-(shape.last + 12) // shape.cycles)
     answers = shape.units * widths.y
     memories = [(control, shape.cycles), (picks, shape.cycles), *_activation_memories(layer, facts, shape)]
-    logic = sum(width * rom_luts(rows) for width, rows in memories if not in_block(width, rows))
+    logic = sum(constant_memory(width, rows) for width, rows in memories if not in_block(width, rows))
     blocks = sum(block_rams(width, rows) for width, rows in memories if in_block(width, rows))
     merged = lanes.cycles == 1
     sums = PE * trees
     counts = {
         "lane_memories": count * ram_luts(widths.x, 2 ** (max(1, lanes.index) + 1)) if serial else 0,
-        "lane_selects": 0 if serial or merged else count * select_luts(widths.x, depth, widths.greatest),
+        "lane_selects": 0 if serial or merged or depth <= 2 and widths.greatest == 1 else count * widths.x * multiplexer(depth),
         "products": count * (widths.x if widths.dsp else widths.product_bits(SIMD)),
         "trees": sums * (total.counts["columns"] + total.counts["functions"] + total.counts["delays"] if total else 0),
         "accumulators": PE * widths.accumulator * (1 + 2 * shape.ahead),
         "roms": logic,
-        "collector": shape.units * widths.accumulator * multiplexer_luts(-(-PE // shape.units)),
+        "collector": shape.units * widths.accumulator * multiplexer(-(-PE // shape.units)),
+        "control": CONTROL + (LOADER if serial else 0),
         "activations": shape.units * _activation_luts(layer, facts),
         "answer_memory": shape.exact * ram_luts(answers, 2 ** (shape.beats * frames + 1 - 1).bit_length()),
         "layers": 1,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from finn_steps.folding.choice import Price
-from finn_steps.rtl.lut_sizes import multiplexer_luts, ram_luts
+from finn_steps.folding.mapped import multiplexer
+from finn_steps.rtl.lut_sizes import ram_luts
 
 
-def credit_price(style: str, width: int, latency: int, ii: int) -> Price:
-    """Of a credit_pipeline.sv around a core of this style."""
+def credit_price(width: int, latency: int, ii: int) -> Price:
+    """Of a credit_pipeline.sv around a core, as Yosys has it for widths of 8 to 160 and latencies of 10 to 70."""
     credits = (latency + ii + 1) // ii
     address = credits.bit_length()
-    features = {"credit_memory": ram_luts(width + 1, 2 ** address), "credit_control": 3 * address + 4, "layers": 1,
-                "registers": latency + 3 * address + 2}
-    return Price.of(style, features)
+    control = 3 * address + 4 + 4 * (ii > 1)
+    features = {"credit_memory": ram_luts(width + 1, 2 ** address), "credit_control": control, "registers": latency + 3 * address + 2}
+    return Price.of("join", features)
 
 
 def convert_price(bits: int, before: int, after: int) -> Price:
@@ -22,5 +23,5 @@ def convert_price(bits: int, before: int, after: int) -> Price:
     wide, narrow = max(before, after) * bits, min(before, after) * bits
     beats = max(1, wide // narrow)
     if before > after:
-        return Price.of("join", {"serialiser": narrow * multiplexer_luts(beats), "converters": 1, "registers": (beats - 1).bit_length()})
+        return Price.of("join", {"serialiser": narrow * multiplexer(beats), "converters": 1, "registers": (beats - 1).bit_length()})
     return Price.of("join", {"converters": 1, "registers": wide + (beats - 1).bit_length() + 2})

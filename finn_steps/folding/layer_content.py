@@ -18,5 +18,5 @@ def layer_content(layer: SparseLayer) -> list[bytes]:
 def sources() -> bytes:
     """The generators, and what counts and schedules here."""
     here = Path(__file__).parent
-    counting = [here / f"{name}.py" for name in ("collect", "core_counts", "folded_counts", "schedule")]
+    counting = [here / f"{name}.py" for name in ("collect", "core_counts", "folded_counts", "mapped", "schedule")]
     return b"".join(path.read_bytes() for path in (*sorted(Path(finn_steps.rtl.__file__).parent.glob("*.py")), *counting))

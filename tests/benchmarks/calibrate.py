@@ -28,13 +28,16 @@ from tests.benchmarks.calibration_nets import fitted, judged
 FAMILY = "xc7"
 LEAST = 0.25
 """No coefficient is below: hardware that the runs do not show is not free."""
+PULL = 0.3
+"""How much coefficients are drawn to 1: what is counted is LUTs already."""
 FEATURES = {
-    "unrolled": (("functions",), ("columns",), ("delays",), ("credit_memory", "credit_control")),
-    "bitplane": (("functions", "columns"), ("delays",), ("multiplexers",), ("answers",), ("credit_memory", "credit_control")),
-    "folded": (("lane_memories", "lane_selects"), ("products",), ("ahead", "trees"), ("accumulators", "activations"),
-               ("roms", "collector", "answer_memory"), ("layers",)),
+    "unrolled": (("functions",), ("columns",), ("delays",)),
+    "bitplane": (("functions", "columns"), ("delays",), ("multiplexers",), ("answers",)),
+    "folded": (("lane_memories",), ("lane_selects",), ("products", "trees"), ("accumulators", "activations"), ("roms",),
+               ("collector", "control", "answer_memory")),
 }
-"""Features that share a coefficient stand together: the runs are too few to tell them apart."""
+"""Features that share a coefficient stand together: the runs are too few to tell them apart. Joins and credits have their own, measured
+on their modules alone."""
 
 
 def main() -> None:
@@ -98,8 +101,7 @@ def fit(rows: list[tuple[Counter, SynthesisResult]], features: tuple[tuple[str, 
     measured = np.array([getattr(result, resource) for _, result in rows], dtype=float)
     left = 1 - np.array([counts[f"join_{resource}"] for counts, _ in rows]) / measured
     matrix = np.array([[sum(counts[name] for name in tied) for tied in features] for counts, _ in rows]) / measured[:, None]
-    # A weak pull towards 1 settles what the runs do not tell apart.
-    pull = 0.1 * np.diag(np.maximum(matrix.max(0), 1e-9))
+    pull = PULL * np.diag(np.maximum(matrix.max(0), 1e-9))
     wanted = np.concatenate([left, pull.sum(1) * [tied != ("layers",) for tied in features]])
     matrix = np.vstack([matrix, pull])
     least = np.array([0.0 if tied == ("layers",) else LEAST for tied in features])

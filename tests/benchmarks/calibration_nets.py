@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.simplify import simplify
 from tests.nets import random_accelerator
 
 U = Folding()
@@ -17,8 +18,8 @@ def F(PE: int, SIMD: int) -> Folding:  # noqa: N802, N803
 
 
 def net(widths, foldings, **options) -> Accelerator:
-    """A random network; `foldings` for each layer, or one for all."""
-    built = random_accelerator(widths, **options)
+    """A random network, simplified as a build would; `foldings` for each layer, or one for all."""
+    built = simplify(random_accelerator(widths, **options)).accelerator
     foldings = foldings if isinstance(foldings, tuple) else (foldings,) * len(built.layers)
     return built.with_foldings({layer.name: folding for layer, folding in zip(built.layers, foldings)})
 
@@ -40,7 +41,8 @@ def fitted() -> dict[str, list[Accelerator]]:
     bitplane += [net(widths, B(2), **options) for widths, options in (cores[0], cores[3], cores[4])]
     folded = [
         net((16, 16), F(1, 1), **sparse), net((16, 16), F(4, 4), **sparse), net((16, 16), F(8, 2), **sparse),
-        net((32, 24), F(2, 8), zeros=0.8, seed=21, input_bits=4), net((32, 24), F(8, 1), zeros=0.8, seed=21, input_bits=4, weight_bits=6),
+        net((32, 24), F(2, 8), zeros=0.8, seed=21, input_bits=4), net((120, 40), F(3, 9), zeros=0.85, seed=28, input_bits=4),
+        net((32, 24), F(8, 1), zeros=0.8, seed=21, input_bits=4, weight_bits=6),
         net((48, 16), F(4, 2), zeros=0.85, seed=22, weight_bits=2, input_bits=2), net((48, 32), F(1, 2), zeros=0.9, seed=23, scales="float"),
         net((24, 16, 8), F(2, 2), zeros=0.7, seed=24, input_bits=6),
         net((20, 16, 6), (F(4, 5), F(2, 4)), zeros=0.7, seed=25, scales="float", input_bits=4, activation_bits=2),
@@ -59,6 +61,7 @@ def judged() -> dict[str, Accelerator]:
         "bit planes 12-20, float scales": net((12, 20), B(2), zeros=0.7, seed=36, scales="float", activation_bits=3),
         "folded 30-20": net((30, 20), F(5, 3), zeros=0.75, seed=37, input_bits=5),
         "folded 40-24-8": net((40, 24, 8), (F(3, 4), F(2, 2)), zeros=0.85, seed=38, weight_bits=3, input_bits=4),
+        "folded 100-40": net((100, 40), F(4, 6), zeros=0.85, seed=40, input_bits=5),
         "folded 12-32, float scales": net((12, 32), F(4, 2), zeros=0.6, seed=39, scales="float", activation_bits=3),
         "unrolled, then folded": net((12, 16, 12), (U, F(4, 2)), zeros=0.8, seed=41, input_bits=4),
         "folded, then bit planes": net((24, 16, 12), (F(4, 2), B(1)), zeros=0.8, seed=42, input_bits=4),
