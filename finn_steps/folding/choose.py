@@ -49,7 +49,6 @@ def foldings(built: Partial) -> dict[str, Folding]:
 
 def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits) -> str:
     """One sentence: what cannot be, and what can."""
-    wanted = f"within {limits}" + ("" if target_ii is None else f" at one inference in {target_ii} cycles")
     nearest = [tuner.best_rate(limits)] if target_ii is not None else []
     if target_ii is not None:
         nearest.append(tuner.least_area(target_ii))
@@ -58,8 +57,10 @@ def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits) -
     nearest.append(tuner.least_area(tuner.slowest))
     if limits.latency is not None:
         nearest.append(least_latency(tuner, target_ii))
-    told = list(dict.fromkeys(figures(built) for built in nearest if built is not None))
-    return f"{name}: nothing {wanted} is possible by the estimate; possible are " + "; ".join(told)
+    nearest = [built for built in nearest if built is not None]
+    rate = "" if target_ii is None else f" at one inference {every(target_ii)}"
+    told = "; ".join(dict.fromkeys(figures(built) for built in nearest))
+    return f"{name}: nothing within {limits.exceeded(nearest)}{rate} is possible by the estimate; possible are {told}"
 
 
 def least_latency(tuner: Tuner, target_ii: int | None) -> Partial | None:
@@ -75,4 +76,8 @@ def least_latency(tuner: Tuner, target_ii: int | None) -> Partial | None:
 
 def figures(built: Partial) -> str:
     blocks = f" and {built.total.bram} block RAMs" if built.total.bram else ""
-    return f"{round(built.total.lut)} LUT{blocks} at one inference in {built.ii} cycles with {built.last} cycles of latency"
+    return f"{round(built.total.lut)} LUT{blocks} at one inference {every(built.ii)} with {built.last} cycles of latency"
+
+
+def every(cycles: int) -> str:
+    return "a cycle" if cycles == 1 else f"in {cycles} cycles"

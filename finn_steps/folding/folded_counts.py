@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,8 @@ CONTROL = 50
 """LUTs of folded_sequencer, frame_fifo and folded_collector beside memories and multiplexers."""
 LOADER = 25
 """LUTs of folded_loader."""
+BOUND = 0.9
+"""Sums of lanes have not been seen to take less, lane by lane, than this share of what those of the next smaller power of two take."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
     widths = _widths(layer, facts)
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
     count, depth = PE * SIMD, -(-layer.MW // shape.owners)
-    lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_core(widths, SIMD)
+    lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_counts(widths, SIMD, shape.exact)
     control = PE * (SIMD * lanes.field + 1)
     choice = address_bits(-(-PE // shape.units))
     picks = 1 + shape.units * choice
@@ -103,7 +106,7 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
         "lane_memories": count * ram_luts(widths.x, 2 ** (max(1, lanes.index) + 1)) if serial else 0,
         "lane_selects": 0 if serial or merged or depth <= 2 and widths.greatest == 1 else count * widths.x * multiplexer(depth),
         "products": count * (widths.x if widths.dsp else widths.product_bits(SIMD)),
-        "trees": sums * (total.counts["columns"] + total.counts["functions"] + total.counts["delays"] if total else 0),
+        "trees": sums * (total["columns"] + total["functions"] + total["delays"]),
         "accumulators": PE * widths.accumulator * (1 + 2 * shape.ahead),
         "roms": logic,
         "collector": shape.units * widths.accumulator * multiplexer(-(-PE // shape.units)),
@@ -116,19 +119,30 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
     }
     taken = 0 if merged or widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
     counts["registers"] = (
-        count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * (total.counts["registers"] if total else 0) + PE * (trees + 1) * widths.accumulator
+        count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * total["registers"] + PE * (trees + 1) * widths.accumulator
         + logic_outputs(memories) + shape.units * (widths.accumulator + answers) + (0 if serial else layer.MW * widths.x)
-        + 2 * (lanes.cycles + (total.latency if total else 0)) + PE
+        + 2 * (lanes.cycles + total["latency"]) + PE
     )
     return counts
+
+
+def sum_counts(widths: Widths, SIMD: int, exact: bool) -> Counter:  # noqa: N803
+    """Counts and latency of the sum of SIMD lanes. As a bound, in proportion to the next smaller power of two: sums of more lanes take
+    more for each, and there are few powers to count."""
+    whole = SIMD if exact else 1 << SIMD.bit_length() - 1
+    core = sum_core(widths, whole)
+    if core is None:
+        return Counter()
+    factor = 1 if whole == SIMD else BOUND * SIMD / whole
+    return Counter(latency=core.latency, **{name: factor * number for name, number in core.counts.items()})
 
 
 def delay_of(layer: SparseLayer, facts: Facts, shape: Shape) -> int:
     """Cycles from a control word to the sum of its products, without the two that every layer takes."""
     widths = _widths(layer, facts)
-    total = sum_core(widths, layer.folding.SIMD)
+    total = sum_counts(widths, layer.folding.SIMD, shape.exact)
     lanes = LaneFormat.of(widths, layer.folding.SIMD, -(-layer.MW // shape.owners), shape.ahead)
-    return lanes.cycles + (total.latency if total else 0) - 2
+    return lanes.cycles + total["latency"] - 2
 
 
 def _widths(layer: SparseLayer, facts: Facts) -> Widths:

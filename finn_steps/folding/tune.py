@@ -42,9 +42,18 @@ class Limits:
 
     def allow(self, partial: Partial) -> bool:
         """Whether this much is within the limits; what is beyond them stays so however a chain goes on."""
-        total = partial.total
-        taken = (round(total.lut), total.dsp, total.bram, partial.last)
-        return all(limit is None or much <= limit for much, limit in zip(taken, vars(self).values()))
+        return all(limit is None or much <= limit for much, limit in zip(self.taken(partial), vars(self).values()))
+
+    @staticmethod
+    def taken(partial: Partial) -> tuple[int, int, int, int]:
+        """LUTs, DSPs, block RAMs, cycles of latency."""
+        return round(partial.total.lut), partial.total.dsp, partial.total.bram, partial.last
+
+    def exceeded(self, chains: list[Partial]) -> Limits:
+        """Those that one of the chains is beyond; all where none is."""
+        limits = tuple(vars(self).values())
+        beyond = [any(limit is not None and self.taken(chain)[place] > limit for chain in chains) for place, limit in enumerate(limits)]
+        return Limits(*(limit if over else None for limit, over in zip(limits, beyond))) if any(beyond) else self
 
     def figures(self, price: Price) -> list[float]:
         """All of a price in which a smaller one can be worth having."""

@@ -101,7 +101,7 @@ class LaneFormat:
         index = (depth - 1).bit_length()
         idle = widths.greatest == 1 and depth < 1 << index
         choosing = 2 if depth > 1 else 0
-        direct = depth <= 2 and choosing + index + widths.magnitude + ahead < TABLE_INPUTS and sum_core(widths, SIMD) is not None
+        direct = depth <= 2 and choosing + index + widths.magnitude + ahead < TABLE_INPUTS and adds(widths, SIMD)
         cycles = 1 if direct and not widths.dsp else 2
         return cls(depth, index, 0 if idle else widths.magnitude, idle, int(ahead), cycles)
 
@@ -156,10 +156,12 @@ def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list
 def sum_core(widths: Widths, SIMD: int, module: str = "sum") -> Core | None:  # noqa: N803
     """The sum of the products of SIMD lanes, modulo 2**accumulator, a register after every row; x is lane 0's pieces lowest.
     None where nothing is to be added."""
-    pieces, products = widths.pieces(SIMD), widths.products(SIMD)
-    if products == 1 and len(pieces) == 1:
-        return None
-    return _sum_core(pieces, products, sum_bits(widths, SIMD), module)
+    return _sum_core(widths.pieces(SIMD), widths.products(SIMD), sum_bits(widths, SIMD), module) if adds(widths, SIMD) else None
+
+
+def adds(widths: Widths, SIMD: int) -> bool:  # noqa: N803
+    """Whether SIMD lanes have anything to add up."""
+    return widths.products(SIMD) > 1 or len(widths.pieces(SIMD)) > 1
 
 
 def sum_bits(widths: Widths, SIMD: int) -> int:  # noqa: N803
