@@ -19,7 +19,8 @@ class Bar:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return self.on, self.bar, self.measured, {True: "met", False: "**not met**", None: "open" if self.measured else "not run"}[self.met]
+        unknown = "open" if self.measured else "not run"
+        return self.on, self.bar, self.measured, {True: "met", False: "**not met**", None: unknown}[self.met]
 
 
 @dataclass(frozen=True)

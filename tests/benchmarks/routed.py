@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from finn_steps.synthesis.yosys import version
@@ -39,9 +40,10 @@ def routed(kept: Kept, nextpnr: str, files: dict[str, str], top: str) -> dict:
     files  sources with a module `top` = shell(...) among them
     """
     parts = [version(), NEXTPNR, *DEVICE, *(part for item in sorted(files.items()) for part in item)]
-    netlist = [*(f'read_verilog -sv -defer "{name}"' for name in files if name.endswith((".v", ".sv"))),
-               f"hierarchy -check -top {top}", f"synth_ecp5 -top {top} -json net.json"]
-    runs = [kept("route", [*parts, str(seed)], lambda seed=seed: route(nextpnr, netlist, files, seed)) for seed in SEEDS]
+    script = [*(f'read_verilog -sv -defer "{name}"' for name in files if name.endswith((".v", ".sv"))),
+              f"hierarchy -check -top {top}", f"synth_ecp5 -top {top} -json net.json"]
+    with tempfile.TemporaryDirectory(prefix="peers-route-") as folder:
+        runs = [kept("route", [*parts, str(seed)], partial(route, nextpnr, script, files, seed, Path(folder))) for seed in SEEDS]
     failed = [run["failed"] for run in runs if "failed" in run]
     if failed:
         return {"failed": failed[0]}
@@ -49,22 +51,23 @@ def routed(kept: Kept, nextpnr: str, files: dict[str, str], top: str) -> dict:
     return {"mhz": [run["mhz"] for run in runs], "comb": runs[0]["comb"], "ff": runs[0]["ff"], "critical": slowest["critical"]}
 
 
-def route(nextpnr: str, netlist: list[str], files: dict[str, str], seed: int) -> dict:
-    with tempfile.TemporaryDirectory(prefix="peers-route-") as name:
+def route(nextpnr: str, script: list[str], files: dict[str, str], seed: int, folder: Path) -> dict:
+    """One seed in `folder`, where net.json is synthesised if it is not there yet."""
+    commands = [[nextpnr, *DEVICE, "--json", "net.json", "--seed", str(seed), "--report", "report.json", "--quiet",
+                 "--timing-allow-fail", "--lpf-allow-unconstrained"]]
+    if not (folder / "net.json").exists():
         for file, text in files.items():
-            Path(name, file).write_text(text)
-        commands = ([sys.executable, "-c", CODE, *netlist],
-                    [nextpnr, *DEVICE, "--json", "net.json", "--seed", str(seed), "--report", "report.json", "--quiet",
-                     "--timing-allow-fail", "--lpf-allow-unconstrained"])
-        for command in commands:
-            try:
-                done = subprocess.run(command, cwd=name, capture_output=True, text=True, timeout=LIMIT_S)
-            except subprocess.TimeoutExpired:
-                return {"failed": f"{Path(command[0]).name} did not end within {LIMIT_S} s"}
-            if done.returncode:
-                errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
-                return {"failed": f"{Path(command[0]).name}: {errors[0] if errors else done.returncode}"}
-        report = json.loads(Path(name, "report.json").read_text())
+            (folder / file).write_text(text)
+        commands.insert(0, [sys.executable, "-c", CODE, *script])
+    for command in commands:
+        try:
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            return {"failed": f"{Path(command[0]).name} did not end within {LIMIT_S} s"}
+        if done.returncode:
+            errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
+            return {"failed": f"{Path(command[0]).name}: {errors[0] if errors else done.returncode}"}
+    report = json.loads((folder / "report.json").read_text())
     clock, = report["fmax"].values()
     paths = [path["path"] for path in report["critical_paths"] if all(path[end].startswith("posedge") for end in ("from", "to"))]
     used = {kind: cells["used"] for kind, cells in report["utilization"].items()}

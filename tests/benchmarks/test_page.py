@@ -29,8 +29,8 @@ def test_cells_of_what_is_not_there():
 
 
 def test_page_has_every_bar_before_the_tables():
-    bars = [Bar("x", "at most 1", "2", False, "physics"), Bar("y", "at most 1", "", None), Bar("y", "at most 1", "1 of 2 run", None),
-            Bar("z", "at most 1", "1", True, "untold")]
+    bars = [Bar("x", "at most 1", "2", False, "physics"), Bar("y", "at most 1", "", None),
+            Bar("y", "at most 1", "1 of 2 run", None), Bar("z", "at most 1", "1", True, "untold")]
     text = page([Section("Title", "Text.", ("a", "b"), [("1", "2")], bars)], "# Head\n")
     assert text == ("# Head\n\n## Bars\n\n" + markdown_table(("on", "bar", "measured", ""), [
         ("x", "at most 1", "2", "**not met**"), ("y", "at most 1", "", "not run"),

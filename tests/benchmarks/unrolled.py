@@ -9,13 +9,13 @@ import subprocess
 import tempfile
 import time
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.rtl import core_cache
 from finn_steps.rtl.bitplane import bitplane_core
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.unrolled import unrolled_core
@@ -28,6 +28,7 @@ SCRIPT = Path(__file__).with_name("da4ml_network.py")
 DA4ML = "da4ml==0.6.0"
 DA4ML_LIMIT_S, DA4ML_MEMORY_GB = 600, 8
 FRAMES = 2000
+NOT_CORES = ("folded", "generate", "stage", "design", "core_cache", "label")
 
 
 def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
@@ -43,8 +44,15 @@ def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Foldin
 def made_core(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
     """The `core`, as a dictionary, and the CPU `seconds` that making it took."""
     folded = accelerator.with_foldings({layer.name: folding for layer, folding in zip(accelerator.layers, foldings)})
-    parts = [core_cache.sources(), style, *(str(vars(layer.folding)) for layer in folded.layers), *network_content(folded)]
+    parts = [generator_sources(), style, *(str(vars(layer.folding)) for layer in folded.layers), *network_content(folded)]
     return kept("core", parts, lambda: generate(style, folded))
+
+
+@cache
+def generator_sources() -> bytes:
+    """What cores are made by: finn_steps/rtl without folded layers and top levels."""
+    files = sorted(Path(bitplane_core.__code__.co_filename).parent.glob("*.py"))
+    return b"".join(path.read_bytes() for path in files if not path.name.startswith(NOT_CORES))
 
 
 def generate(style: str, accelerator: Accelerator) -> dict:

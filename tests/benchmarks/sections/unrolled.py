@@ -18,7 +18,7 @@ front of carry chains: Yosys ties a comparison with a constant to the chain with
 propagate input only through the LUT beside it ([lut_sites.py](../tests/benchmarks/lut_sites.py)). Build time is CPU time to
 generate the RTL, one setting."""
 WHY_FLOAT = """da4ml compares an accumulator with every threshold, and Yosys counts no LUT for a comparison with a constant: its
-  bits go straight into the carry chain. On the device they pass through the LUTs beside it; the line below the bar counts those."""
+  bits go straight into the chain. On the device they pass through the LUTs beside it: the line below the bar counts those."""
 
 
 def cases() -> list[tuple[str, int]]:
