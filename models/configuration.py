@@ -39,9 +39,9 @@ class TrainConfig:
     to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
     For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` is
     weights, blocks (`block` neighbouring inputs are one kernel) or neurons; `neurons` picks so many whole neurons of each
-    hidden layer beside the weights, equally many of each tile that the next layer reads (0: all have weights); the temperature falls linearly from
-    `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a `logit_learning_rate` of their
-    own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
+    hidden layer beside the weights, equally many of each tile that the next layer reads (0: all have weights); the temperature
+    falls linearly from `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a
+    `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
     """
 
     dataset: str = "qapjets"

@@ -81,7 +81,8 @@ def add_masks(model: QuantMLP, config: TrainConfig) -> list[WeightMask]:
         if dead_inputs and keep > masks[-1].rows.keep:
             where = f"tile of {tile} neurons" if tile else "layer"
             raise ValueError(f"layer {i}: keep ({keep}) must be 1 to {masks[-1].rows.keep}: so many inputs live in a {where}")
-        masks.append(add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}", neurons, read_in[i], dead_inputs))
+        masks.append(add_mask(layer, keep, tile, config.granularity, config.block, f"layer {i}",
+                              neurons, read_in[i], dead_inputs))
     return masks
 
 

@@ -140,7 +140,8 @@ def pick_neurons(outputs: int, neurons: int, tile: int, name: str) -> TopK:
     tile = tile or outputs
     tiles = max(outputs // tile, 1)
     if neurons % tiles:
-        raise ValueError(f"{name}: neurons ({neurons}) must be a multiple of {tiles}, the tiles of {tile} that the next layer reads")
+        raise ValueError(f"{name}: neurons ({neurons}) must be a multiple of {tiles}, the tiles of {tile} that the next layer "
+                         "reads")
     return TopK(1, outputs, neurons // tiles, tile, f"{name}, neurons")
 
 

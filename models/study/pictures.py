@@ -113,8 +113,8 @@ def search_against_pruning(table: pd.DataFrame, masks: pd.DataFrame):
     figure, axis = curves(pruned, "arm", "bops", "accuracy", {"width 6 bits": "pruning, 6 bits"})
     axis.scatter(trials.bops, trials.accuracy, s=18, color=COLOURS[1], marker="s", label="Bayesian optimisation: trials")
     bests = best.groupby("arm", sort=False).agg(bops=("bops", "mean"), accuracy=("accuracy", "mean"), error=("accuracy", "sem"))
-    axis.errorbar(bests.bops, bests.accuracy, yerr=bests.error.fillna(0), color="black", marker="*", markersize=12, linestyle="none",
-                  capsize=3, label="its best, trained in full")
+    axis.errorbar(bests.bops, bests.accuracy, yerr=bests.error.fillna(0), color="black", marker="*", markersize=12,
+                  linestyle="none", capsize=3, label="its best, trained in full")
     axis.set_ylim(trials.accuracy.min() - 0.01, max(table.accuracy[table.arm.isin(["search", "width 6 bits"])]) + 0.01)
     axis.legend()
     axis.set(xscale="log", xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of widths")
@@ -139,7 +139,8 @@ PICTURES = {
     "accuracy_bops": against_bops("accuracy", "test accuracy", "Accuracy against bit operations"),
     "auc_bops": against_bops("auc", "mean AUC, one against rest", "AUC against bit operations"),
     **{f"background_{name}_bops": against_bops(
-        f"background_{name}", f"background efficiency at 50 % signal efficiency, {name}", f"Background of {name} jets against BOPs")
+        f"background_{name}", f"background efficiency at 50 % signal efficiency, {name}",
+        f"Background of {name} jets against BOPs")
        for name in "gqtwz"},
     "lottery": compare({"width 6 bits": "fine-tuning", "lottery ticket": "lottery ticket"}, "Fine-tuning or rewinding, 6 bits"),
     "regularisation": compare({"width 6 bits": "with L1 and batch norm", "no L1": "no L1", "no BN": "no batch norm"},

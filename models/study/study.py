@@ -23,7 +23,8 @@ def run_study(
 ) -> list[dict]:
     """Results of every training of `study` in its own order; `folder` keeps each as soon as it is there, and the tables.
 
-    ValueError, before anything is trained, for masks that cannot be. `on_done` hears how many trainings are finished of how many, and the last one. Call again after any interruption.
+    ValueError, before anything is trained, for masks that cannot be. `on_done` hears how many trainings are finished of how many,
+    and the last one. Call again after any interruption.
     """
     check_masks(study)
     store, planned = Store(folder), len(study.runs)

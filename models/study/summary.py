@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+Net = tuple[str, float]  # an arm and the share of weights left
 SHARES = (1.0, 0.5, 0.2, 0.1, 0.056, 0.033, 0.02, 0.011)
 
 
@@ -48,7 +49,7 @@ def net_table(table: pd.DataFrame, columns: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-def difference(table: pd.DataFrame, one: tuple[str, float], other: tuple[str, float], metric: str) -> str:
+def difference(table: pd.DataFrame, one: Net, other: Net, metric: str) -> str:
     """`−0.0007 ± 0.0013`: the `metric` of (arm, share of weights left) `one` minus that of `other`, repeat by repeat (same seed
     and fold), with the standard error of the mean."""
     values = [chosen(table, *net).set_index(["seed", "fold"])[metric] for net in (one, other)]
@@ -64,11 +65,12 @@ def chosen(table: pd.DataFrame, arm: str, share: float) -> pd.DataFrame:
     return frame[np.isclose(frame.kept / frame.weights, share, rtol=0.06)]
 
 
-def difference_table(table: pd.DataFrame, pairs: dict[str, tuple[tuple[str, float], tuple[str, float]]], metrics: dict[str, str]) -> str:
+def difference_table(table: pd.DataFrame, pairs: dict[str, tuple[Net, Net]], metrics: dict[str, str]) -> str:
     """Markdown: a row for each of `pairs` (heading -> two nets as `difference` takes them), a column for each metric."""
     lines = ["| difference | " + " | ".join(metrics.values()) + " |", "|" + "---|" * (len(metrics) + 1)]
-    return "\n".join(lines + [
-        f"| {name} | " + " | ".join(difference(table, *pair, metric) for metric in metrics) + " |" for name, pair in pairs.items()])
+    for name, pair in pairs.items():
+        lines.append(f"| {name} | " + " | ".join(difference(table, *pair, metric) for metric in metrics) + " |")
+    return "\n".join(lines)
 
 
 def qap_tables(table: pd.DataFrame) -> dict[str, str]:
@@ -117,7 +119,8 @@ def claims_tables(table: pd.DataFrame) -> dict[str, str]:
 
 
 METHOD_SHARES = (0.2, 0.1, 0.056, 0.033, 0.02)
-LONG_SHARES = (1.0, 0.5, 0.2, 0.1, 0.056, 0.033, 0.02, 0.011)
+LONG_Net = tuple[str, float]  # an arm and the share of weights left
+SHARES = (1.0, 0.5, 0.2, 0.1, 0.056, 0.033, 0.02, 0.011)
 CLAIM_COLUMNS = {"kept": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC", "background_t": "background of t"}
 SEARCH_COLUMNS = {"hidden": "hidden widths", "weights": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC"}
 

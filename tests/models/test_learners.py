@@ -1,4 +1,4 @@
-"""Several nets trained as one: each one's step is the step that it would make alone, to float rounding, and no net feels another."""
+"""Several nets trained as one: each one's step is the step that it would make alone, to float rounding; none feels another."""
 
 import pytest
 import torch
@@ -18,7 +18,8 @@ def tasks(seeds=(1, 2, 3), config=TINY, plan=PLAN, **fields):
     """A fit for each seed: other weights, other labels, other data order."""
     made = []
     for seed in seeds:
-        model = qap.build(config.with_fields(seed=seed), tensors := synthetic_tensors(config.with_fields(seed=seed, random_labels=0.3)))
+        tensors = synthetic_tensors(config.with_fields(seed=seed, random_labels=0.3))
+        model = qap.build(config.with_fields(seed=seed), tensors)
         prepared = qap.prepare(model, tensors)
         made.append(Task(model, prepared.train, prepared.validation, plan, torch.Generator().manual_seed(seed), **fields))
     return made

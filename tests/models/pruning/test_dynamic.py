@@ -127,7 +127,7 @@ def test_neurons_go_with_single_weights_only():
     for fields in (dict(granularity="blocks", block=2), dict(granularity="neurons")):
         with pytest.raises(ValueError, match="layer 2: neurons can be picked beside single weights"):
             add_mask(nn.Linear(6, 4), 1, name="layer 2", neurons=2, **fields)
-    with pytest.raises(ValueError, match=r"mask: neurons \(3\) must be a multiple of 2, the tiles of 2 that the next layer reads"):
+    with pytest.raises(ValueError, match=r"mask: neurons \(3\) must be a multiple of 2, the tiles of 2 that the next"):
         add_mask(nn.Linear(6, 4), 1, neurons=3, neuron_tile=2)
     with pytest.raises(ValueError, match=r"mask, neurons: keep \(5\) must be 1 to 4"):
         add_mask(nn.Linear(6, 4), 1, neurons=5)

@@ -46,7 +46,8 @@ def test_level_table_by_hand():
 
 def test_difference_by_hand():
     rows = [("a", 1, 0.5), ("a", 2, 0.7), ("a", 3, 0.9), ("b", 2, 0.6), ("b", 1, 0.6)]
-    table = pd.DataFrame([{"arm": arm, "seed": seed, "fold": 0, "kept": 20, "weights": 100, "accuracy": value} for arm, seed, value in rows])
+    same = {"fold": 0, "kept": 20, "weights": 100}
+    table = pd.DataFrame([{"arm": arm, "seed": seed, "accuracy": value, **same} for arm, seed, value in rows])
     assert difference(table, ("a", 0.2), ("b", 0.2), "accuracy") == "+0.0000 ± 0.1000"
     with pytest.raises(ValueError, match="no repeat in common"):
         difference(table, ("a", 0.2), ("b", 0.5), "accuracy")

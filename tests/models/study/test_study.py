@@ -63,7 +63,8 @@ def test_dpp_runs_give_masks_over_epochs(study_file, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"keep": [4, 7, 2]}, r"arm 'bad': layer 1: keep \(7\) must be 1 to 6"), ({"keep": 0}, r"arm 'bad': layer 0: keep \(0\) must be 1"),
+    ({"keep": [4, 7, 2]}, r"arm 'bad': layer 1: keep \(7\) must be 1 to 6"),
+    ({"keep": 0}, r"arm 'bad': layer 0: keep \(0\) must be 1"),
     ({"tile": [5, 0, 0]}, r"layer 0: tile \(5\) must divide the 16"),
 ])
 def test_impossible_masks_stop_a_study_before_it_trains(study_file, tmp_path, changes, message):
@@ -110,7 +111,8 @@ def wait_for(count, out, process):
 
 
 def test_repeats_train_as_one_and_resume_with_the_same_table(study_file, tmp_path):
-    study = read_study(study_file(base={"patience": 1, "epochs": 4, "batch_norm": "on"}, arms={"plain": {}, "lottery": {"rewind": True}},
+    study = read_study(study_file(base={"patience": 1, "epochs": 4, "batch_norm": "on"},
+                                  arms={"plain": {}, "lottery": {"rewind": True}},
                                   repeat=[{"seed": seed, "fold": seed, "folds": 3} for seed in range(3)], together=2))
     assert [len(batch) for batch in study.batches(study.runs)] == [2, 1, 2, 1]
     whole = run_study(study, tmp_path / "whole", serial)
