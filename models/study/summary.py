@@ -106,8 +106,8 @@ def claims_tables(table: pd.DataFrame) -> dict[str, str]:
             "180 epochs against the dense net before any pruning (50)": (long_6, short_32),
             "98 epochs against the dense net before any pruning (50)": (short_6, short_32),
         }, {"accuracy": "accuracy", "auc": "AUC"}),
-        "longer, accuracy": level_table(table, arms, "accuracy", LONG_SHARES),
-        "longer, auc": level_table(table, arms, "auc", LONG_SHARES),
+        "longer, accuracy": level_table(table, arms, "accuracy"),
+        "longer, auc": level_table(table, arms, "auc"),
         "longer, adders": level_table(table, arms[1:], "adders", METHOD_SHARES),
         "methods, differences": difference_table(table, {
             f"{name}, {share:.1%} left": ((arm, share), (other, share)) for name, arm, other in (
@@ -119,8 +119,6 @@ def claims_tables(table: pd.DataFrame) -> dict[str, str]:
 
 
 METHOD_SHARES = (0.2, 0.1, 0.056, 0.033, 0.02)
-LONG_Net = tuple[str, float]  # an arm and the share of weights left
-SHARES = (1.0, 0.5, 0.2, 0.1, 0.056, 0.033, 0.02, 0.011)
 CLAIM_COLUMNS = {"kept": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC", "background_t": "background of t"}
 SEARCH_COLUMNS = {"hidden": "hidden widths", "weights": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC"}
 
