@@ -70,3 +70,11 @@ def test_committed_networks_were_trained_as_their_yaml_says(name):
 @pytest.mark.parametrize("name", study_names())
 def test_committed_studies_can_be_read(name):
     assert read_study(study_yaml(name)).title
+
+
+def test_committed_networks_pass_the_rule_by_which_they_are_held():
+    scores = {name: json.loads((train_yaml(name).parent / "record.json").read_text()) for name in names()}
+    of = {name: record["accuracy"][record["shipped"]] for name, record in scores.items()}
+    assert of["jet_qap"]["validation"] >= scores["jet_qap"]["accuracy"]["float"]["validation"] - 0.0075
+    assert of["jet_qap_small"]["validation"] >= 0.72 and of["jet_qap_small"]["test"] >= 0.715
+    assert all(record["zeros"] >= 0.9 for record in scores.values())
