@@ -33,7 +33,7 @@ PULL = 0.3
 FEATURES = {
     "unrolled": (("functions",), ("columns",), ("delays",)),
     "bitplane": (("functions", "columns"), ("delays",), ("multiplexers",), ("answers",)),
-    "folded": (("lane_memories",), ("lane_selects",), ("products", "trees"), ("accumulators", "activations"), ("roms",),
+    "folded": (("lane_selects",), ("lane_memories", "products", "trees"), ("accumulators", "activations"), ("roms",),
                ("collector", "control", "answer_memory")),
 }
 """Features that share a coefficient stand together: the runs are too few to tell them apart. Joins and credits have their own, measured
