@@ -127,10 +127,11 @@ class Folded(Choice):
         (self.layer,) = self.layers
         self.facts = facts_of(layers[0])
         self.shape: Shape = least_shape(self.layer, self.facts)
+        self.full = False
         self._prices: dict[bool, Price] = {}
 
     def settle(self, exact: bool = False) -> None:
-        self.shape, self.settled = shape_of(self.layer), True
+        self.shape, self.settled, self.full = shape_of(self.layer), True, exact
         self._prices.clear()
 
     @property
@@ -140,12 +141,12 @@ class Folded(Choice):
     @property
     def delay(self) -> int:
         """Cycles of the adders and the activation."""
-        return delay_of(self.layer, self.facts, self.shape) + self.facts.activation.cycles
+        return delay_of(self.layer, self.facts, self.shape, self.full) + self.facts.activation.cycles
 
     def price(self, serial: bool) -> Price:
         """serial: its inputs come one a beat."""
         if serial not in self._prices:
-            self._prices[serial] = Price.of("folded", folded_counts(self.layer, self.facts, self.shape, serial))
+            self._prices[serial] = Price.of("folded", folded_counts(self.layer, self.facts, self.shape, serial, self.full))
         return self._prices[serial]
 
 

@@ -26,6 +26,8 @@ CONTROL = 50
 """LUTs of folded_sequencer, frame_fifo and folded_collector beside memories and multiplexers."""
 LOADER = 25
 """LUTs of folded_loader."""
+COUNTED_LANES = 32
+"""Of more, the sum is counted only for the estimate of what is built."""
 BOUND = 0.9
 """Sums of lanes have not been seen to take less, lane by lane, than this share of what those of the next smaller power of two take."""
 
@@ -86,12 +88,12 @@ def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
     return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, exact=False)
 
 
-def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) -> dict[str, float]:
-    """Features of the layer's modules; `serial`: its inputs come one a beat."""
+def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, full: bool = False) -> dict[str, float]:
+    """Features of the layer's modules; `serial`: its inputs come one a beat; `full`: see sum_counts."""
     widths = _widths(layer, facts)
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
     count, depth = PE * SIMD, -(-layer.MW // shape.owners)
-    lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_counts(widths, SIMD, shape.exact)
+    lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_counts(widths, SIMD, shape.exact, full)
     control = PE * (SIMD * lanes.field + 1)
     choice = address_bits(-(-PE // shape.units))
     picks = 1 + shape.units * choice
@@ -126,21 +128,22 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool) 
     return counts
 
 
-def sum_counts(widths: Widths, SIMD: int, exact: bool) -> Counter:  # noqa: N803
-    """Counts and latency of the sum of SIMD lanes. As a bound, in proportion to the next smaller power of two: sums of more lanes take
-    more for each, and there are few powers to count."""
-    whole = SIMD if exact else 1 << SIMD.bit_length() - 1
+def sum_counts(widths: Widths, SIMD: int, exact: bool, full: bool) -> Counter:  # noqa: N803
+    """Counts and latency of the sum of SIMD lanes. `full`: of the core itself; else many lanes are counted in proportion to
+    COUNTED_LANES, and, as a bound (not `exact`), any number in proportion to the next smaller power of two."""
+    power = 1 << SIMD.bit_length() - 1
+    whole = SIMD if full or exact and SIMD <= COUNTED_LANES else min(COUNTED_LANES, power)
     core = sum_core(widths, whole)
     if core is None:
         return Counter()
-    factor = 1 if whole == SIMD else BOUND * SIMD / whole
-    return Counter(latency=core.latency, **{name: factor * number for name, number in core.counts.items()})
+    factor = 1 if whole == SIMD else (1 if exact else BOUND) * SIMD / whole
+    return Counter(latency=core.latency + (power // whole).bit_length() - (power >= whole), **{name: factor * n for name, n in core.counts.items()})
 
 
-def delay_of(layer: SparseLayer, facts: Facts, shape: Shape) -> int:
+def delay_of(layer: SparseLayer, facts: Facts, shape: Shape, full: bool = False) -> int:
     """Cycles from a control word to the sum of its products, without the two that every layer takes."""
     widths = _widths(layer, facts)
-    total = sum_counts(widths, layer.folding.SIMD, shape.exact)
+    total = sum_counts(widths, layer.folding.SIMD, shape.exact, full)
     lanes = LaneFormat.of(widths, layer.folding.SIMD, -(-layer.MW // shape.owners), shape.ahead)
     return lanes.cycles + total["latency"] - 2
 
