@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
@@ -52,13 +53,19 @@ def accelerator_of(options: BuildOptions) -> Accelerator:
 def print_points(points: list[Point], options: BuildOptions, console: Console) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("style", "II", "LUT", "FF", "BRAM18", "latency", "million/s", "layers"):
-        table.add_column(column, justify="left" if column in ("style", "layers") else "right")
+        table.add_column(column, justify="left" if column in ("style", "layers") else "right", no_wrap=column != "layers")
     for point in points:
         rate = 1e3 / (point.ii * options.clock_ns)
         table.add_row(point.style, str(point.ii), f"{point.lut:,}", f"{point.ff:,}", str(point.bram), str(point.latency), f"{rate:.4g}",
-                      ", ".join(point.layers))
+                      told(point.layers))
     console.print(f"\n[bold]{options.name}[/bold]: the least area at each rate, estimated ({options.part}, {options.clock_ns:g} ns)")
     console.print(table)
+
+
+def told(layers: tuple[str, ...]) -> str:
+    """Foldings in the order of the layers, equal neighbours as one."""
+    groups = [(name, len(list(group))) for name, group in groupby(layers)]
+    return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in groups)
 
 
 def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
@@ -67,6 +74,7 @@ def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import NullLocator
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for style in dict.fromkeys(point.style for point in points):
@@ -74,6 +82,10 @@ def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
         look = {"color": "black", "linewidth": 2.5, "zorder": 1, "alpha": 0.35} if style == MIXED else {"marker": "o", "linewidth": 1}
         axes.plot([point.ii for point in chosen], [point.lut for point in chosen], label="any mix" if style == MIXED else style, **look)
     axes.set(xscale="log", yscale="log", xlabel="II (cycles)", ylabel="LUT (estimate)", title=options.name)
+    slowest = max(point.ii for point in points)
+    axes.set_xticks([1 << power for power in range(slowest.bit_length())], minor=False)
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
