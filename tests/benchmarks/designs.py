@@ -12,7 +12,7 @@ import numpy as np
 
 from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.cache import content_key
-from finn_steps.folding.choose import choose_foldings
+from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -34,7 +34,7 @@ def design(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: 
     """Yosys' counts for 7 series with memories allowed; `latency` and `ii` in cycles and `equal` of FRAMES frames as simulated
     at the ports; `seconds` of choosing and of generating; `foldings`. {"failed": why} where nothing is within the limits."""
     asked = [sources(), str(target_ii), str(limits), *network_content(accelerator)]
-    made = kept("design", asked, lambda: make(accelerator, target_ii, limits))
+    made = kept("design", asked, lambda: make(kept, accelerator, target_ii, limits))
     if "failed" in made:
         return made
     foldings = {name: Folding(**folding) for name, folding in made["foldings"].items()}
@@ -47,16 +47,30 @@ def design(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: 
     return {**counts, **simulated, "build_s": made["seconds"], "foldings": made["foldings"]}
 
 
-def make(accelerator: Accelerator, target_ii: int | None, limits: Limits) -> dict:
+def make(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: Limits) -> dict:
+    """As a build chooses: a LUT budget holds for what Yosys counts."""
     started = time.process_time()
     try:
-        foldings = choose_foldings(accelerator, target_ii, limits)
+        if limits.lut is None:
+            foldings = choose_foldings(accelerator, target_ii, limits)
+        else:
+            foldings = choose_within(limits.lut, lambda folded: luts(kept, folded), accelerator, target_ii, limits, 1)
     except ValueError as error:
         return {"failed": str(error)}
     with tempfile.TemporaryDirectory() as folder:
         generate(accelerator.with_foldings(foldings), folder)
     seconds = round(time.process_time() - started, 1)
     return {"foldings": {name: asdict(folding) for name, folding in foldings.items()}, "seconds": seconds}
+
+
+def luts(kept: Kept, accelerator: Accelerator) -> int:
+    """What Yosys counts of the whole accelerator. RuntimeError where it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: content.decode() for name, content in generate(accelerator, folder).contents().items()}
+    counted = count_rtl(kept, files, "finn_accel", "xc7", strict=False)
+    if "failed" in counted:
+        raise RuntimeError(counted["failed"])
+    return counted["lut"]
 
 
 def simulate(accelerator: Accelerator) -> dict:
