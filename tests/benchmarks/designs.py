@@ -33,7 +33,8 @@ def sources() -> str:
 def design(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits()) -> dict:
     """Yosys' counts for 7 series with memories allowed; `latency` and `ii` in cycles and `equal` of FRAMES frames as simulated
     at the ports; `seconds` of choosing and of generating; `foldings`. {"failed": why} where nothing is within the limits."""
-    asked = [sources(), str(target_ii), str(limits), *network_content(accelerator)]
+    held = [] if limits.lut is None else ["by Yosys' count"]
+    asked = [sources(), str(target_ii), str(limits), *held, *network_content(accelerator)]
     made = kept("design", asked, lambda: make(kept, accelerator, target_ii, limits))
     if "failed" in made:
         return made
