@@ -16,7 +16,8 @@ PUBLISHED = {
     "UNSW-NB15 w2a2": ((16, 40), (8, 8), (8, 8), (1, 1)),
     "TFC_2W2A": ((16, 49), (8, 8), (8, 8), (10, 8)),
 }
-"""(PE, SIMD) of each layer: FINN's test of the cybersecurity network, and finn-examples' tfc-w2a2_folding_config.json."""
+"""(PE, SIMD) of each layer. TFC's are finn-examples' tfc-w2a2_folding_config.json; UNSW's were set from memory, to II 64, and not
+checked against a published file."""
 
 
 def dense_foldings(accelerator: Accelerator, target_ii: int) -> tuple[tuple[int, int], ...]:

@@ -21,9 +21,9 @@ WANTED = (
 )
 TEXT = f"""What `build --target-ii` and `--lut-budget` make: top level, streams and memories included, Yosys for 7 series with
 LUTRAM and block RAM allowed (18 Kbit units). "Equal": of {FRAMES} frames, back to back and again under gaps and stalls. FINN's
-figures are its own analysis passes over one dense MVAU_hls a layer at the published folding, or at the least PE x SIMD for our
-rate; its published folding sums to more, since thresholding nodes stand outside of them (UNSW 14,682 LUT and 45 block RAMs,
-TFC 15,378 and 57, facts of this project). FINN estimates, Yosys counts: the two are not the same kind of number. The large
+figures are its own analysis passes over one dense MVAU_hls a layer at the published folding (UNSW's is from memory, unchecked),
+or at the least PE x SIMD for our rate. An earlier estimate of whole FINN designs was higher (UNSW 14,682 LUT and 45 block RAMs,
+TFC 15,378 and 57); nodes other than MVAUs may be why, which was not checked. FINN estimates, Yosys counts: the two are not the same kind of number. The large
 networks are random, 90 % zeros; da4ml unrolls them or gives up."""
 
 

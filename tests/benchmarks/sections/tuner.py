@@ -10,13 +10,14 @@ import numpy as np
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES
-from finn_steps.folding.cost import Partial, choices_of, walk
+from finn_steps.folding.cost import choices_of
 from finn_steps.folding.tune import Tuner, foldings_of
 from tests.benchmarks.context import Context
 from tests.benchmarks.designs import sources
 from tests.benchmarks.kept import network_content
 from tests.benchmarks.networks import makers, network
 from tests.benchmarks.page import Section, at_most, number
+from tests.foldings import built
 
 CASES = (("jet_qap", 4), ("jet_qap", 13), ("jet_qap", 64), ("jet_dpp", 64), ("UNSW-NB15 w2a2", 64), ("TFC_2W2A", 64))
 SAMPLES, LIMIT_S = 200, 300
@@ -55,16 +56,6 @@ def least_cycles(layer: SparseLayer, folding: Folding) -> int:
     """Cycles from frame to frame that the layer alone cannot be below."""
     choice, = choices_of(Accelerator(layer.name, (replace(layer, folding=folding),), layer.MW, np.arange(layer.MW)))
     return choice.cycles
-
-
-def built(accelerator: Accelerator, foldings: list[Folding]) -> Partial:
-    """The network with these foldings, every choice counted in full."""
-    folded = accelerator.with_foldings({layer.name: folding for layer, folding in zip(accelerator.layers, foldings)})
-    choices = choices_of(folded)
-    for choice in choices:
-        while not choice.settled:
-            choice.settle()
-    return walk(folded, choices)
 
 
 def section(found: list[dict]) -> Section:

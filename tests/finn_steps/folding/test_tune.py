@@ -12,10 +12,10 @@ from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock import registers_every
-from finn_steps.folding.cost import choices_of, estimate, walk
+from finn_steps.folding.cost import choices_of, estimate
 from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of
+from tests.foldings import built
 from tests.nets import random_accelerator
-
 
 NETS = (
     dict(widths=(8, 12, 8, 4), weight_bits=3, activation_bits=3, zeros=0.6, seed=3, input_bits=6),
@@ -39,16 +39,6 @@ def tiny():
 def tiny_built(tiny):
     """Every way to build the tiny network, by the model."""
     return [built(tiny, foldings) for foldings in product(*(foldings_of(layer, 1, STYLES) for layer in tiny.layers))]
-
-
-def built(net, foldings):
-    """The network with these foldings, every choice counted."""
-    folded = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})
-    choices = choices_of(folded)
-    for choice in choices:
-        while not choice.settled:
-            choice.settle()
-    return walk(folded, choices)
 
 
 @pytest.mark.parametrize("target_ii", [1, 2, 3, 4, 7, 12, 50])
