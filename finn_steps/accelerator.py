@@ -30,7 +30,8 @@ class Folding:
     """How a layer is built. `PE` and `SIMD` hold for `folded` only: `PE` processing elements, each with `SIMD` lanes
     that step through the nonzeros of its rows; at most MH and MW, which they need not divide. With `max_cycles` their
     schedule may take so many cycles if that saves area; 0 is the fewest. `products` says what multiplies there: `lut` or `dsp`.
-    `digits` is the number of activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of adders between two pipeline registers."""
+    `digits` is the number of activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of
+    adders between two pipeline registers."""
 
     style: str = "unrolled"
     PE: int = 1
@@ -46,9 +47,9 @@ class Folding:
             raise ValueError(f"{name}: style '{self.style}' is none of {', '.join(STYLES)}")
         for field_name in ("PE", "SIMD", "digits", "registers_every"):
             value = getattr(self, field_name)
-            if not isinstance(value, int) or value < 1:
+            if type(value) is not int or value < 1:
                 raise ValueError(f"{name}: {field_name} ({value}) must be a whole number of at least 1")
-        if not isinstance(self.max_cycles, int) or self.max_cycles < 0:
+        if type(self.max_cycles) is not int or self.max_cycles < 0:
             raise ValueError(f"{name}: max_cycles ({self.max_cycles}) must be a whole number, 0 for the fewest cycles")
         if self.products not in PRODUCTS:
             raise ValueError(f"{name}: products '{self.products}' is none of {', '.join(PRODUCTS)}")

@@ -7,7 +7,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 
 
 def foldings_as_json(foldings: dict[str, Folding]) -> dict:
@@ -18,38 +18,54 @@ def foldings_as_json(foldings: dict[str, Folding]) -> dict:
 def read_foldings(path: Path | str, accelerator: Accelerator) -> dict[str, Folding]:
     """A Folding for every layer. ValueError, naming layer, field and values, for what the network cannot take.
 
-    An entry with PE or SIMD and no style is FINN's: it is `folded`. FINN's node names (MVAU_rtl_0, ...) stand for the layers in
-    order, and its "Defaults" and the entries of other kinds of node are passed over.
+    Layers that are not named keep what they have. A file of FINN's names nodes (MVAU_rtl_0, ...) instead: they stand for the
+    layers in order, all of them `folded`, with at most the rows and inputs that are left of them; its "Defaults" and nodes of other
+    kinds are passed over.
     """
     try:
         content = json.loads(Path(path).read_text())
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise ValueError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
         raise ValueError(f"{path}: expected an object of layer names, each with its folding")
     layers = {layer.name: layer for layer in accelerator.layers}
-    aliases = dict(zip((name for name in content if name not in layers and "MVAU" in name), layers)) if not set(content) & set(layers) else {}
+    content = content if set(content) & set(layers) else of_finn(path, content, layers)
     foldings = {layer.name: layer.folding for layer in accelerator.layers}
     for name, entry in content.items():
-        if name == "Defaults" or (aliases and name not in aliases):
-            continue
-        layer = layers.get(aliases.get(name, name))
-        if layer is None:
+        if name not in layers:
             raise ValueError(f"{path}: '{name}' is no layer; the network has {', '.join(layers)}")
-        foldings[layer.name] = folding_of(f"{path}: {name}", entry)
-        foldings[layer.name].check(f"{path}: {name}", layer.MH, layer.MW)
+        foldings[name] = folding_of(f"{path}: {name}", entry)
+        foldings[name].check(f"{path}: {name}", layers[name].MH, layers[name].MW)
     return foldings
 
 
-FINN_ONLY = {"mem_mode", "ram_style", "resType", "runtime_writeable_weights", "ram_style_thresholds", "preferred_impl_style"}
+def of_finn(path: Path | str, content: dict, layers: dict[str, SparseLayer]) -> dict:
+    """FINN's folding file by our names of layers; as it is where it has no MVAU."""
+    nodes = [entry for name, entry in content.items() if "MVAU" in name or "MatrixVectorActivation" in name]
+    if not nodes:
+        return content
+    if len(nodes) != len(layers):
+        raise ValueError(f"{path}: it folds {len(nodes)} MVAUs, the network has {len(layers)} layers ({', '.join(layers)})")
+    renamed = {}
+    for layer, entry in zip(layers.values(), nodes):
+        left = {"PE": layer.MH, "SIMD": layer.MW}
+        renamed[layer.name] = {key: min(value, left[key]) if key in left and type(value) is int else value
+                               for key, value in entry.items()}
+    return renamed
+
+
+FINN_ONLY = {"mem_mode", "ram_style", "resType", "runtime_writeable_weights", "ram_style_thresholds", "preferred_impl_style",
+             "inFIFODepths", "outFIFODepths", "pumpedCompute", "pumpedMemory"}
 
 
 def folding_of(where: str, entry: dict) -> Folding:
     known = {field.name for field in fields(Folding)}
     for key in entry:
         if key not in known | FINN_ONLY:
-            near = difflib.get_close_matches(key, known, n=1)
-            raise ValueError(f"{where}: unknown field '{key}'" + (f", did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(known))}"))
+            spelt = {name.lower(): name for name in known}
+            near = difflib.get_close_matches(key.lower(), spelt, n=1)
+            hint = f", did you mean '{spelt[near[0]]}'?" if near else f"; known: {', '.join(sorted(known))}"
+            raise ValueError(f"{where}: unknown field '{key}'{hint}")
     values = {key: value for key, value in entry.items() if key in known}
     if "style" not in values and {"PE", "SIMD"} & set(values):
         values["style"] = "folded"
