@@ -46,7 +46,8 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     with folder.locked():
         folder.start(resume)
         done = begin(folder, options, resume)
-        run_steps(options.model, steps_of(options), folder.partial, build=options, finished=done, around_step=recorder(folder.partial, progress))
+        around = recorder(folder.partial, progress)
+        run_steps(options.model, steps_of(options), folder.partial, build=options, finished=done, around_step=around)
         summary = summarise(folder.partial, options, read_json(folder.partial / "report" / "steps.json"))
         write_json(folder.partial / "report" / "summary.json", summary)
         folder.publish()
@@ -73,6 +74,7 @@ def begin(folder: OutputFolder, options: BuildOptions, resume: bool) -> list[str
     before = read_json(path) if resume else None
     if before is not None and before != asked:
         changed = ", ".join(key for key in asked if before.get(key) != asked[key])
-        raise ValueError(f"{folder.final}: the interrupted build had other options ({changed}); give the same ones, or build without --resume")
+        raise ValueError(f"{folder.final}: the interrupted build had other options ({changed}); give the same ones, or build "
+                         "without --resume")
     write_json(path, asked)
     return list(read_json(folder.partial / "report" / "steps.json") or {})

@@ -58,7 +58,8 @@ class BuildOptions:
             return self.target_ii
         cycles = int(1e9 / (self.target_fps * self.clock_ns))
         if cycles < 1:
-            raise ValueError(f"{self.name}: target_fps {self.target_fps:g} is above one inference a cycle; at {self.clock_ns:g} ns the most is {1e9 / self.clock_ns:.4g}")
+            raise ValueError(f"{self.name}: target_fps {self.target_fps:g} is above one inference a cycle; "
+                             f"at {self.clock_ns:g} ns the most is {1e9 / self.clock_ns:.4g}")
         return min(cycles, self.target_ii or cycles)
 
     def as_json(self) -> dict:
@@ -71,7 +72,8 @@ def family_of(part: str) -> str:
         return "xc7"
     if re.match(r"xc(zu|vu|ku|k26|k24|u\d)", part):
         return "xcup"
-    raise ValueError(f"part '{part}' is of no known family: 7 series (xc7z…, xc7a…, xc7k…) or UltraScale+ (xczu…, xck26…, xcvu…, xcku…)")
+    raise ValueError(f"part '{part}' is of no known family: 7 series (xc7z…, xc7a…, xc7k…) or UltraScale+ "
+                     "(xczu…, xck26…, xcvu…, xcku…)")
 
 
 def known_builds() -> list[str]:
@@ -112,7 +114,8 @@ def _from_yaml(path: Path) -> BuildOptions:
     for key in content:
         if key not in allowed:
             near = difflib.get_close_matches(key, allowed, n=1)
-            raise ValueError(f"{path}: unknown field '{key}'" + (f", did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed))}"))
+            hint = f", did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed))}"
+            raise ValueError(f"{path}: unknown field '{key}'{hint}")
     for key in ("model", "folding"):
         if content.get(key) is not None:
             content[key] = (path.parent / content[key]).resolve()

@@ -37,20 +37,25 @@ def print_report(summary: dict, folder: Path, console: Console | None = None) ->
 def rows(summary: dict) -> list[tuple[str, str]]:
     """(name, value) pairs of the report."""
     model, hardware = summary["model"], summary["hardware"]
-    lines = [("weights", f"{model['nonzero_weights']:,} of {model['weights']:,} nonzero ({1 - model['nonzero_weights'] / model['weights']:.1%} zeros)")]
+    nonzeros, weights = model["nonzero_weights"], model["weights"]
+    lines = [("weights", f"{nonzeros:,} of {weights:,} nonzero ({1 - nonzeros / weights:.1%} zeros)")]
     if verification := summary.get("verification"):
-        text = f"{verification['samples'] - verification['mismatches']:,} of {verification['samples']:,} samples equal to {verification['reference']} ({verification['data']})"
+        samples = verification["samples"]
+        text = f"{samples - verification['mismatches']:,} of {samples:,} samples equal to {verification['reference']}"
+        text += f" ({verification['data']})"
         if verification["borderline"]:
             text += f"; {verification['borderline']:,} on a threshold within float rounding"
         lines.append(("verification", text))
     if accuracy := summary.get("accuracy"):
         lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
     clock = hardware["clock_ns"]
-    lines.append(("latency", f"{hardware['latency_cycles']} cycles ({hardware['latency_cycles'] * clock:.0f} ns at {clock:g} ns)"))
-    lines.append(("II", f"{hardware['ii_cycles']:g} cycles ({1e3 / (hardware['ii_cycles'] * clock):.4g} million inferences/s at {clock:g} ns)"))
+    latency, ii = hardware["latency_cycles"], hardware["ii_cycles"]
+    lines.append(("latency", f"{latency} cycles ({latency * clock:.0f} ns at {clock:g} ns)"))
+    lines.append(("II", f"{ii:g} cycles ({1e3 / (ii * clock):.4g} million inferences/s at {clock:g} ns)"))
     if synthesis := summary.get("synthesis"):
         for result in (synthesis, *synthesis.get("other_families", {}).values()):
-            lines.append((f"Yosys, {result['family']}", ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS) + f", {result['logic_levels']} logic levels"))
+            counts = ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS)
+            lines.append((f"Yosys, {result['family']}", f"{counts}, {result['logic_levels']} logic levels"))
     return lines
 
 

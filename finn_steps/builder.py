@@ -66,7 +66,8 @@ def _configuration(output_dir: Path, build, config: dict):
     from finn.builder.build_dataflow_config import DataflowBuildConfig, DataflowOutputType
 
     cfg = DataflowBuildConfig(**{
-        "output_dir": str(output_dir), "synth_clk_period_ns": getattr(build, "clock_ns", 10.0), "generate_outputs": [DataflowOutputType.ESTIMATE_REPORTS],
+        "output_dir": str(output_dir), "synth_clk_period_ns": getattr(build, "clock_ns", 10.0),
+        "generate_outputs": [DataflowOutputType.ESTIMATE_REPORTS],
         "fpga_part": getattr(build, "part", "xc7z020clg400-1"), "standalone_thresholds": True, "requant_bitwidth_threshold": 64,
         "save_intermediate_models": False, "enable_build_pdb_debug": False, "verbose": False, **config})
     cfg.build = build

@@ -17,13 +17,13 @@ import click
 @click.option("--clock-ns", type=float, help="Clock period wanted, in ns.")
 @click.option("--target-ii", type=int, help="At most this many cycles between two inferences.")
 @click.option("--target-fps", type=float, help="At least this many inferences a second.")
-@click.option("--lut-budget", type=int, help="At most this many LUTs by the estimate; without a rate, the best that they allow.")
+@click.option("--lut-budget", type=int, help="At most this many LUTs, as Yosys counts them; without a rate, the best that they allow.")
 @click.option("--dsp-budget", type=int, help="At most this many DSPs.")
 @click.option("--bram-budget", type=int, help="At most this many 18 Kbit block RAMs.")
 @click.option("--max-latency-ns", type=float, help="At most this long from a frame's first beat to its answer.")
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
-@click.option("--last-layer", type=click.Choice(["raw", "label"]), help="What the hardware answers: the last layer's integers (default), or only "
-              "the label of the greatest.")
+@click.option("--last-layer", type=click.Choice(["raw", "label"]),
+              help="What the hardware answers: the last layer's integers (default), or only the label of the greatest.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
@@ -31,8 +31,8 @@ import click
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
-def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool, board: str | None, bitstream: bool,
-            **overrides) -> None:
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool,
+            board: str | None, bitstream: bool, **overrides) -> None:
     """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
 
     \b

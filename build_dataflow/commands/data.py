@@ -43,7 +43,8 @@ def generate(jets: int, seed: int, output: Path, workers: int | None) -> None:
 
 
 @command.command()
-@click.option("--data", default="qapjets", show_default=True, metavar="NAME|FILE", help="qapjets, openml, or a .csv, .parquet or .npz file.")
+@click.option("--data", default="qapjets", show_default=True, metavar="NAME|FILE",
+              help="qapjets, openml, or a .csv, .parquet or .npz file.")
 @click.option("--label", metavar="COLUMN", help="The column of the classes, for a table of your own.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the MLP's training.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The picture. Default: build/data/<name>.png")

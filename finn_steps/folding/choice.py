@@ -22,7 +22,8 @@ STYLES = ("unrolled", "bitplane", "folded")
 LUTS_A_DIGIT = 0.3
 """No heap has been seen to remove a digit for less (rtl/heap.py: 0.45 by the densest rows; rows share with each other)."""
 JOINED = 0.7
-"""No unrolled core of several layers has been seen to take less than this share of what they take alone (0.95 to 1, of tiny ones down to 0.75)."""
+"""No unrolled core of several layers has been seen to take less than this share of what they take alone (0.95 to 1, of tiny
+ones down to 0.75)."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,9 @@ ATTEMPTS = 4
 MARGIN = 0.99
 
 
-def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits(), registers_every: int = 1) -> dict[str, Folding]:
+def choose_foldings(
+    accelerator: Accelerator, target_ii: int | None, limits: Limits = Limits(), registers_every: int = 1,
+) -> dict[str, Folding]:
     """Layer name -> Folding: the least area that takes a frame every `target_ii` cycles at the most, or, without a target,
     the best rate within the limits (without limits a frame every cycle).
 
@@ -30,7 +32,8 @@ def choose_foldings(accelerator: Accelerator, target_ii: int | None, limits: Lim
 
 
 def choose_within(
-    lut: int, count: Callable[[Accelerator], int], accelerator: Accelerator, target_ii: int | None, limits: Limits, registers_every: int = 1,
+    lut: int, count: Callable[[Accelerator], int], accelerator: Accelerator, target_ii: int | None, limits: Limits,
+    registers_every: int = 1,
 ) -> dict[str, Folding]:
     """choose_foldings for which `count` says at most `lut` LUTs too: where it says more, the estimate's budget shrinks in proportion."""
     allowed = replace(limits, lut=min(lut, limits.lut or lut))

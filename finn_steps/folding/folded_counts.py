@@ -70,7 +70,8 @@ def facts_of(layer: SparseLayer) -> Facts:
 
 def shape_of(layer: SparseLayer) -> Shape:
     """The shape by the layer's schedule, kept on disk."""
-    key = content_key(sources(), "shape", str(vars(layer.folding)), layer.idt, str(np.abs(layer.weights).max()), (layer.weights != 0).tobytes(), str(layer.weights.shape))
+    nonzero, greatest = layer.weights != 0, np.abs(layer.weights).max()
+    key = content_key(sources(), "shape", str(vars(layer.folding)), layer.idt, str(greatest), nonzero.tobytes(), str(nonzero.shape))
 
     def plan(workplace: Path) -> None:
         found = schedule(layer)
@@ -121,8 +122,9 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, 
     }
     taken = 0 if merged or widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
     counts["registers"] = (
-        count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * total["registers"] + PE * (trees + 1) * widths.accumulator
-        + logic_outputs(memories) + shape.units * (widths.accumulator + answers) + (0 if serial else layer.MW * widths.x)
+        count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * total["registers"]
+        + PE * (trees + 1) * widths.accumulator + logic_outputs(memories) + shape.units * (widths.accumulator + answers)
+        + (0 if serial else layer.MW * widths.x)
         + 2 * (lanes.cycles + total["latency"]) + PE
     )
     return counts
@@ -137,7 +139,8 @@ def sum_counts(widths: Widths, SIMD: int, exact: bool, full: bool) -> Counter:  
     if core is None:
         return Counter()
     factor = 1 if whole == SIMD else (1 if exact else BOUND) * SIMD / whole
-    return Counter(latency=core.latency + (power // whole).bit_length() - (power >= whole), **{name: factor * n for name, n in core.counts.items()})
+    latency = core.latency + (power // whole).bit_length() - (power >= whole)
+    return Counter(latency=latency, **{name: factor * n for name, n in core.counts.items()})
 
 
 def delay_of(layer: SparseLayer, facts: Facts, shape: Shape, full: bool = False) -> int:

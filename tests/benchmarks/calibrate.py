@@ -58,7 +58,8 @@ def fit_all() -> None:
         }
         for net, (features, result) in zip(nets, rows):
             layers = [f"{layer.MW}x{layer.MH} {layer.nonzeros} nonzeros {layer.idt}, {vars(layer.folding)}" for layer in net.layers]
-            content["runs"].append({"style": style, "layers": layers, "features": {k: round(v, 2) for k, v in sorted(features.items()) if v},
+            held = {name: round(number, 2) for name, number in sorted(features.items()) if number}
+            content["runs"].append({"style": style, "layers": layers, "features": held,
                                     "lut": result.lut, "ff": result.ff, "bram": result.bram})
     write_atomically(calibration.FILE, (json.dumps(content, indent=1) + "\n").encode())
     calibration.calibration.cache_clear()
@@ -118,7 +119,8 @@ def judge() -> list[float]:
     for name, net in judged().items():
         told, result = estimate(net), synthesised(net)
         errors.append(told.lut / result.lut - 1)
-        table.add_row(name, f"{told.lut:,}", f"{result.lut:,}", f"{errors[-1]:+.1%}", f"{told.ff:,}", f"{result.ff:,}", f"{told.ff / result.ff - 1:+.1%}")
+        luts = (f"{told.lut:,}", f"{result.lut:,}", f"{errors[-1]:+.1%}")
+        table.add_row(name, *luts, f"{told.ff:,}", f"{result.ff:,}", f"{told.ff / result.ff - 1:+.1%}")
     console = Console()
     console.print(table)
     console.print(f"LUT: median error {np.median(np.abs(errors)):.1%}, worst {np.max(np.abs(errors)):.1%}")
