@@ -55,7 +55,7 @@ def make(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: Li
         if limits.lut is None:
             foldings = choose_foldings(accelerator, target_ii, limits)
         else:
-            foldings = choose_within(limits.lut, lambda folded: luts(kept, folded), accelerator, target_ii, limits, 1)
+            foldings = choose_within(limits.lut, lambda folded: counted(kept, folded)["lut"], accelerator, target_ii, limits, 1)
     except ValueError as error:
         return {"failed": str(error)}
     with tempfile.TemporaryDirectory() as folder:
@@ -64,14 +64,14 @@ def make(kept: Kept, accelerator: Accelerator, target_ii: int | None, limits: Li
     return {"foldings": {name: asdict(folding) for name, folding in foldings.items()}, "seconds": seconds}
 
 
-def luts(kept: Kept, accelerator: Accelerator) -> int:
-    """What Yosys counts of the whole accelerator. RuntimeError where it fails."""
+def counted(kept: Kept, accelerator: Accelerator) -> dict:
+    """Yosys' counts of the whole accelerator, as in design(). RuntimeError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
         files = {name: content.decode() for name, content in generate(accelerator, folder).contents().items()}
-    counted = count_rtl(kept, files, "finn_accel", "xc7", strict=False)
-    if "failed" in counted:
-        raise RuntimeError(counted["failed"])
-    return counted["lut"]
+    counts = count_rtl(kept, files, "finn_accel", "xc7", strict=False)
+    if "failed" in counts:
+        raise RuntimeError(counts["failed"])
+    return counts
 
 
 def simulate(accelerator: Accelerator) -> dict:
