@@ -17,6 +17,8 @@ from finn_steps.rtl.label import label_core
 
 FOLDED_CYCLES = 8
 """From the start of a folded layer's schedule to its first answer, without what depends on its folding."""
+TAKEN = 2
+"""From the start to the cycle in which a whole frame at the input port is taken (folded_sequencer.sv): time counts from there."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,9 @@ class Partial:
         return replace(self, prices=(*self.prices[:-1], self.prices[-1] + price), total=self.total + price, **changes)
 
 
-def begin(accelerator: Accelerator, choice: Choice) -> Partial:
-    """Nothing but the input stream as `choice` for the first layer takes it."""
-    lanes = least_lanes(accelerator.MW, choice.cycles) if isinstance(choice, Folded) else accelerator.MW
+def begin(accelerator: Accelerator, choice: Choice, cycles: int) -> Partial:
+    """Nothing but the input stream as `choice` for the first layer takes it; `cycles` of the slowest folded layer."""
+    lanes = least_lanes(accelerator.MW, cycles) if isinstance(choice, Folded) else accelerator.MW
     return Partial(accelerator, (), (Price(),), Price(), 0, accelerator.MW // lanes - 1, 1, accelerator.MW, lanes, bits(accelerator.idt))
 
 
@@ -125,10 +127,11 @@ def _extend_folded(partial: Partial, choice: Folded) -> Partial:
     slots, shape = partial.elements, choice.shape
     serial = takes_one_a_beat(choice.layer, shape.cycles, shape.owners, slots)
     collected = partial.lanes < slots and not serial
+    taken = TAKEN if len(partial.choices) == 1 and partial.lanes == slots and not serial else 0
     partial = _convert(partial, 1 if serial else slots)
     if collected:
         partial = _registered(partial, slots)
-    delay = partial.last + serial + FOLDED_CYCLES + choice.delay
+    delay = partial.last + serial + FOLDED_CYCLES + choice.delay - taken
     return partial.paying(
         choice.price(serial), first=delay + shape.first, last=delay + shape.last, ii=max(partial.ii, choice.cycles),
         elements=shape.units * shape.beats, lanes=shape.units, bits=bits(choice.layer.odt), folded=max(partial.folded, choice.cycles),
@@ -157,6 +160,8 @@ def finish(partial: Partial) -> Partial:
     if style != "folded":
         return partial
     lanes = partial.lanes_out
+    if partial.choices[-1].shape.natural:
+        return _convert(partial, lanes)
     partial = replace(_convert(partial, partial.elements), elements=last.MH, lanes=last.MH)
     if lanes < last.MH:
         partial = _registered(partial, last.MH)
@@ -164,7 +169,7 @@ def finish(partial: Partial) -> Partial:
 
 
 def walk(accelerator: Accelerator, choices: Sequence[Choice]) -> Partial:
-    partial = begin(accelerator, choices[0])
+    partial = begin(accelerator, choices[0], max((choice.cycles for choice in choices if isinstance(choice, Folded)), default=1))
     for choice in choices:
         partial = extend(partial, choice)
     return finish(partial)

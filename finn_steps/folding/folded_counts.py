@@ -34,8 +34,9 @@ BOUND = 0.9
 
 @dataclass(frozen=True)
 class Shape:
-    """What the schedule of a folded layer decides: cycles, owners, whether lanes run ahead, units and beats of the collector, the cycle
-    of the first and the last take. `exact` is False for a bound that no schedule can be below."""
+    """What the schedule of a folded layer decides: cycles, owners, whether lanes run ahead, units and beats of the collector, the
+    cycle of the first and the last take, whether rows leave in their own order. `exact` is False for a bound that no schedule
+    can be below."""
 
     cycles: int
     owners: int
@@ -44,6 +45,7 @@ class Shape:
     beats: int
     first: int
     last: int
+    natural: bool
     exact: bool = True
 
 
@@ -76,7 +78,8 @@ def shape_of(layer: SparseLayer) -> Shape:
     def plan(workplace: Path) -> None:
         found = schedule(layer)
         takes = collect(found)
-        shape = Shape(found.cycles, found.owners, found.uses_ahead, takes.units, len(takes.rows), takes.first, takes.last)
+        natural = np.array_equal(takes.rows.ravel(), np.arange(layer.MH))
+        shape = Shape(found.cycles, found.owners, found.uses_ahead, takes.units, len(takes.rows), takes.first, takes.last, natural)
         (workplace / "shape.json").write_text(json.dumps(asdict(shape)))
 
     return Shape(**json.loads((cached(cache_folder("counts"), key, plan) / "shape.json").read_text()))
@@ -86,7 +89,7 @@ def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
     """A bound for the layer's PE and SIMD, without a schedule: every lane busy in every cycle, one unit, the smallest memories."""
     PE, SIMD = layer.folding.PE, layer.folding.SIMD
     cycles = max(1, -(-facts.nonzeros // (PE * SIMD)), -(-facts.longest // SIMD), -(-layer.MH // PE))
-    return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, exact=False)
+    return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, natural=True, exact=False)
 
 
 def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, full: bool = False) -> dict[str, float]:

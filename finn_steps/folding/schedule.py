@@ -22,6 +22,8 @@ LEAST_CYCLES = 3
 """What folded_sequencer can do."""
 BACKLOGS = (None, 0.5, 1.0)
 """Rules by which a PE chooses its next row (_pack_pe)."""
+SHUFFLES, SHUFFLED_NONZEROS = 24, 400
+"""A PE of at most so many nonzeros, for which every cycle counts, tries so many orders of its rows more."""
 LOADING = 16
 """With so many cycles more than inputs a layer can surely take its inputs one a beat."""
 SLACK = 1.03
@@ -220,10 +222,12 @@ def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool
 
 def _shortest(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool):
     """One PE, its rows in the order of the first rule that needs few cycles, or else of the best."""
-    least = max(len(rows), -(-int(nonzero[rows].sum()) // SIMD))
-    best = None
-    for backlog in BACKLOGS if ahead else (None,):
-        found = _pack_pe(nonzero, rows, owners, owner, SIMD, ahead, backlog)
+    work = int(nonzero[rows].sum())
+    least, best = max(len(rows), -(-work // SIMD)), None
+    rng = np.random.default_rng(0)
+    shuffles = SHUFFLES if ahead and len(rows) > 2 and work <= SHUFFLED_NONZEROS else 0
+    for rule in (*(BACKLOGS if ahead else BACKLOGS[:1]), *(rng.permutation(rows) for _ in range(shuffles))):
+        found = _pack_pe(nonzero, rows, owners, owner, SIMD, ahead, rule)
         if best is None or len(found[2]) < len(best[2]):
             best = found
         if len(best[2]) <= least * SLACK:
@@ -231,26 +235,29 @@ def _shortest(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: in
     return best
 
 
-def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool, backlog: float | None):
+def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int, ahead: bool, rule: float | np.ndarray | None):
     """One PE: its rows in order, the cycle in which each finishes, and what each lane takes and for which row, by cycle.
 
-    In each cycle every owner's lanes take inputs of the current row, then, if `ahead`, of the next. Of the rows that are
-    left the next is the one whose work is most where the lanes would else be idle; with `backlog`, the one that brings what is left
-    to do when the current row is done nearest to so many cycles of all lanes.
+    In each cycle every owner's lanes take inputs of the current row, then, if `ahead`, of the next. The rows' order is `rule`, or
+    begins with the longest; the next is then the one whose work is most where the lanes would else be idle, or, where the rule
+    is a backlog, the one that brings what is left to do when the current row is done nearest to so many cycles of all lanes.
     """
     ports = SIMD // owners
     waiting = {row: [list(np.flatnonzero(nonzero[row] & (owner == o))[::-1]) for o in range(owners)] for row in rows}
     counts = {row: np.array([len(queue) for queue in queues]) for row, queues in waiting.items()}
-    left = sorted(rows, key=lambda row: -counts[row].sum())
+    in_order = isinstance(rule, np.ndarray)
+    left = [int(row) for row in rule] if in_order else sorted(rows, key=lambda row: -counts[row].sum())
     order, finish, columns, aheads = [], [], [], []
     current = left.pop(0) if left else None
     following = None
     while current is not None:
         if following is None and left:
-            if backlog is None:
+            if in_order:
+                following = left[0]
+            elif rule is None:
                 following = min(left, key=lambda row: _unevenness(counts[current] + counts[row], ports))
             else:
-                wanted = ports * (max(1, -(-int(counts[current].max()) // ports)) + backlog)
+                wanted = ports * (max(1, -(-int(counts[current].max()) // ports)) + rule)
                 following = min(left, key=lambda row: float(np.square(counts[current] + counts[row] - wanted).sum()))
             left.remove(following)
         taken, later = np.full(SIMD, -1, dtype=np.int64), np.zeros(SIMD, dtype=bool)

@@ -18,7 +18,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
-from finn_steps.folding.cost import Partial, begin, extend, finish
+from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.schedule import LEAST_CYCLES
 
 
@@ -108,10 +108,11 @@ class Tuner:
             reached = []
             for choice in thinned(self._fast(place, target_ii, limits), limits):
                 before = place - len(choice.layers)
-                starts = ends[before] if before >= 0 else [begin(self.accelerator, choice)]
+                starts = ends[before] if before >= 0 else [begin(self.accelerator, choice, choice.cycles)]
                 reached += [extend(state, choice) for state in starts if not both_unrolled(state, choice)]
             ends.append(undominated(reached, limits))
-        done = [state for state in map(finish, ends[-1]) if limits.allow(state) and state.ii <= target_ii]
+        whole = (walk(self.accelerator, state.choices) for state in ends[-1])
+        done = [state for state in whole if limits.allow(state) and state.ii <= target_ii]
         return min(done, key=lambda state: (state.area, state.last, state.total.ff), default=None)
 
     def _fast(self, place: int, target_ii: int, limits: Limits) -> list[Choice]:

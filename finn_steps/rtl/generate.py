@@ -50,22 +50,21 @@ def plan(accelerator: Accelerator) -> list[Stage]:
     into, out = accelerator.input_stream, accelerator.output_stream
     stages: list[Stage] = []
     order, lanes = np.arange(into.elements), into.lanes
-    for style, group in groupby(accelerator.layers, key=lambda layer: layer.folding.style):
-        layers = list(group)
-        for part in [[layer] for layer in layers] if style == "folded" else [layers]:
-            width = bits(part[0].idt)
-            if style == "folded":
-                stage = folded_stage(part[0], order)
-                stages += convert(f"{stage.name}_input", len(order), width, lanes, stage.in_lanes)
-                if lanes < stage.in_lanes:
-                    stages.append(register(f"{stage.name}_frame_in", len(order), width))
-            else:
-                ends = style == "unrolled" and part[-1] is accelerator.layers[-1]
-                stage = core_stage(style, part, accelerator.labels if ends else None)
-                stages += in_order(f"{stage.name}_input", order, width, lanes)
-            stages.append(stage)
-            order = np.arange(stage.out_elements) if stage.order is None else stage.order
-            lanes = stage.out_lanes
+    groups = layer_groups(accelerator)
+    for layers, following in zip(groups, [*groups[1:], []]):
+        style, width = layers[0].folding.style, bits(layers[0].idt)
+        if style == "folded":
+            stage = folded_stage(layers[0], order)
+            stages += convert(f"{stage.name}_input", len(order), width, lanes, stage.in_lanes)
+            if lanes < stage.in_lanes:
+                stages.append(register(f"{stage.name}_frame_in", len(order), width))
+        else:
+            labels = accelerator.labels if style == "unrolled" and not following else None
+            stage = core_stage(style, layers, labels, bool(following) and following[0].folding.style == "folded")
+            stages += in_order(f"{stage.name}_input", order, width, lanes)
+        stages.append(stage)
+        order = np.arange(stage.out_elements) if stage.order is None else stage.order
+        lanes = stage.out_lanes
     if accelerator.labels is not None and style != "unrolled":
         last = accelerator.layers[-1]
         stages += [*in_order("frame", order, bits(last.odt), lanes), label_stage(last, accelerator.labels)]
@@ -78,6 +77,14 @@ def plan(accelerator: Accelerator) -> list[Stage]:
     return stages + convert("output", out.elements, out.bits, out.elements, out.lanes)
 
 
+def layer_groups(accelerator: Accelerator) -> list[list[SparseLayer]]:
+    """The layers of each stage: consecutive ones of one style, but each folded one by itself."""
+    groups: list[list[SparseLayer]] = []
+    for style, layers in groupby(accelerator.layers, key=lambda layer: layer.folding.style):
+        groups += [[layer] for layer in layers] if style == "folded" else [list(layers)]
+    return groups
+
+
 def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage]:
     """From beats of `lanes` elements in some order to whole frames in the order of the elements."""
     stages = convert(f"{name}_collect", len(order), width, lanes, len(order))
@@ -86,13 +93,14 @@ def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage
     return stages
 
 
-def core_stage(style: str, layers: list[SparseLayer], labels: np.ndarray | None = None) -> Stage:
-    """Consecutive layers of one style as one free-running core; an unrolled one can answer with labels."""
+def core_stage(style: str, layers: list[SparseLayer], labels: np.ndarray | None, waits: bool) -> Stage:
+    """Consecutive layers of one style as one free-running core; an unrolled one can answer with labels. `waits`: its answers
+    are not taken at once (pipeline_stage)."""
     name = core_name(layers)
     core = make_core(style, layers, f"{name}_core", labels)
     first, last = layers[0], layers[-1]
     out_elements, out_width = (last.MH, bits(last.odt)) if labels is None else (1, core.output_bits)
-    return pipeline_stage(name, core, first.MW, bits(first.idt), out_elements, out_width, style != "unrolled")
+    return pipeline_stage(name, core, first.MW, bits(first.idt), out_elements, out_width, style != "unrolled", waits)
 
 
 def label_stage(layer: SparseLayer, labels: np.ndarray) -> Stage:
@@ -101,12 +109,17 @@ def label_stage(layer: SparseLayer, labels: np.ndarray) -> Stage:
     return pipeline_stage("label", core, layer.MH, bits(layer.odt), 1, core.output_bits, False)
 
 
-def pipeline_stage(name: str, core: Core, elements: int, width: int, out_elements: int, out_width: int, starts: bool) -> Stage:
-    """A core, its output memory and the credits around it; `starts`: the core has a port `start`."""
+def pipeline_stage(
+    name: str, core: Core, elements: int, width: int, out_elements: int, out_width: int, starts: bool, waits: bool = False,
+) -> Stage:
+    """A core, its output memory and the credits around it; `starts`: the core has a port `start`; `waits`: a folded layer
+    follows, which leaves a frame where it is for up to its own cycles, so that keeping the rate takes one credit more."""
     ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if starts else {})
     body = f"  wire {name}_start;\n  wire [{core.output_bits - 1}:0] {name}_y;\n"
     body += instance(core.module, f"{name}_pipeline", {}, ports | {"x": f"{name}_in_data", "y": f"{name}_y"})
     parameters = {"WIDTH": core.output_bits, "LATENCY": core.latency, "II": core.ii}
+    if waits:
+        parameters["CREDITS"] = -(-(core.latency + 2) // core.ii) + 1
     handshake = {"clk": "ap_clk", "rst_n": "ap_rst_n", "s_valid": f"{name}_in_valid", "s_ready": f"{name}_in_ready",
                  "s_last": f"{name}_in_last", "start": f"{name}_start", "y": f"{name}_y"}
     handshake |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}

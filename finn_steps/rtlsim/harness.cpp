@@ -1,7 +1,8 @@
 // Drives and watches the AXI-Stream ports of a verilated `Vtop`, cycle by cycle.
 //
 // Arguments: frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls (shares of cycles
-// 0..1), seed, patience (cycles without any transfer that count as hung), then the cycles at which reset comes in mid-stream.
+// 0..1), seed, patience (cycles without any transfer that count as hung), wait (cycles after reset before the first beat), then the
+// cycles at which reset comes in mid-stream.
 // stdin:  frames x input beats x input bytes.
 // stdout: uint64 cycles; for each frame, uint64, the cycle of its first beat in; of its last beat out; then the output beats.
 // A broken protocol or a hung stream: one line on stderr, exit code 3.
@@ -46,14 +47,15 @@ struct Gate {
 }
 
 int main(int argc, char** argv) {
-    if (argc < 10) fail("harness: too few arguments");
+    if (argc < 11) fail("harness: too few arguments");
     const uint64_t frames = std::strtoull(argv[1], nullptr, 10);
     const uint64_t in_beats = std::strtoull(argv[2], nullptr, 10), in_bytes = std::strtoull(argv[3], nullptr, 10);
     const uint64_t out_beats = std::strtoull(argv[4], nullptr, 10), out_bytes = std::strtoull(argv[5], nullptr, 10);
     const double gaps = std::strtod(argv[6], nullptr), stalls = std::strtod(argv[7], nullptr);
     const uint64_t seed = std::strtoull(argv[8], nullptr, 10), patience = std::strtoull(argv[9], nullptr, 10);
+    const uint64_t wait = std::strtoull(argv[10], nullptr, 10);
     std::vector<uint64_t> resets;
-    for (int i = 10; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
+    for (int i = 11; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
 
     const uint64_t in_total = frames * in_beats, out_total = frames * out_beats;
     std::vector<uint8_t> input(in_total * in_bytes), output(out_total * out_bytes);
@@ -95,7 +97,7 @@ int main(int argc, char** argv) {
             in = out = idle = after = 0;
             offering = held = false;
         }
-        if (!offering) offering = in < in_total && !gap.step();
+        if (!offering) offering = cycle >= wait && in < in_total && !gap.step();
         const bool closed = stall.step();
         top.s_axis_0_tvalid = offering;
         if (offering) {

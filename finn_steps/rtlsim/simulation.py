@@ -67,7 +67,7 @@ class Simulation:
         """
         x = np.asarray(x, dtype=np.int64)
         batch = self.trace(x, input_gaps, output_stalls, seed)
-        alone = self.trace(x[:1], seed=seed)
+        alone = self.trace(x[:1], seed=seed, wait=self.design.ii)
         steady = batch
         if len(x) < STEADY_FRAMES or input_gaps > 0 or output_stalls > 0:
             steady = self.trace(x[np.arange(STEADY_FRAMES) % len(x)], seed=seed)
@@ -83,17 +83,18 @@ class Simulation:
         seed: int = 0,
         resets: tuple[int, ...] = (),
         patience: int = 500_000,
+        wait: int = 0,
     ) -> Trace:
         """One run of the batch x, int64 [N, MW], from reset.
 
         At each cycle of `resets` (ascending) the design is reset in mid-stream and the batch sent anew; the answers are
-        those after the last reset. `patience` is how many cycles without any transfer count as hung.
+        those after the last reset. `patience` is how many cycles without any transfer count as hung. The first beat is offered `wait` cycles after reset.
         """
         x = np.asarray(x, dtype=np.int64)
         if len(x) == 0:
             raise ValueError("a simulation needs at least one frame")
         into, out = self.design.input_stream, self.design.output_stream
-        numbers = (len(x), into.beats, into.bytes, out.beats, out.bytes, input_gaps, output_stalls, seed, patience, *resets)
+        numbers = (len(x), into.beats, into.bytes, out.beats, out.bytes, input_gaps, output_stalls, seed, patience, wait, *resets)
         command = [str(self.folder / "simulation"), *map(str, numbers)]
         done = subprocess.run(command, input=into.pack(x).tobytes(), cwd=self.folder, capture_output=True)
         if done.returncode:
