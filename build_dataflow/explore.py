@@ -19,6 +19,14 @@ from finn_steps.folding.explore import MIXED, Point, explore
 from finn_steps.importer.model_file import read_model
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 
+LOOKS = {
+    "unrolled": {"label": "unrolled", "color": "#0072b2", "marker": "o", "linewidth": 1},
+    "bitplane": {"label": "bit planes", "color": "#d55e00", "marker": "s", "linewidth": 1},
+    "folded": {"label": "folded", "color": "#009e73", "marker": "^", "linewidth": 1},
+    MIXED: {"label": "any mix", "color": "black", "linewidth": 2.5, "zorder": 1, "alpha": 0.35},
+}
+"""Colours of Okabe and Ito, told apart by colour-blind readers too, and by their markers in print."""
+
 
 def explore_build(options: BuildOptions, output: Path, console: Console) -> list[dict]:
     """Print the table, write <output>/report/explore.{png,json} and return the points. An earlier build in `output` stays as it is."""
@@ -56,9 +64,10 @@ def print_points(points: list[Point], options: BuildOptions, console: Console) -
         table.add_column(column, justify="left" if column in ("style", "layers") else "right", no_wrap=column != "layers")
     for point in points:
         rate = 1e3 / (point.ii * options.clock_ns)
-        table.add_row(point.style, str(point.ii), f"{point.lut:,}", f"{point.ff:,}", str(point.bram), str(point.latency), f"{rate:.4g}",
-                      told(point.layers))
-    console.print(f"\n[bold]{options.name}[/bold]: the least area at each rate, estimated ({options.part}, {options.clock_ns:g} ns)")
+        figures = (f"{point.lut:,}", f"{point.ff:,}", str(point.bram), str(point.latency), f"{rate:.4g}")
+        table.add_row(point.style, str(point.ii), *figures, told(point.layers))
+    where = f"{options.part}, {options.clock_ns:g} ns"
+    console.print(f"\n[bold]{options.name}[/bold]: the least area at each rate, estimated ({where})")
     console.print(table)
 
 
@@ -74,18 +83,20 @@ def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import NullLocator
+    from matplotlib.ticker import LogLocator, NullLocator
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     for style in dict.fromkeys(point.style for point in points):
         chosen = [point for point in points if point.style == style]
-        look = {"color": "black", "linewidth": 2.5, "zorder": 1, "alpha": 0.35} if style == MIXED else {"marker": "o", "linewidth": 1}
-        axes.plot([point.ii for point in chosen], [point.lut for point in chosen], label="any mix" if style == MIXED else style, **look)
+        axes.plot([point.ii for point in chosen], [point.lut for point in chosen], **LOOKS[style])
     axes.set(xscale="log", yscale="log", xlabel="II (cycles)", ylabel="LUT (estimate)", title=options.name)
     slowest = max(point.ii for point in points)
     axes.set_xticks([1 << power for power in range(slowest.bit_length())], minor=False)
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
