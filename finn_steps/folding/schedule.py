@@ -242,40 +242,45 @@ def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int
     begins with the longest; the next is then the one whose work is most where the lanes would else be idle, or, where the rule
     is a backlog, the one that brings what is left to do when the current row is done nearest to so many cycles of all lanes.
     """
-    ports = SIMD // owners
-    waiting = {row: [list(np.flatnonzero(nonzero[row] & (owner == o))[::-1]) for o in range(owners)] for row in rows}
-    counts = {row: np.array([len(queue) for queue in queues]) for row, queues in waiting.items()}
-    in_order = isinstance(rule, np.ndarray)
-    left = [int(row) for row in rule] if in_order else sorted(rows, key=lambda row: -counts[row].sum())
+    ports, queues, counts = SIMD // owners, *_queues(nonzero[rows], owners, owner)
+    fixed = isinstance(rule, np.ndarray)
+    left = np.array([rows.index(row) for row in rule]) if fixed else np.argsort(-counts.sum(1), kind="stable")
     order, finish, columns, aheads = [], [], [], []
-    current = left.pop(0) if left else None
-    following = None
+    current, following, left = int(left[0]) if rows else None, None, left[1:]
     while current is not None:
-        if following is None and left:
-            if in_order:
-                following = left[0]
-            elif rule is None:
-                following = min(left, key=lambda row: _unevenness(counts[current] + counts[row], ports))
-            else:
-                wanted = ports * (max(1, -(-int(counts[current].max()) // ports)) + rule)
-                following = min(left, key=lambda row: float(np.square(counts[current] + counts[row] - wanted).sum()))
-            left.remove(following)
+        if following is None and len(left):
+            place = 0 if fixed else _next_row(counts[current], counts[left], ports, rule)
+            following, left = int(left[place]), np.delete(left, place)
         taken, later = np.full(SIMD, -1, dtype=np.int64), np.zeros(SIMD, dtype=bool)
-        for o in range(owners):
-            lanes = list(range(o, SIMD, owners))
-            for row in (current, following) if ahead else (current,):
-                while row is not None and lanes and waiting[row][o]:
-                    lane = lanes.pop(0)
-                    taken[lane], later[lane] = waiting[row][o].pop(), row is not current
-                    counts[row][o] -= 1
+        for row in (current, following) if ahead and following is not None else (current,):
+            for o in np.flatnonzero(counts[row]).tolist():
+                for lane in range(o, SIMD, owners):
+                    if taken[lane] < 0 and queues[row][o]:
+                        taken[lane], later[lane] = queues[row][o].pop(), row != current
+                        counts[row, o] -= 1
         columns.append(taken)
         aheads.append(later)
         if not counts[current].any():
-            order.append(current)
+            order.append(rows[current])
             finish.append(len(columns) - 1)
             current, following = following, None
     return order, finish, columns, aheads
 
 
-def _unevenness(counts: np.ndarray, ports: int) -> tuple[int, int]:
-    return int(-(-counts.max() // ports) * ports * len(counts) - counts.sum()), int(-counts.sum())
+def _queues(nonzero: np.ndarray, owners: int, owner: np.ndarray) -> tuple[list[list[list[int]]], np.ndarray]:
+    """For each row and owner the inputs that are to be taken, the first last, and how many: int64 [rows, owners]."""
+    owned = [np.flatnonzero(owner == o)[::-1] for o in range(owners)]
+    queues = [[inputs[row[inputs]].tolist() for inputs in owned] for row in nonzero]
+    counts = np.array([[len(queue) for queue in row] for row in queues], dtype=np.int64).reshape(len(nonzero), owners)
+    return queues, counts
+
+
+def _next_row(current: np.ndarray, left: np.ndarray, ports: int, backlog: float | None) -> int:
+    """Which row of `left`, int64 [rows, owners], goes well with what is left of the current one (_pack_pe)."""
+    together = current + left
+    if backlog is not None:
+        wanted = ports * (max(1, -(-int(current.max()) // ports)) + backlog)
+        return int(np.argmin(np.square(together - wanted).sum(1)))
+    work, owners = together.sum(1), left.shape[1]
+    idle = -(-together.max(1) // ports) * ports * owners - work
+    return int(np.lexsort((-work, idle))[0])
