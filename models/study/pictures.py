@@ -10,6 +10,7 @@ import pandas as pd
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # noqa: E402
 
 from models.study.summary import with_dpp_as_one  # noqa: E402
 
@@ -58,13 +59,28 @@ def grouped(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     return levels
 
 
+def log_axis(axis) -> None:
+    """A logarithmic x axis with whole numbers at 1, 2 and 5 of each decade."""
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def widest_first(table: pd.DataFrame) -> list[str]:
+    """The arms `width B bits` of a table, the most bits first."""
+    return sorted(table.arm.unique(), key=lambda arm: -int(arm.split()[1]))
+
+
 def against_bops(metric: str, label: str, title: str):
     def draw(table: pd.DataFrame, masks: pd.DataFrame):
         chosen = table[table.arm.str.startswith("width ")]
         if chosen.empty:
             return None
-        figure, axis = curves(chosen, "arm", "bops", metric, {arm: arm.removeprefix("width ") for arm in chosen.arm.unique()})
-        axis.set(xscale="log", xlabel="bit operations (BOPs)", ylabel=label, title=title)
+        arms = widest_first(chosen)
+        figure, axis = curves(chosen, "arm", "bops", metric, {arm: arm.removeprefix("width ") for arm in arms}, arms)
+        log_axis(axis)
+        axis.set(xlabel=AXES["bops"], ylabel=label, title=title)
         if metric.startswith("background"):
             axis.set_yscale("log")
         return figure
@@ -80,7 +96,8 @@ def compare(arms: dict[str, str], title: str, x: str = "kept", y: str = "accurac
         if chosen.arm.nunique() < 2:
             return None
         figure, axis = curves(chosen, "arm", x, y, arms, [arm for arm in arms if arm in set(chosen.arm)])
-        axis.set(xscale="log", xlabel=AXES[x], ylabel=label, title=title)
+        log_axis(axis)
+        axis.set(xlabel=AXES[x], ylabel=label, title=title)
         return figure
 
     return draw
@@ -95,9 +112,9 @@ def scatter(x: str, label: str, title: str):
         if chosen.empty:
             return None
         figure, axis = plt.subplots()
-        for i, (arm, frame) in enumerate(chosen.groupby("arm", sort=False)):
-            label_of_arm = arm.removeprefix("width ")
-            axis.scatter(frame[x], frame.accuracy, s=18, color=COLOURS[i % 7], marker=MARKERS[i % 7], label=label_of_arm)
+        for i, arm in enumerate(widest_first(chosen)):
+            frame = chosen[chosen.arm == arm]
+            axis.scatter(frame[x], frame.accuracy, s=18, color=COLOURS[i], marker=MARKERS[i], label=arm.removeprefix("width "))
         axis.legend()
         axis.set(xlabel=label, ylabel="test accuracy", title=title)
         return figure
@@ -117,7 +134,8 @@ def search_against_pruning(table: pd.DataFrame, masks: pd.DataFrame):
                   linestyle="none", capsize=3, label="its best, trained in full")
     axis.set_ylim(trials.accuracy.min() - 0.01, max(table.accuracy[table.arm.isin(["search", "width 6 bits"])]) + 0.01)
     axis.legend()
-    axis.set(xscale="log", xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of widths")
+    log_axis(axis)
+    axis.set(xlabel=AXES["bops"], ylabel="test accuracy", title="Pruning against Bayesian optimisation of widths")
     return figure
 
 
@@ -140,7 +158,7 @@ PICTURES = {
     "auc_bops": against_bops("auc", "mean AUC, one against rest", "AUC against bit operations"),
     **{f"background_{name}_bops": against_bops(
         f"background_{name}", f"background efficiency at 50 % signal efficiency, {name}",
-        f"Background of {name} jets against BOPs")
+        f"Background to {name} jets against bit operations")
        for name in "gqtwz"},
     "lottery": compare({"width 6 bits": "fine-tuning", "lottery ticket": "lottery ticket"}, "Fine-tuning or rewinding, 6 bits"),
     "regularisation": compare({"width 6 bits": "with L1 and batch norm", "no L1": "no L1", "no BN": "no batch norm"},
