@@ -10,7 +10,7 @@ import pandas as pd
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter  # noqa: E402
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter  # noqa: E402
 
 from models.study.summary import with_dpp_as_one  # noqa: E402
 
@@ -60,10 +60,10 @@ def grouped(frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
 
 
 def log_axis(axis) -> None:
-    """A logarithmic x axis with whole numbers at 1, 2 and 5 of each decade."""
+    """A logarithmic x axis with numbers (k: thousands, M: millions) at 1, 2 and 5 of each decade."""
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 

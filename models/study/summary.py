@@ -73,62 +73,55 @@ def difference_table(table: pd.DataFrame, pairs: dict[str, tuple[Net, Net]], met
     return "\n".join(lines)
 
 
-def qap_tables(table: pd.DataFrame) -> dict[str, str]:
-    """The tables of docs/results.md that study `qap` gives, by name."""
-    table = with_dpp_as_one(table)
-    widths = [f"width {bits} bits" for bits in (32, 12, 6, 4)]
-    ablations = ["width 6 bits", "lottery ticket", "no L1", "no BN", *(f"random labels {share} %" for share in (50, 75, 90))]
-    methods = ["width 6 bits", "fisher", "dpp", "random"]
-    return {
-        "accuracy": level_table(table, widths, "accuracy"),
-        "auc": level_table(table, widths, "auc"),
-        "background of t": level_table(table, widths, "background_t"),
-        "bops": level_table(table, widths, "bops"),
-        "neural efficiency": level_table(table, widths, "neural_efficiency"),
-        "ablations": level_table(table, ablations, "accuracy"),
-        "methods": level_table(table, methods, "accuracy", METHOD_SHARES),
-        "methods, adders": level_table(table, methods, "adders", METHOD_SHARES),
-    }
-
-
-def claims_tables(table: pd.DataFrame) -> dict[str, str]:
-    """The tables of docs/results.md that study `claims` gives, by name."""
-    table = with_dpp_as_one(table)
-    arms = ["width 32 bits", "width 6 bits", "fisher", "dpp"]
-    searched = table[table.arm.str.startswith("best of search")]
-    trials = table[table.arm == "search"]
-    long_6, long_32 = ("claim: 6 bits, 80 % pruned", 0.2), ("claim: 32 bits, dense", 1.0)
-    short_6, short_32 = ("width 6 bits", 0.2), ("width 32 bits", 1.0)
-    return {
-        "claim": net_table(pd.concat([chosen(table, *net) for net in (short_32, long_32, short_6, long_6)]), CLAIM_COLUMNS),
-        "claim, differences": difference_table(table, {
-            "180 epochs each": (long_6, long_32),
-            "180 epochs against the dense net before any pruning (50)": (long_6, short_32),
-            "98 epochs against the dense net before any pruning (50)": (short_6, short_32),
-        }, {"accuracy": "accuracy", "auc": "AUC"}),
-        "longer, accuracy": level_table(table, arms, "accuracy"),
-        "longer, auc": level_table(table, arms, "auc"),
-        "longer, adders": level_table(table, arms[1:], "adders", METHOD_SHARES),
-        "methods, differences": difference_table(table, {
-            f"{name}, {share:.1%} left": ((arm, share), (other, share)) for name, arm, other in (
-                ("Fisher − magnitude", "fisher", "width 6 bits"), ("DPP − Fisher", "dpp", "fisher"))
-            for share in METHOD_SHARES if len(chosen(table, arm, share))
-        }, {"accuracy": "accuracy", "auc": "AUC"}),
-        "search": net_table(pd.concat([trials.nsmallest(1, "validation_loss"), searched]), SEARCH_COLUMNS),
-    }
-
-
+CLAIM = "claim: 6 bits, 80 % pruned"
+WIDTHS = [f"width {bits} bits" for bits in (32, 12, 6, 4)]
+METHODS = ["width 6 bits", "fisher", "dpp"]
+ABLATIONS = ["lottery ticket", "no L1", "no BN", *(f"random labels {share} %" for share in (50, 90))]
 METHOD_SHARES = (0.2, 0.1, 0.056, 0.033, 0.02)
-CLAIM_COLUMNS = {"kept": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC", "background_t": "background of t"}
-SEARCH_COLUMNS = {"hidden": "hidden widths", "weights": "weights", "bops": "BOPs", "accuracy": "test accuracy", "auc": "AUC"}
+SCORES = {"accuracy": "test accuracy", "auc": "AUC"}
+CLAIM_COLUMNS = {"kept": "weights", "nonzeros": "nonzeros", "bops": "BOPs"} | SCORES | {"background_t": "background of t"}
+SEARCH_COLUMNS = {"hidden": "hidden widths", "weights": "weights", "nonzeros": "nonzeros", "bops": "BOPs"} | SCORES
+
+
+def results_tables(table: pd.DataFrame) -> dict[str, str]:
+    """The tables of docs/results.md, by name, from the table of study `qap`."""
+    table = with_dpp_as_one(table)
+    arms = WIDTHS + METHODS[1:] + ABLATIONS
+    dense, claims = ("claim: 32 bits, dense", 1.0), [(CLAIM, 0.2), (f"{CLAIM}, input of 8 bits", 0.2)]
+    short = [(WIDTHS[0], 1.0), ("width 6 bits", 0.2)]
+    twins = [("Fisher − magnitude", "fisher", "width 6 bits"), ("DPP − magnitude", "dpp", "width 6 bits"),
+             ("DPP − Fisher", "dpp", "fisher")]
+    searched = table.arm.str.startswith("best of search")
+    return {
+        "claim": net_table(pd.concat([chosen(table, *net) for net in (dense, *claims, *short)]), CLAIM_COLUMNS),
+        "claim, differences": difference_table(table, {
+            f"{net[0]} − {to[0]}": (net, to) for net in claims for to in (dense, short[0])}, SCORES),
+        "accuracy": level_table(table, arms, "accuracy"),
+        "auc": level_table(table, arms, "auc"),
+        "widths, differences": difference_table(table, {
+            f"{arm} − 32 bits, {share:.1%} left": ((arm, share), (WIDTHS[0], share)) for arm in WIDTHS[1:] for share in (1.0, 0.2)
+        }, SCORES),
+        "methods, differences": difference_table(table, {
+            f"{name}, {share:.1%} left": ((arm, share), (other, share)) for name, arm, other in twins for share in METHOD_SHARES
+        }, SCORES),
+        "nonzeros": level_table(table, METHODS, "nonzeros"),
+        "adders": level_table(table, METHODS, "adders"),
+        "ablations, differences": difference_table(table, {
+            f"{arm} − width 6 bits, {share:.1%} left": ((arm, share), ("width 6 bits", share))
+            for arm in ABLATIONS for share in (1.0, 0.2, 0.056)
+        }, SCORES),
+        "background of t": level_table(table, WIDTHS, "background_t"),
+        "bops": level_table(table, WIDTHS, "bops"),
+        "search": net_table(pd.concat([table[table.arm == "search"].nsmallest(1, "validation_loss"), table[searched]]),
+                            SEARCH_COLUMNS),
+        "neural efficiency": level_table(table, WIDTHS, "neural_efficiency"),
+    }
 
 
 def main() -> None:
-    """Print every table of the page: python -m models.study.summary docs/results"""
-    folder = Path(sys.argv[1])
-    for study, tables in (("qap", qap_tables), ("claims", claims_tables)):
-        for name, text in tables(pd.read_csv(folder / f"{study}.csv")).items():
-            print(f"{study}: {name}\n\n{text}\n")
+    """Print every table of the page: python -m models.study.summary docs/results/qap.csv"""
+    for name, text in results_tables(pd.read_csv(Path(sys.argv[1]))).items():
+        print(f"{name}\n\n{text}\n")
 
 
 if __name__ == "__main__":
