@@ -5,6 +5,7 @@ import torch
 from brevitas import nn as qnn
 from torch import nn
 
+from models.network import linear_layer
 from models.pruning.dynamic import TopK, add_mask, freeze_mask, softmax_without_replacement, temperature, top_k
 
 
@@ -131,3 +132,14 @@ def test_neurons_go_with_single_weights_only():
         add_mask(nn.Linear(6, 4), 1, neurons=3, neuron_tile=2)
     with pytest.raises(ValueError, match=r"mask, neurons: keep \(5\) must be 1 to 4"):
         add_mask(nn.Linear(6, 4), 1, neurons=5)
+
+
+def test_the_mask_acts_before_the_quantiser():
+    """The scale is that of the weights that are left: a large weight that is masked out does not coarsen the others."""
+    layer = linear_layer(3, 1, bits=4)
+    layer.weight.data = torch.tensor([[100.0, 0.4375, -0.25]])
+    mask = add_mask(layer, 2).eval()
+    mask.choice.logits.data = torch.tensor([[0.0, 1.0, 1.0]])
+    quantised = layer.quant_weight()
+    assert quantised.value.tolist() == [[0.0, 0.4375, -0.25]]
+    assert float(quantised.scale) == 0.0625
