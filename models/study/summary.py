@@ -76,7 +76,7 @@ def difference_table(table: pd.DataFrame, pairs: dict[str, tuple[Net, Net]], met
 CLAIM = "claim: 6 bits, 80 % pruned"
 WIDTHS = [f"width {bits} bits" for bits in (32, 12, 6, 4)]
 METHODS = ["width 6 bits", "fisher", "dpp"]
-ABLATIONS = ["lottery ticket", "no L1", "no BN", *(f"random labels {share} %" for share in (50, 90))]
+ABLATIONS = ["lottery ticket", "no L1", "no BN", *(f"random labels {share} %" for share in (50, 75, 90)), "random"]
 METHOD_SHARES = (0.2, 0.1, 0.056, 0.033, 0.02)
 SCORES = {"accuracy": "test accuracy", "auc": "AUC"}
 CLAIM_COLUMNS = {"kept": "weights", "nonzeros": "nonzeros", "bops": "BOPs"} | SCORES | {"background_t": "background of t"}
