@@ -12,7 +12,6 @@ from tests.benchmarks.page import Section, at_most
 TEXT = f"""The schedule that the RTL follows; that it does is tested cycle by cycle (tests/finn_steps/rtl/test_folded.py).
 Foldings whose ideal is below {cycles.LEAST_CYCLES} cycles are left out: there one cycle more is 8 % or more. The shipped
 networks are as a build makes them, dead neurons gone, which leaves `jet_dpp` with rows of unequal length."""
-WHY = "a schedule has whole cycles, and a row its own accumulator: of 13 cycles, one or two more are 8 or 15 %."
 
 
 def rows(context: Context) -> list[dict]:
@@ -29,5 +28,5 @@ def section(found: list[dict]) -> Section:
     bars = []
     for kind, limit in (("k of n", 1.05), ("magnitude", 1.15)):
         values = {f"{row['name']}, PE {row['PE']} SIMD {row['SIMD']}": row["over"] for row in found if row["kind"] == kind}
-        bars.append(at_most(f"folded, {kind} rows", f"cycles at most {limit} x nonzeros / (PE x SIMD)", values, limit, 3, WHY))
+        bars.append(at_most(f"folded, {kind} rows", f"cycles at most {limit} x nonzeros / (PE x SIMD)", values, limit, 3))
     return Section("Folded layers: cycles", TEXT, columns, table, bars)
