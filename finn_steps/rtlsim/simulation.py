@@ -88,7 +88,8 @@ class Simulation:
         """One run of the batch x, int64 [N, MW], from reset.
 
         At each cycle of `resets` (ascending) the design is reset in mid-stream and the batch sent anew; the answers are
-        those after the last reset. `patience` is how many cycles without any transfer count as hung. The first beat is offered `wait` cycles after reset.
+        those after the last reset. `patience` is how many cycles without any transfer count as hung. The first beat is offered
+        `wait` cycles after reset.
         """
         x = np.asarray(x, dtype=np.int64)
         if len(x) == 0:

@@ -2,13 +2,12 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from finn_steps.accelerator import Folding
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.configuration import foldings_as_json, read_foldings
-from tests.nets import random_accelerator, random_inputs
+from tests.nets import random_accelerator
 
 FINN = {
     "Defaults": {}, "Thresholding_rtl_0": {"PE": 16},
@@ -46,12 +45,9 @@ def test_an_edit_changes_its_layer_alone(net, read):
     assert read({"layer1": {"PE": 2}}) == {"layer0": net.layers[0].folding, "layer1": Folding("folded", 2)}
 
 
-def test_folding_of_finn(net, read):
+def test_folding_of_finn(read):
     """Nodes in order; PE beyond the rows that are left means all of them; what is FINN's alone is passed over."""
-    foldings = read(FINN)
-    assert foldings == {"layer0": Folding("folded", 6, 4), "layer1": Folding("folded", 5, 2)}
-    x = random_inputs(np.random.default_rng(0), 50, net.MW, net.idt)
-    assert np.array_equal(net.with_foldings(foldings).execute(x), net.execute(x))
+    assert read(FINN) == {"layer0": Folding("folded", 6, 4), "layer1": Folding("folded", 5, 2)}
 
 
 @pytest.mark.parametrize("content, message", [
