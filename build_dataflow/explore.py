@@ -22,6 +22,7 @@ from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 LOOKS = {
     "unrolled": {"label": "unrolled", "color": "#0072b2", "marker": "o", "linewidth": 1},
     "bitplane": {"label": "bit planes", "color": "#d55e00", "marker": "s", "linewidth": 1},
+    "serial": {"label": "bit-serial", "color": "#cc79a7", "marker": "D", "linewidth": 1},
     "folded": {"label": "folded", "color": "#009e73", "marker": "^", "linewidth": 1},
     MIXED: {"label": "any mix", "color": "black", "linewidth": 2.5, "zorder": 1, "alpha": 0.35},
 }

@@ -28,10 +28,10 @@ PRODUCTS = ("lut", "dsp")
 @dataclass(frozen=True)
 class Folding:
     """How a layer is built. `PE` and `SIMD` hold for `folded` only: `PE` processing elements, each with `SIMD` lanes
-    that step through the nonzeros of its rows; at most MH and MW, which they need not divide. With `max_cycles` their
-    schedule may take so many cycles if that saves area; 0 is the fewest. `products` says what multiplies there: `lut` or `dsp`.
-    `digits` is the number of activation bits that `bitplane` and `serial` take in a cycle. `registers_every` is the number of
-    adders between two pipeline registers."""
+    that step through the nonzeros of its rows; at most MH and MW, which they need not divide. `products` says what
+    multiplies there: `lut` or `dsp`. `digits` is the number of activation bits that `bitplane` takes in a cycle; `serial` takes one.
+    With `max_cycles`, `folded` and `serial` may take so many cycles if that saves area; 0 is the fewest. `registers_every` is the
+    number of adders between two pipeline registers."""
 
     style: str = "unrolled"
     PE: int = 1

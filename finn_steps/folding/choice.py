@@ -17,8 +17,7 @@ from finn_steps.folding.schedule import LEAST_CYCLES
 from finn_steps.rtl.folded_activation import BRAM_IN_LUTS, signed_bits
 from finn_steps.rtl.heap import signed_digits
 
-STYLES = ("unrolled", "bitplane", "folded")
-"""What the tuner chooses from; `serial` is bit planes of one digit (rtl/serial.py)."""
+STYLES = ("unrolled", "bitplane", "serial", "folded")
 LUTS_A_DIGIT = 0.3
 """No heap has been seen to remove a digit for less (rtl/heap.py: 0.45 by the densest rows; rows share with each other)."""
 JOINED = 0.7
@@ -94,16 +93,14 @@ class Unrolled(Choice):
 
 
 class Planes(Choice):
-    """A layer of bit planes. counts: of its parts; depth: nodes in series; windowed: see core_counts."""
+    """A layer of bit planes, or a serial one. counts: of its parts; depth: nodes in series; windowed: see core_counts."""
 
     def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding, windowed: bool = False):
         super().__init__(layers, folding)
         (self.layer,) = self.layers
-        if folding.style == "serial":
-            self.layer = replace(self.layer, folding=replace(folding, style="bitplane", digits=1))
         self.windowed, self.depth = windowed, 1
         bits = DataType[self.layer.idt].bitwidth()
-        digits = min(bits, self.layer.folding.digits)
+        digits = 1 if folding.style == "serial" else min(bits, folding.digits)
         self.cycles = -(-bits // digits)
         self.counts = CoreCounts({"columns": LUTS_A_DIGIT * digits_to_remove(layers[0], digits)}, {}, {}, {}, {}, 1, self.cycles)
         self._prices: dict[str, Price] = {}

@@ -18,7 +18,8 @@ from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.folding.mapped import multiplexer
-from finn_steps.rtl.bitplane import Held, Section
+from finn_steps.rtl.answer import Held
+from finn_steps.rtl.bitplane import Section
 from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.generate import core_name, make_core
 from finn_steps.rtl.netlist import Netlist
@@ -101,22 +102,21 @@ def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
     values = [Held(tuple(bits[width * i: width * (i + 1)]), low, low, low + (1 << width) - 1) for i in range(layer.MW)]
     section = Section(layer, "l_", net, "held", values, 1, True)
     reads = [(literal, section.depth) for literal in {read for acc in section.accumulators for read in acc.reads}]
-    body = netlist_counts(section.planes, reads, section.stages)
+    body = netlist_counts(section.planes, reads, section.stages, section.width)
     accumulators = [acc for acc in section.accumulators if acc.kept]
-    used = {literal >> 1 for literal in section.plane_bits if section.ages[literal >> 1] is not None}
+    used, reading = len(section.oldest()), section.reading
     for acc in accumulators:
         body["columns"] += sum(1 for inputs, _ in acc.functions if inputs)
-        body["registers"] += (acc.width if section.phases > 1 else 0) + acc.tail + acc.kept
-    phases = section.phases
-    choices = phases + (phases - 1).bit_length()
-    body["registers"] += len(used) + section.captured - section.visible + 1
-    masked = multiplexer(phases) + (choices + 2 > 6)
+        body["registers"] += (acc.width if acc.phases > 1 else 0) + acc.tail + acc.kept
+    choices = reading + (reading - 1).bit_length()
+    body["registers"] += used + section.captured - section.visible + 1
+    plain, masked = (reading > 1) * multiplexer(reading), multiplexer(reading) + (choices + 2 > 6)
     return {
         "body": body,
-        "first": {"multiplexers": (phases > 1) * len(used) * multiplexer(phases), "registers": width * layer.MW},
-        "inner": {"multiplexers": len(used) * masked if windowed else (phases > 1) * len(used) * multiplexer(phases)},
+        "first": {"multiplexers": used * plain, "registers": width * layer.MW},
+        "inner": {"multiplexers": used * (masked if windowed else plain)},
         "last": _answers(section, True), "onward": _answers(section, False),
-        "depth": section.depth, "phases": phases,
+        "depth": section.depth, "phases": section.phases,
     }
 
 
@@ -126,7 +126,7 @@ def _answers(section: Section, last: bool) -> Counter:
     bits = net.input(sum(acc.kept for acc in section.accumulators))
     literals: list[int] = []
     for acc in section.accumulators:
-        value = acc.value(net, bits[: acc.kept], last)
+        value = acc.answer.value(net, bits[: acc.kept], last)
         literals += [*value.bits, value.below, value.above]
         bits = bits[acc.kept:]
     counts = netlist_counts(net, [(literal, 0) for literal in literals], [0] * len(net.nodes))

@@ -106,7 +106,7 @@ def extend(partial: Partial, choice: Choice) -> Partial:
 
 def _extend_planes(partial: Partial, choice: Planes) -> Partial:
     cycles = choice.depth + choice.cycles + 1
-    if partial.in_core and partial.choices[-1].style == choice.style:
+    if partial.in_core:
         grown = _with(partial.paying(partial.choices[-1].part("onward")), choice)
         grown = grown.paying(choice.part("body") + choice.part("inner"))
         return replace(grown, core_cycles=partial.core_cycles + cycles, core_ii=max(partial.core_ii, choice.cycles),

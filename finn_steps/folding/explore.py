@@ -50,6 +50,6 @@ def _point(style: str, built: Partial) -> Point:
 
 
 def str_of(folding) -> str:
-    """A folding in a word: unrolled, bitplane/2, folded/4x8."""
-    detail = {"bitplane": f"/{folding.digits}", "folded": f"/{folding.PE}x{folding.SIMD}"}
+    """A folding in a word: unrolled, bitplane/2, serial/12, folded/4x8."""
+    detail = {"bitplane": f"/{folding.digits}", "serial": f"/{folding.max_cycles}", "folded": f"/{folding.PE}x{folding.SIMD}"}
     return folding.style + detail.get(folding.style, "")

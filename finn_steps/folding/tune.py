@@ -13,13 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from qonnx.core.datatype import DataType
-
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.schedule import LEAST_CYCLES
+from finn_steps.rtl.generate import bits
+from finn_steps.rtl.serial import DELAYS
 
 
 RATE_TOLERANCE = 1.02
@@ -71,14 +71,15 @@ class Tuner:
     """All ways to build an accelerator in some `styles`, counted as far as searches have asked."""
 
     def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] = STYLES):
-        self.accelerator, self.styles = accelerator, styles
+        self.accelerator, self.registers_every, self.styles = accelerator, registers_every, styles
         self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
-        self._made: dict[tuple[int, Folding], Folded] = {}
+        self._made: dict[tuple[int, Folding], Choice] = {}
 
     @property
     def slowest(self) -> int:
         """Cycles from frame to frame beyond which nothing gets smaller."""
-        return max(choice.cycles for choices in self.choices for choice in choices) * 2
+        serial = [folding.max_cycles for layer in self.accelerator.layers for folding in serial_foldings(layer, 1)]
+        return 2 * max([choice.cycles for choices in self.choices for choice in choices] + serial)
 
     def least_area(self, target_ii: int, limits: Limits = Limits()) -> Partial | None:
         """The chain of least area that takes a frame every `target_ii` cycles, all counted; None where there is none."""
@@ -122,11 +123,16 @@ class Tuner:
         if target_ii == 1:
             return [choice for choice in found if choice.style == "unrolled"]
         if "folded" in self.styles:
-            for folding in foldings_for(layer, target_ii, limits):
-                if (place, folding) not in self._made:
-                    self._made[place, folding] = Folded((layer,), folding)
-                found.append(self._made[place, folding])
+            found += [self._make(place, folding) for folding in foldings_for(layer, target_ii, limits)]
+        if "serial" in self.styles:
+            foldings = serial_foldings(layer, self.registers_every)
+            found += [self._make(place, folding) for folding in foldings if folding.max_cycles <= target_ii]
         return [choice for choice in found if choice.cycles <= target_ii]
+
+    def _make(self, place: int, folding: Folding) -> Choice:
+        if (place, folding) not in self._made:
+            self._made[place, folding] = one_layer(self.accelerator.layers, place, folding)
+        return self._made[place, folding]
 
 
 def both_unrolled(state: Partial, choice: Choice) -> bool:
@@ -137,24 +143,35 @@ def both_unrolled(state: Partial, choice: Choice) -> bool:
 def choices_ending_at(accelerator: Accelerator, place: int, registers_every: int, styles: tuple[str, ...]) -> list[Choice]:
     """Every choice whose last layer is number `place`."""
     layers = accelerator.layers
-    layer, windowed = (layers[place],), place > 0 and is_windowed(layers[place - 1])
     found: list[Choice] = []
     for folding in foldings_of(layers[place], registers_every, styles):
         if folding.style == "unrolled":
             labels = accelerator.labels if place == len(layers) - 1 else None
             found += [Unrolled(layers[first: place + 1], folding, labels) for first in range(place + 1)]
         else:
-            found.append(Folded(layer, folding) if folding.style == "folded" else Planes(layer, folding, windowed))
+            found.append(one_layer(layers, place, folding))
     return found
+
+
+def one_layer(layers: tuple[SparseLayer, ...], place: int, folding: Folding) -> Choice:
+    """Layer number `place` alone, of a style but unrolled."""
+    if folding.style == "folded":
+        return Folded((layers[place],), folding)
+    return Planes((layers[place],), folding, place > 0 and is_windowed(layers[place - 1]))
+
+
+def serial_foldings(layer: SparseLayer, registers_every: int) -> list[Folding]:
+    """Every number of cycles that makes a serial layer another one."""
+    return [Folding("serial", max_cycles=bits(layer.idt) + delay, registers_every=registers_every) for delay in DELAYS]
 
 
 def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
     """What the layer can be at any rate: of digits those that make a difference, PE and SIMD that divide."""
     found = [Folding("unrolled", registers_every=registers_every)] if "unrolled" in styles else []
     if "bitplane" in styles:
-        bits = DataType[layer.idt].bitwidth()
-        counts = sorted({-(-bits // -(-bits // phases)) for phases in range(min(2, bits), bits + 1)})
-        found += [Folding("bitplane", digits=-(-bits // phases), registers_every=registers_every) for phases in counts]
+        width = bits(layer.idt)
+        counts = sorted({-(-width // -(-width // phases)) for phases in range(min(2, width), width + 1)})
+        found += [Folding("bitplane", digits=-(-width // phases), registers_every=registers_every) for phases in counts]
     if "folded" in styles:
         found += [Folding("folded", PE, SIMD) for PE in divisors(layer.MH) for SIMD in divisors(layer.MW)]
     return found

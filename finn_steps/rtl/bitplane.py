@@ -6,42 +6,32 @@ the accumulator directly and looks the heap's last row up in the same LUTs. Nega
 constants that this leaves behind are folded into the accumulator's first value: with A the accumulator, H >= 0 the sum of a
 plane, and B = first value, the full sum is B + sum over p of 2**(digits * p) * H_p.
 
+A `serial` layer takes digits of one bit, and older ones beside the newest (serial.py): its rows go on for some cycles after the last
+digit was read, in which zeros are read.
+
 `start` travels along in a shift register: its bits are the phases of all layers, so idle cycles and frames at any distance of
 at least `ii` cycles need no further control.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Sequence
 
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.rtl import activation
+from finn_steps.rtl.answer import Held, answer_of
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress_to_functions
 from finn_steps.rtl.netlist import Netlist
-from finn_steps.rtl.pipeline import Writer, concatenation, delays, schedule
-from finn_steps.rtl.unrolled import encode
-from finn_steps.rtl.word import Word
-
-
-@dataclass(frozen=True)
-class Held:
-    """A value held for the cycles in which the next layer reads its digits: constant + the unsigned number `bits`, in
-    low..high. Where `below` the number is 0 instead, where `above` it is all ones. All literals of one netlist."""
-
-    bits: tuple[int, ...]
-    constant: int
-    low: int
-    high: int
-    below: int = 0
-    above: int = 0
+from finn_steps.rtl.pipeline import Writer, concatenation, delays
+from finn_steps.rtl.retiming import retimed
+from finn_steps.rtl.serial import RowTerms, row_terms
 
 
 def bitplane_core(layers: Sequence[SparseLayer], module: str) -> Core:
-    """One pipeline for consecutive layers; see Core. Its II is the greatest number of digits of any layer's input."""
+    """One pipeline for consecutive layers of style bitplane or serial; see Core. Its II is the greatest number of cycles that a
+    layer adds in: the digits of its input, and the delay of its rows."""
     idt = DataType[layers[0].idt]
     width, count = idt.bitwidth(), layers[0].MW
     net = Netlist()
@@ -105,22 +95,30 @@ class Section:
     """One layer: which cycles it works in (relative to `start`), its accumulators and the text.
 
     visible     the first cycle in which its inputs are held
+    width       bits of the digits of all inputs
     captured    the cycle at whose end the answers are captured
-    phases      cycles in which it takes digits
+    reading     cycles in which it reads digits
+    phases      cycles in which it adds: `delay` more, in which rows take digits that were read before
     answers     netlist over the captured bits `<prefix>r`; values: the answers, literals of it
     """
 
     def __init__(self, layer: SparseLayer, prefix: str, net: Netlist, bus: str, values: list[Held], visible: int, last: bool):
         self.layer, self.prefix, self.net, self.bus, self.inputs = layer, prefix, net, bus, values
-        self.digits, self.visible, self.last = layer.folding.digits, visible, last
-        self.phases = max([-(-len(value.bits) // self.digits) for value in values] + [1])
+        serial = layer.folding.style == "serial"
+        self.digits, self.visible, self.last = 1 if serial else layer.folding.digits, visible, last
+        self.reading = max([-(-len(value.bits) // self.digits) for value in values] + [1])
+        room = layer.folding.max_cycles - self.reading if serial else 0
+        rows = [row_terms(tuple(row), room) for row in layer.weights.tolist()]
+        self.delay = max(row.delay for row in rows)
+        self.phases = self.reading + self.delay
         self.planes = Netlist()
-        self.plane_bits = self.planes.input(self.digits * len(values))
-        self.accumulators = [_Accumulator(self, row) for row in range(layer.MH)]
+        self.width = self.digits * len(values)
+        self.plane_bits = self.planes.input(self.width * (self.delay + 1))
+        self.accumulators = [_Accumulator(self, row, entering) for row, entering in enumerate(rows)]
         every = layer.folding.registers_every
         reads = [literal for acc in self.accumulators for literal in acc.reads]
         self.depth = max([self.planes.unit(literal) // every for literal in reads] + [0])
-        self.stages = schedule(self.planes, every)
+        self.stages = retimed(self.planes, reads, every, self.depth)
         self.ages = delays(self.planes, reads, self.stages, self.depth)
         self.adds = visible + 1 + self.depth
         self.captured = self.adds + self.phases - 1
@@ -128,13 +126,27 @@ class Section:
         bits = self.answers.input(sum(acc.kept for acc in self.accumulators))
         self.values = []
         for acc in self.accumulators:
-            self.values.append(acc.value(self.answers, bits[:acc.kept], last))
+            self.values.append(acc.answer.value(self.answers, bits[:acc.kept], last))
             bits = bits[acc.kept:]
+
+    def plane_bit(self, element: int, digit: int, age: int) -> int:
+        """The literal of a bit of the digit of an element that was read `age` cycles before the newest."""
+        return self.plane_bits[element * self.digits + digit + age * self.width]
+
+    def oldest(self) -> dict[tuple[int, int], int]:
+        """(element, digit) -> the greatest age in which it is read, of all that are."""
+        found: dict[tuple[int, int], int] = {}
+        for element in range(len(self.inputs)):
+            for digit in range(self.digits):
+                ages = [self.ages[self.plane_bit(element, digit, age) >> 1] for age in range(self.delay + 1)]
+                if any(later is not None for later in ages):
+                    found[element, digit] = max(age + later for age, later in enumerate(ages) if later is not None)
+        return found
 
     def text(self) -> list[str]:
         """The declarations and statements of the layer."""
         prefix = self.prefix
-        writer = Writer(self.planes, self.stages, self.ages, f"{prefix}p", f"{prefix}n")
+        writer = Writer(self.planes, self.stages, self.ages, f"{prefix}p", f"{prefix}n", self.width)
         lines = [f"    // {self.layer.name}: {self.phases} digits from cycle {self.visible}, captured in {self.captured}"]
         lines += self._digits()
         lines += writer.nodes()
@@ -148,106 +160,79 @@ class Section:
         return lines
 
     def _digits(self) -> list[str]:
-        """The registers of the digits that the layer takes in a cycle: a multiplexer over the phases for each."""
-        prefix, phases, used = self.prefix, self.phases, {literal >> 1 for literal in self.plane_bits}
-        used = {signal for signal in used if self.ages[signal] is not None}
+        """The registers of the digits that the layer takes in a cycle: a multiplexer over the cycles of reading for each, and a
+        shift register behind it."""
+        prefix, reading, count, oldest = self.prefix, self.reading, self.width, self.oldest()
         literals = [literal for value in self.inputs for literal in (*value.bits, value.below, value.above)]
         writer = _combinational(self.net, self.bus, f"{prefix}f", literals)
-        lines = writer.nodes() + [f"    logic [{self.digits * len(self.inputs) - 1}:0] {prefix}p;"]
-        if phases > 1:
-            size = (phases - 1).bit_length()
-            ones = [[f"since[{self.visible - 1 + phase}]" for phase in range(phases) if phase >> bit & 1] for bit in range(size)]
+        lines = writer.nodes() + [f"    logic [{count * (1 + max(oldest.values(), default=0)) - 1}:0] {prefix}p;"]
+        pulses = [f"since[{self.visible - 1 + phase}]" for phase in range(reading)]
+        if reading > 1:
+            size = (reading - 1).bit_length()
+            ones = [[pulse for phase, pulse in enumerate(pulses) if phase >> bit & 1] for bit in range(size)]
             lines += [f"    logic [{size - 1}:0] {prefix}phase;",
                       f"    always_ff @(posedge clk) {prefix}phase <= {concatenation([' | '.join(terms) for terms in ones])};"]
+        if self.delay:
+            lines += [f"    logic {prefix}read;", f"    always_ff @(posedge clk) {prefix}read <= {' | '.join(pulses)};"]
         assignments = []
-        for element, value in enumerate(self.inputs):
-            for digit in range(self.digits):
-                position = element * self.digits + digit
-                if self.plane_bits[position] >> 1 not in used:
-                    continue
-                choices = [writer.literal(literal, 0) for literal in value.bits[digit::self.digits]]
-                absent = phases - len(choices)
-                if absent:
-                    choices = [_limited(writer, value, choice) for choice in choices] + ["1'b0"] * absent
-                name = f"{prefix}m{position}"
-                lines += [f"    wire [{phases - 1}:0] {name} = {concatenation(choices)};"]
-                chosen = f"{name}[{prefix}phase]" if phases > 1 else name
-                if not absent:
-                    chosen = _limited(writer, value, chosen)
-                assignments.append(f"        {prefix}p[{position}] <= {chosen};")
+        for (element, digit), last in oldest.items():
+            value, position = self.inputs[element], element * self.digits + digit
+            choices = [writer.literal(literal, 0) for literal in value.bits[digit::self.digits]]
+            absent = reading - len(choices)
+            if absent:
+                choices = [_limited(writer, value, choice) for choice in choices] + ["1'b0"] * absent
+            name = f"{prefix}m{position}"
+            lines += [f"    wire [{reading - 1}:0] {name} = {concatenation(choices)};"]
+            chosen = f"{name}[{prefix}phase]" if reading > 1 else name
+            if not absent:
+                chosen = _limited(writer, value, chosen)
+            if self.delay:
+                chosen = f"{prefix}read ? {chosen} : 1'b0"
+            assignments.append(f"        {prefix}p[{position}] <= {chosen};")
+            assignments += [f"        {prefix}p[{position + count * age}] <= {prefix}p[{position + count * (age - 1)}];"
+                            for age in range(1, last + 1)]
         return lines + ["    always_ff @(posedge clk) begin", *assignments, "    end"]
 
 
 class _Accumulator:
-    """One neuron: what its accumulator starts from, how wide it is, which columns are kept, and what they mean.
+    """One neuron: what its accumulator starts from, and how wide it is. The `kept` bits of its sum are for `answer`.
 
-    The full sum, `acc`, is origin + first + sum of 2**(digits * phase) * plane sum; the register starts from `first`.
+    The full sum less the answer's origin, times 2**delay, is first + sum of 2**(digits * phase) * plane sum, but for what is beyond
+    the answer's top; the register starts from `first`. Rows of less delay than the layer's start later.
     """
 
-    def __init__(self, layer: Section, row: int):
-        self.layer, self.row = layer, row
-        sparse, digits, phases = layer.layer, layer.digits, layer.phases
+    def __init__(self, layer: Section, row: int, entering: RowTerms):
+        self.layer, self.row, self.phases = layer, row, layer.reading + entering.delay
+        sparse, digits, phases, delay = layer.layer, layer.digits, self.phases, entering.delay
         weights = sparse.weights[row].tolist()
-        self.low = self.high = constant = int(sparse.bias[row])
-        terms: dict[int, int] = {}
-        for element, (weight, value) in enumerate(zip(weights, layer.inputs)):
-            if weight == 0:
-                continue
+        low = high = constant = int(sparse.bias[row])
+        for weight, value in zip(weights, layer.inputs):
             constant += weight * value.constant
-            self.low += min(weight * value.low, weight * value.high)
-            self.high += max(weight * value.low, weight * value.high)
-            for digit in range(digits if value.bits else 0):
-                if len(value.bits) > digit:
-                    terms[layer.plane_bits[element * digits + digit]] = weight << digit
+            low += min(weight * value.low, weight * value.high)
+            high += max(weight * value.low, weight * value.high)
+        terms = {layer.plane_bit(element, digit, age + layer.delay - delay): weight << digit
+                 for element, age, weight in entering.terms for digit in range(min(digits, len(layer.inputs[element].bits)))}
         negative = -sum(weight for weight in terms.values() if weight < 0)
-        greatest = sum(abs(weight) for weight in terms.values())
-        least = constant - negative * sum(1 << digits * phase for phase in range(phases))
-        self._choose_origin(least)
-        self.first = least - self.origin
-        value, widest = self.first, self.first + greatest
-        for _ in range(phases):
-            widest = max(widest, value + greatest)
-            value = value + greatest >> digits
-        self.width = max(widest.bit_length(), 1)
+        least = (constant << delay) - negative * sum(1 << digits * phase for phase in range(phases))
+        answers = [answer_of(sparse, row, low, high, origin) for origin in sorted({least >> delay, low})]
+        self.answer = min(answers, key=lambda answer: answer.top)
+        self.kept = self.answer.kept
+        self.first = least - (self.answer.origin << delay) & (1 << self.answer.top + delay) - 1
+        self.width = max(1, self._widest(entering.terms, negative).bit_length())
         self.functions, self.carry = compress_to_functions(layer.planes, terms, negative, self.width)
-        total = self.first + greatest * sum(1 << digits * phase for phase in range(phases))
-        self.top = min(total.bit_length(), self.modulus) if self.modulus else total.bit_length()
-        self.dropped = digits * (phases - 1)
-        below = max(0, self.dropped - self.shift)
+        self.dropped = digits * (phases - 1) - delay
+        below = max(0, self.dropped - self.answer.shift)
         self.tail = -(-below // digits) * digits if self.kept else 0
 
-    def _choose_origin(self, least: int) -> None:
-        """Set origin, shift (columns below it decide nothing), modulus, thresholds in units of the shift, and window."""
-        sparse, row = self.layer.layer, self.row
-        self.modulus, self.window, self.thresholds, self.always = 0, False, [], 0
-        if sparse.thresholds is None:
-            size = max((-self.low - 1 if self.low < 0 else 0).bit_length(), self.high.bit_length(), 1) + (self.low < 0)
-            self.modulus, self.shift = size, 0
-            self.origin = least >> size << size
-            return
-        all_thresholds = [int(t) for t in sparse.thresholds[row]]
-        self.always, reachable = activation.reachable(all_thresholds, self.low, self.high)
-        if not reachable:
-            self.origin, self.shift = least, 0
-            return
-        levels = len(all_thresholds) + 1
-        steps = {b - a for a, b in zip(all_thresholds, all_thresholds[1:])}
-        step = steps.pop() if len(steps) == 1 else 0
-        if levels > 2 and step and step & step - 1 == 0 and levels & levels - 1 == 0:
-            self.shift, self.window, self.always, reachable = step.bit_length() - 1, True, 0, all_thresholds
-            zero = all_thresholds[0] - step
-            self.origin = zero + (least - zero) // (step * levels) * (step * levels)
-        else:
-            self.activation = activation.choose(reachable, least, self.high)
-            self.origin, self.shift = self.activation.origin, self.activation.shift
-        self.thresholds = [t - self.origin >> self.shift for t in reachable]
-
-    @property
-    def kept(self) -> int:
-        """Bits of the sum that are captured: the columns from `shift` to `top`."""
-        if self.layer.layer.thresholds is not None and not self.thresholds:
-            return 0
-        return max(0, self.top - self.shift)
+    def _widest(self, terms: tuple[tuple[int, int, int], ...], negative: int) -> int:
+        """The greatest sum of the accumulator and a plane: what is read is zero before and after a value's own digits."""
+        digits, inputs, value, widest = self.layer.digits, self.layer.inputs, self.first, self.first
+        for phase in range(self.phases):
+            bits = [(weight, len(inputs[element].bits) - digits * (phase - age)) for element, age, weight in terms if phase >= age]
+            value += negative + sum(weight * ((1 << min(digits, left)) - 1) for weight, left in bits if weight > 0 and left > 0)
+            widest = max(widest, value)
+            value >>= digits
+        return widest
 
     @property
     def reads(self) -> list[int]:
@@ -262,13 +247,13 @@ class _Accumulator:
         acc, total, tail = f"{prefix}a{row}", f"{prefix}s{row}", f"{prefix}t{row}"
         complements = [writer.complement(function, depth) for function in self.functions]
         size, carry, no_carry = self.width, writer.literal(self.carry, depth), writer.literal(self.carry ^ 1, depth)
-        lines = []
-        if self.layer.phases == 1:
+        lines, begins = [], self.layer.adds - 1 + self.layer.phases - self.phases
+        if self.phases == 1:
             chain = f"{size}'d{self.first}"
         else:
             shifted = f"{{{digits}'d0, {total}[{size - 1}:{digits}]}}" if size > digits else f"{size}'d0"
             lines += [f"    logic [{size - 1}:0] {acc};",
-                      f"    always_ff @(posedge clk) {acc} <= since[{self.layer.adds - 1}] ? {size}'d{self.first} : {shifted};"]
+                      f"    always_ff @(posedge clk) {acc} <= since[{begins}] ? {size}'d{self.first} : {shifted};"]
             chain = acc
         lines.append(f"    logic [{size - 1}:0] {total};")
         if self.carry == 1:
@@ -287,44 +272,10 @@ class _Accumulator:
     def capture(self) -> list[str]:
         """The names of the kept bits in the cycle of the last digit."""
         prefix, row, names = self.layer.prefix, self.row, []
-        for column in range(self.shift, self.shift + self.kept):
+        for column in range(self.answer.shift, self.answer.shift + self.kept):
             offset = column - self.dropped
             if offset >= self.width:
                 names.append("1'b0")
             else:
                 names.append(f"{prefix}s{row}[{offset}]" if offset >= 0 else f"{prefix}t{row}[{self.tail + offset}]")
         return names
-
-    def value(self, net: Netlist, bits: list[int], last: bool) -> Held:
-        """What the captured bits mean; for the `last` layer, the bits of its output datatype."""
-        sparse = self.layer.layer
-        odt = DataType[sparse.odt]
-        if sparse.thresholds is None:
-            bits = bits + [0] * (self.modulus - len(bits))
-            if last:
-                return Held(tuple(encode(net, Word.binary(bits, self.low < 0), sparse.odt)), 0, self.low, self.high)
-            if self.low < 0:
-                return Held((*bits[:-1], bits[-1] ^ 1), -(1 << self.modulus - 1), self.low, self.high)
-            return Held(tuple(bits), 0, self.low, self.high)
-        step = 2 if sparse.odt == "BIPOLAR" else 1
-        least = int(odt.min()) + step * self.always
-        count = len(self.thresholds)
-        if self.window:
-            size = count.bit_length()
-            home = self.thresholds[0] - 1 >> size
-            upper = bits[size:]
-            below = net.function(upper, sum(1 << value for value in range(min(home, 1 << len(upper)))))
-            above = net.function(upper, sum(1 << value for value in range(home + 1, 1 << len(upper))))
-            held = Held(tuple((bits + [0] * size)[:size]), least, least, least + count, below, above)
-            if not last:
-                return held
-            reached = [net.function([bit, below, above], 0b11110010) for bit in held.bits]
-        elif not self.thresholds:
-            reached = []
-        else:
-            bits = [0] * self.shift + bits
-            reached = self.activation.apply(net, bits + [0] * (self.activation.width - len(bits)))
-        if last:
-            word = Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * count)
-            return Held(tuple(encode(net, word, sparse.odt)), 0, 0, 0)
-        return Held(tuple(reached), least, least, least + count)

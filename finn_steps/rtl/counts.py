@@ -11,8 +11,9 @@ SHIFT_REGISTER = 3
 """As many registers in a row, read at the end only, become a LUT (synth_xilinx, xilinx_srl -minlen 3)."""
 
 
-def netlist_counts(net: Netlist, reads: Iterable[tuple[int, int]], stages: list[int]) -> Counter:
-    """{functions, columns, delays, registers} of all that the `reads` need, each a (literal, stage in which it is read).
+def netlist_counts(net: Netlist, reads: Iterable[tuple[int, int]], stages: list[int], taps: int = 0) -> Counter:
+    """{functions, columns, delays, registers} of all that the `reads` need, each a (literal, stage in which it is read). `taps` as
+    in pipeline.Writer.
 
     functions  LUTs of Boolean functions        columns    LUTs of carry chains
     delays     LUTs used as shift registers     registers  flip-flops
@@ -36,6 +37,13 @@ def netlist_counts(net: Netlist, reads: Iterable[tuple[int, int]], stages: list[
                 counts["columns"] += operands > 1 or (operands == 1 and (a & 1 or table & 1))
         for signal in node.reads:
             ages[signal].add(stages[index] - stages[net.driver[signal]])
+    if taps:
+        chains: list[set[int]] = [set() for _ in range(taps)]
+        for node in net.nodes:
+            if node.kind == "input":
+                chains[node.a[0] % taps] |= {node.a[0] // taps + age for age in ages[node.first]}
+                ages[node.first] = set()
+        ages += chains
     for read_at in ages[1:]:
         before = 0
         for age in sorted(read_at):

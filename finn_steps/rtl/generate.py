@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer, write_atomically
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.core_cache import kept_core
 from finn_steps.rtl.design import TOP, Design
@@ -78,11 +78,16 @@ def plan(accelerator: Accelerator) -> list[Stage]:
 
 
 def layer_groups(accelerator: Accelerator) -> list[list[SparseLayer]]:
-    """The layers of each stage: consecutive ones of one style, but each folded one by itself."""
+    """The layers of each stage: consecutive ones that one core can hold, but each folded one by itself."""
     groups: list[list[SparseLayer]] = []
-    for style, layers in groupby(accelerator.layers, key=lambda layer: layer.folding.style):
-        groups += [[layer] for layer in layers] if style == "folded" else [list(layers)]
+    for core, layers in groupby(accelerator.layers, key=lambda layer: core_of(layer.folding)):
+        groups += [[layer] for layer in layers] if core == "folded" else [list(layers)]
     return groups
+
+
+def core_of(folding: Folding) -> str:
+    """Layers of which neighbours share a core have the same: bit-plane and serial ones do."""
+    return "bitplane" if folding.style == "serial" else folding.style
 
 
 def in_order(name: str, order: np.ndarray, width: int, lanes: int) -> list[Stage]:
@@ -140,11 +145,9 @@ def make_core(style: str, layers: list[SparseLayer], module: str, labels: np.nda
         from finn_steps.rtl.unrolled import unrolled_core
 
         return kept_core(unrolled_core, layers, module, *([] if labels is None else [labels]))
-    if style == "bitplane":
-        from finn_steps.rtl.bitplane import bitplane_core as generator
-    else:
-        from finn_steps.rtl.serial import serial_core as generator
-    return kept_core(generator, layers, module)
+    from finn_steps.rtl.bitplane import bitplane_core
+
+    return kept_core(bitplane_core, layers, module)
 
 
 def top(accelerator: Accelerator, stages: list[Stage]) -> str:

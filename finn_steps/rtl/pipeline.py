@@ -6,13 +6,14 @@ from finn_steps.rtl import truth_table
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.netlist import Function, Netlist, Node
+from finn_steps.rtl.retiming import retimed
 
 WIDTH = 120
 
 
 def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int) -> Core:
     """A Core whose y[i] is the literal outputs[i]; `registers_every` nodes in series between two registers, at most."""
-    stages = schedule(net, registers_every)
+    stages = retimed(net, outputs, registers_every)
     last = max((stages[net.driver[literal >> 1]] for literal in outputs if literal > 1), default=0)
     ages = delays(net, outputs, stages, last)
     writer = Writer(net, stages, ages)
@@ -40,11 +41,6 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
     return Core(module, text, last + 1, 1, input_bits, len(outputs), depth, dict(counts))
 
 
-def schedule(net: Netlist, registers_every: int) -> list[int]:
-    """The stage of each node, 0 for those that read the inputs: as soon as possible."""
-    return [max(0, node.unit - 1) // registers_every for node in net.nodes]
-
-
 def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> list[int | None]:
     """For each signal, the number of stages it must outlive its own; None where nothing reads it."""
     ages: list[int | None] = [None] * len(net.driver)
@@ -64,15 +60,15 @@ def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> li
 
 class Writer:
     """Names and statements of a scheduled netlist. Input i is `bus`[i]; another signal is a bit of `<prefix><node>`, and k
-    stages later of `<prefix><node>_<k>`.
+    stages later of `<prefix><node>_<k>`. With `taps`, the bus holds earlier inputs too: i of k stages before is `bus`[i + k * taps].
 
     An adder is written as the subtraction of its second word's complement: a + b + carry = {a, carry} - {~b, ~carry} without the
     lowest bit. Of a sum Yosys may feed either word to the carry chain directly (alumacc orders them by name); of a difference it is
     the first, so that the functions of the second share their LUTs with the chain: a third of the LUTs of a net.
     """
 
-    def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n"):
-        self.net, self.stages, self.ages, self.bus, self.prefix = net, stages, ages, bus, prefix
+    def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n", taps: int = 0):
+        self.net, self.stages, self.ages, self.bus, self.prefix, self.taps = net, stages, ages, bus, prefix, taps
 
     def nodes(self) -> list[str]:
         """Declarations and continuous assignments of all that something reads."""
@@ -92,14 +88,16 @@ class Writer:
 
     def _signal(self, node: Node, index: int, signal: int, age: int) -> str:
         name = f"{self.prefix}{index}"
+        if node.kind == "input" and (age == 0 or self.taps):
+            return f"{self.bus}[{node.a[0] + age * self.taps}]"
         if age == 0:
-            if node.kind == "input":
-                return f"{self.bus}[{node.a[0]}]"
             return name if node.kind == "function" else f"{name}[{signal - node.first + (node.carry != 1)}]"
         alive = self._alive(node, age)
         return f"{name}_{age}" + (f"[{alive.index(signal)}]" if len(alive) > 1 else "")
 
     def _alive(self, node: Node, age: int) -> list[int]:
+        if node.kind == "input" and self.taps:
+            return []
         return [s for s in range(node.first, node.first + node.outputs) if (self.ages[s] or 0) >= age]
 
     def node(self, index: int) -> list[str]:

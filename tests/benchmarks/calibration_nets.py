@@ -13,6 +13,10 @@ def B(digits: int) -> Folding:  # noqa: N802
     return Folding("bitplane", digits=digits)
 
 
+def S(cycles: int) -> Folding:  # noqa: N802
+    return Folding("serial", max_cycles=cycles)
+
+
 def F(PE: int, SIMD: int) -> Folding:  # noqa: N802, N803
     return Folding("folded", PE, SIMD)
 
@@ -25,7 +29,7 @@ def net(widths, foldings, **options) -> Accelerator:
 
 
 def fitted() -> dict[str, list[Accelerator]]:
-    """Style -> networks of that style alone, one resource at a time more or less in the fore."""
+    """Style -> networks of that style alone (serial layers are priced as bit planes), one resource at a time more or less in the fore."""
     sparse = {"zeros": 0.75, "seed": 11}
     cores = [
         ((16, 16), dict(sparse)),
@@ -39,6 +43,7 @@ def fitted() -> dict[str, list[Accelerator]]:
     unrolled.append(net(cores[3][0], Folding(registers_every=3), **cores[3][1]))
     bitplane = [net(widths, B(1), **options) for widths, options in cores]
     bitplane += [net(widths, B(2), **options) for widths, options in (cores[0], cores[3], cores[4])]
+    bitplane += [net(widths, S(14), **options) for widths, options in (cores[0], cores[2], cores[4])]
     folded = [
         net((16, 16), F(1, 1), **sparse), net((16, 16), F(4, 4), **sparse), net((16, 16), F(8, 2), **sparse),
         net((32, 24), F(2, 8), zeros=0.8, seed=21, input_bits=4), net((120, 40), F(3, 9), zeros=0.85, seed=28, input_bits=4),
@@ -59,6 +64,8 @@ def judged() -> dict[str, Accelerator]:
         "bit planes 20-24-12": net((20, 24, 12), (B(2), B(1)), zeros=0.8, seed=34, activation_bits=3, input_bits=6),
         "bit planes 16-32-16, II 8": net((16, 32, 16), B(1), zeros=0.85, seed=35),
         "bit planes 12-20, float scales": net((12, 20), B(2), zeros=0.7, seed=36, scales="float", activation_bits=3),
+        "serial 20-24-12, II 12": net((20, 24, 12), S(12), zeros=0.8, seed=43, input_bits=6),
+        "serial 24-16-10, float scales": net((24, 16, 10), (B(1), S(16)), zeros=0.7, seed=44, scales="float", activation_bits=3),
         "folded 30-20": net((30, 20), F(5, 3), zeros=0.75, seed=37, input_bits=5),
         "folded 40-24-8": net((40, 24, 8), (F(3, 4), F(2, 2)), zeros=0.85, seed=38, weight_bits=3, input_bits=4),
         "folded 100-40": net((100, 40), F(4, 6), zeros=0.85, seed=40, input_bits=5),

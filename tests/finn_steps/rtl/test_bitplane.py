@@ -10,7 +10,6 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.rtl.bitplane import bitplane_core
-from finn_steps.rtl.serial import serial_core
 from tests.finn_steps.rtl.core_simulation import simulate
 from tests.finn_steps.rtl.test_unrolled import corners
 from tests.nets import random_accelerator
@@ -67,14 +66,3 @@ def test_digits_that_a_value_lacks_stay_zero(tmp_path):
     first = SparseLayer("first", rng.integers(-3, 4, (9, 6)), np.zeros(9), thresholds, "UINT2", "UINT3")
     second = SparseLayer("second", rng.integers(-3, 4, (5, 9)), np.zeros(5), None, "UINT3", "INT9")
     check([first, second], (3, 2), tmp_path)
-
-
-def test_serial_takes_one_bit_a_cycle(tmp_path):
-    layers = random_accelerator(widths=(8, 6, 3), zeros=0.5, seed=5, input_bits=6).layers
-    folded = [replace(layer, folding=Folding(style="serial", digits=3)) for layer in layers]
-    core = serial_core(folded, "core_under_test")
-    assert core.ii == 6
-    x = corners(layers[0], 300)
-    odt = DataType[layers[-1].odt]
-    y = simulate(core, x, 6, odt.bitwidth(), odt.min() < 0, tmp_path, 13)
-    np.testing.assert_array_equal(y, layers[1].execute(layers[0].execute(x)))
