@@ -39,9 +39,9 @@ def explore(accelerator: Accelerator, limits: Limits = Limits(), registers_every
 
 
 def rates(slowest: int) -> list[int]:
-    """Cycles: powers of two, and those of bit planes of 3, 5, 6 and 7 digits."""
+    """Cycles: powers of two, and some between them that bit planes and serial layers come in."""
     powers = [1 << power for power in range(slowest.bit_length() + 1)]
-    return sorted({*powers, 3, 5, 6, 7})
+    return sorted({*powers, 3, 5, 6, 7, 10, 12})
 
 
 def _point(style: str, built: Partial) -> Point:

@@ -78,8 +78,10 @@ class Tuner:
     @property
     def slowest(self) -> int:
         """Cycles from frame to frame beyond which nothing gets smaller."""
-        serial = [folding.max_cycles for layer in self.accelerator.layers for folding in serial_foldings(layer, 1)]
-        return 2 * max([choice.cycles for choices in self.choices for choice in choices] + serial)
+        cycles = [choice.cycles for choices in self.choices for choice in choices]
+        if "serial" in self.styles:
+            cycles += [folding.max_cycles for layer in self.accelerator.layers for folding in serial_foldings(layer, 1)]
+        return 2 * max(cycles)
 
     def least_area(self, target_ii: int, limits: Limits = Limits()) -> Partial | None:
         """The chain of least area that takes a frame every `target_ii` cycles, all counted; None where there is none."""

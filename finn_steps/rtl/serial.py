@@ -3,8 +3,8 @@ row's adder in a higher column if it enters so many cycles earlier.
 
 The chain that accumulates takes five bits in three columns (heap.py: three of a column, two of the next), whatever their weights
 are; but 4-bit weights have digits in three or four columns only, where a row's accumulator is eight wide and more. With a
-few cycles of delay the digits are spread evenly over all of its columns, and most rows need no adder but their accumulator: a quarter fewer
-LUTs for five to nine more cycles.
+few cycles of delay the digits are spread evenly over all of its columns, and most rows need no adder but their accumulator: a fifth
+fewer LUTs than bit planes for the network of docs/benchmarks.md. An adder of two operands takes a LUT more for each digit.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def test_explore_prints_and_plots_without_building(small_model, tmp_path, monkey
     done = run(small_model, "--explore", "--json", "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
     points = json.loads(done.stdout)
-    assert {point["style"] for point in points} == {"unrolled", "bitplane", "folded", "any"}
+    assert {point["style"] for point in points} == {"unrolled", "bitplane", "serial", "folded", "any"}
     for style in {point["style"] for point in points}:
         rates = [point["ii"] for point in points if point["style"] == style]
         assert rates == sorted(set(rates))

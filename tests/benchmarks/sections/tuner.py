@@ -12,7 +12,7 @@ from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Price
 from finn_steps.folding.choose import foldings
 from finn_steps.folding.cost import Partial, choices_of
-from finn_steps.folding.tune import Tuner, foldings_of
+from finn_steps.folding.tune import Tuner, foldings_of, serial_foldings
 from tests.benchmarks.context import Context
 from tests.benchmarks.designs import counted, sources
 from tests.benchmarks.kept import Kept, network_content
@@ -45,8 +45,8 @@ def row(kept: Kept, accelerator: Accelerator, target_ii: int) -> dict:
     started = time.process_time()
     best = Tuner(accelerator).least_area(target_ii)
     seconds, rng, found = time.process_time() - started, np.random.default_rng(target_ii), []
-    legal = [[folding for folding in foldings_of(layer, 1, STYLES) if least_cycles(layer, folding) <= target_ii]
-             for layer in accelerator.layers]
+    legal = [[folding for folding in (*foldings_of(layer, 1, STYLES), *serial_foldings(layer, 1))
+              if least_cycles(layer, folding) <= target_ii] for layer in accelerator.layers]
     started = time.process_time()
     while len(found) < SAMPLES and time.process_time() - started < LIMIT_S:
         chosen = built(accelerator, [ways[rng.integers(len(ways))] for ways in legal])
