@@ -95,10 +95,10 @@ class Section:
     """One layer: which cycles it works in (relative to `start`), its accumulators and the text.
 
     visible     the first cycle in which its inputs are held
-    width       bits of the digits of all inputs
-    captured    the cycle at whose end the answers are captured
-    reading     cycles in which it reads digits
+    reading     cycles in which it reads digits, `width` bits a cycle of all its inputs together
     phases      cycles in which it adds: `delay` more, in which rows take digits that were read before
+    captured    the cycle at whose end the answers are captured
+    planes      netlist over the digits; the accumulators read its literals `depth` stages after the digits
     answers     netlist over the captured bits `<prefix>r`; values: the answers, literals of it
     """
 
@@ -147,7 +147,8 @@ class Section:
         """The declarations and statements of the layer."""
         prefix = self.prefix
         writer = Writer(self.planes, self.stages, self.ages, f"{prefix}p", f"{prefix}n", self.width)
-        lines = [f"    // {self.layer.name}: {self.phases} digits from cycle {self.visible}, captured in {self.captured}"]
+        lines = [f"    // {self.layer.name}: read in {self.reading} cycles from {self.visible}, added in {self.phases}, captured in "
+                 f"{self.captured}"]
         lines += self._digits()
         lines += writer.nodes()
         for acc in self.accumulators:
