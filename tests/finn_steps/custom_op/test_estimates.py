@@ -13,7 +13,7 @@ from tests.finn_steps.custom_op.test_sparse_mvau import accelerator, model, node
 from tests.nets import random_inputs
 
 PART = "xc7z020clg400-1"
-FOLDINGS = [Folding(), Folding("bitplane", digits=2), Folding("folded", PE=2, SIMD=3)]
+FOLDINGS = [Folding(), Folding("bitplane", digits=2), Folding("serial", max_cycles=11), Folding("folded", PE=2, SIMD=3)]
 
 
 @pytest.mark.parametrize("folding", FOLDINGS, ids=lambda folding: folding.style)

@@ -13,7 +13,7 @@ from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock import registers_every
 from finn_steps.folding.cost import choices_of, estimate
-from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of
+from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of, serial_foldings
 from tests.foldings import built
 from tests.nets import random_accelerator
 
@@ -38,7 +38,8 @@ def tiny():
 @pytest.fixture(scope="module")
 def tiny_built(tiny):
     """Every way to build the tiny network, by the model."""
-    return [built(tiny, foldings) for foldings in product(*(foldings_of(layer, 1, STYLES) for layer in tiny.layers))]
+    ways = ([*foldings_of(layer, 1, STYLES), *serial_foldings(layer, 1)] for layer in tiny.layers)
+    return [built(tiny, foldings) for foldings in product(*ways)]
 
 
 @pytest.mark.parametrize("target_ii", [1, 2, 3, 4, 7, 12, 50])
@@ -147,6 +148,16 @@ def test_registers_every_follows_the_clock():
     assert registers_every(1.0, "xc7") == 1
     assert registers_every(5.0, "xc7") == 1 and registers_every(10.0, "xc7") == 4
     assert [registers_every(ns, "xcup") for ns in (2.0, 5.0, 10.0)] == [1, 3, 7]
+
+
+def test_serial_layers_where_there_are_cycles_enough():
+    net = random_accelerator((16, 12, 5), zeros=0.6, seed=8, activation_bits=4)
+    others = tuple(style for style in STYLES if style != "serial")
+    for target_ii, taken in ((4, False), (14, True)):
+        best, without = Tuner(net).least_area(target_ii), Tuner(net, 1, others).least_area(target_ii)
+        assert any(choice.style == "serial" for choice in best.choices) == taken
+        assert best.area < without.area if taken else best.area == without.area
+        assert best.ii <= target_ii
 
 
 def test_every_folding_is_legal(tiny):
