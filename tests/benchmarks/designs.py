@@ -89,5 +89,5 @@ def simulate(accelerator: Accelerator) -> dict:
 
 def describe(foldings: dict[str, dict]) -> str:
     """How each layer is built, in few words."""
-    told = {"folded": "PE {PE} SIMD {SIMD}", "bitplane": "planes of {digits}", "serial": "serial", "unrolled": "unrolled"}
+    told = {"folded": "PE {PE} SIMD {SIMD}", "bitplane": "planes of {digits}", "serial": "serial in {max_cycles}", "unrolled": "unrolled"}
     return "; ".join(told[folding["style"]].format(**folding) for folding in foldings.values())
