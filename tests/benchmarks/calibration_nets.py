@@ -29,7 +29,7 @@ def net(widths, foldings, **options) -> Accelerator:
 
 
 def fitted() -> dict[str, list[Accelerator]]:
-    """Style -> networks of that style alone (serial layers are priced as bit planes), one resource at a time more or less in the fore."""
+    """Style -> networks of that style alone, one resource at a time more or less in the fore. Serial layers are priced as bit planes."""
     sparse = {"zeros": 0.75, "seed": 11}
     cores = [
         ((16, 16), dict(sparse)),

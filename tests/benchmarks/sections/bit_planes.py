@@ -36,15 +36,16 @@ def rows(context: Context) -> list[dict]:
 
 
 def section(found: list[dict]) -> Section:
-    columns = ("network", "II at most", "layers", "II", "LUT", "packed LUT6_2", "sites", "FF", "CARRY4", "levels", "cycles", "build s", "equal",
-               "da4ml at II = 1: LUT", "ratio")
+    columns = ("network", "II at most", "layers", "II", "LUT", "packed LUT6_2", "sites", "FF", "CARRY4", "levels", "cycles", "build s",
+               "equal", "da4ml at II = 1: LUT", "ratio")
     keys = ("ii", "lut", "packed", "sites", "ff", "carry", "logic_levels", "latency")
     table = []
     for row in found:
         mine, peer = row["ours"], row["peer"]
         least = mine["lut"] / peer["lut"] if "lut" in mine and "lut" in peer else None
-        table.append((row["name"], str(row["asked"]), row["style"], *(number(mine.get(key)) for key in keys), number(mine.get("build_s"), 1),
-                      mine.get("failed") or number(mine["equal"]), number(peer.get("lut")), number(least, 2)))
+        figures = (*(number(mine.get(key)) for key in keys), number(mine.get("build_s"), 1))
+        table.append((row["name"], str(row["asked"]), row["style"], *figures, mine.get("failed") or number(mine["equal"]),
+                      number(peer.get("lut")), number(least, 2)))
     return Section("Bit planes and serial layers", TEXT, columns, table, bars(found))
 
 

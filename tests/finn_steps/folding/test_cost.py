@@ -25,7 +25,8 @@ def F(PE, SIMD):  # noqa: N802, N803
 
 @pytest.mark.parametrize(
     "foldings",
-    [(U, U, U), (B(2), U, B(1)), (S, S, B(2)), (B(3), S, S), (F(3, 2), S, S), (F(2, 2), F(2, 2), F(1, 2)), (F(4, 8), B(1), B(1)), (U, F(4, 4), F(5, 2))],
+    [(U, U, U), (B(2), U, B(1)), (S, S, B(2)), (B(3), S, S), (F(3, 2), S, S), (F(2, 2), F(2, 2), F(1, 2)), (F(4, 8), B(1), B(1)),
+     (U, F(4, 4), F(5, 2))],
 )
 def test_cycles_are_those_of_the_simulation(tmp_path, foldings):
     net = random_accelerator((8, 12, 8, 5), zeros=0.6, activation_bits=2, weight_bits=3, input_bits=6)

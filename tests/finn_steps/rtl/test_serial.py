@@ -82,9 +82,9 @@ def test_datatypes(tmp_path, idt, odt):
     steps = DataType[odt].get_num_possible_values() - 1
     thresholds = np.sort(rng.integers(-40, 40, (6, steps)), axis=1)
     layer = SparseLayer("mixed", rng.integers(-3, 4, (6, 9)), rng.integers(-9, 9, 6), thresholds, idt, odt)
-    tail = SparseLayer("tail", rng.integers(-7, 8, (5, 6)), rng.integers(-9, 9, 5), None, odt if odt != "BIPOLAR" else "BINARY", "INT12")
     check([layer], [S(14)], tmp_path / "alone")
     if odt != "BIPOLAR":
+        tail = SparseLayer("tail", rng.integers(-7, 8, (5, 6)), rng.integers(-9, 9, 5), None, odt, "INT12")
         check([layer, tail], [S(9), S(18)], tmp_path / "two")
 
 
