@@ -1,11 +1,14 @@
 """The page's machinery: bars follow from numbers, missing results are said to be missing."""
 
+import numpy as np
 import pytest
 
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept, NotRun
 from tests.benchmarks.page import Bar, Section, at_most, markdown_table, page, pair, ratio
 from tests.benchmarks.peers import ON_PAGE, SECTIONS
+from tests.benchmarks.sections.tuner import reordered
+from tests.nets import random_accelerator, random_inputs
 
 
 @pytest.mark.parametrize("values, met, told", [
@@ -57,3 +60,10 @@ def test_every_section_is_on_the_page_and_stands_without_results(tmp_path):
         section = SECTIONS[name].section(SECTIONS[name].rows(context))
         assert section.bars and all(bar.met is None for bar in section.bars)
         assert all(len(row) == len(section.columns) for row in section.rows)
+
+
+def test_another_order_of_neurons_is_the_same_network():
+    net = random_accelerator((9, 12, 7, 4), zeros=0.5)
+    other, x = reordered(net, 1), random_inputs(np.random.default_rng(0), 200, net.MW, net.idt)
+    assert np.array_equal(net.execute(x), other.execute(x))
+    assert not np.array_equal(net.layers[0].weights, other.layers[0].weights)
