@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from finn_steps.accelerator import Folding
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import Folding, SparseLayer
 from tests.benchmarks.context import Context
 from tests.benchmarks.networks import network
 from tests.benchmarks.page import Bar, Section, at_most, number
 from tests.benchmarks.unrolled import da4ml, ours
 
 NET = "4 bit, 75 % zeros, pow2"
-BUILT = (
-    (4, "bit planes", [Folding("bitplane", digits=digits) for digits in (2, 1, 1, 1)]),
-    (8, "bit planes", [Folding("bitplane")] * 4),
-    (8, "serial", [Folding("serial", max_cycles=8)] * 4),
-    (13, "serial", [Folding("serial", max_cycles=13)] * 4),
-)
-"""Cycles from frame to frame, at the most; what the layers are; their foldings."""
+BUILT = ((4, "bit planes"), (8, "bit planes"), (8, "serial"), (13, "serial"))
+"""Cycles from frame to frame, at the most; what the layers are."""
 PEER_ADDERS = 5
 TEXT = f"""The network `{NET}`, cores alone, counted as above. "Packed" are LUT6_2 after pairing LUTs that together read at
 most five signals and share one ([packing_pairs.py](../tests/benchmarks/packing_pairs.py)). Serial layers take a bit of each
@@ -28,11 +25,19 @@ def rows(context: Context) -> list[dict]:
     found = []
     for name in (NET, "jet_qap"):
         plain, simple = network(name)
-        for ii, style, foldings in BUILT:
+        for ii, style in BUILT:
+            foldings = [folding_of(layer, ii, style) for layer in simple.layers]
             mine = context.run(f"{name}, {style}, {ii} cycles", lambda: ours(context.kept, simple, "bitplane", foldings))
             peer = context.run(f"{name}: da4ml", lambda: da4ml(context.kept, context.python, (plain, simple), PEER_ADDERS))
             found.append({"name": name, "asked": ii, "style": style, "ours": mine, "peer": peer})
     return found
+
+
+def folding_of(layer: SparseLayer, ii: int, style: str) -> Folding:
+    """The least area of a style in `ii` cycles."""
+    if style == "serial":
+        return Folding("serial", max_cycles=ii)
+    return Folding("bitplane", digits=-(-DataType[layer.idt].bitwidth() // ii))
 
 
 def section(found: list[dict]) -> Section:
