@@ -27,8 +27,11 @@ TEXT = f"""Area in LUTs, block RAMs priced in. Random: every layer takes one of 
 {SAMPLES} whole networks keep it (or {LIMIT_S} s of CPU have passed); PE and SIMD are divisors, as in FINN. All are priced by the
 cost model; the tuner's and the {SYNTHESISED} random ones that the model prices least are then synthesised, and the bar is held
 by those: {SAMPLES} syntheses of each network would take days. Yosys counts one network differently when its hidden neurons stand
-in another order ("orders": least to greatest of the tuner's folding), so where the two areas are within {NEAR:.0%} of each other both
-are means over {ORDERS} random orders, the same for both."""
+in another order ("orders": least to greatest of the tuner's folding), so where a rival is within {NEAR:.0%} of the tuner's area, that
+area and every such rival's are means over {ORDERS} random orders, the same for all."""
+
+WHY = """By the model's areas, which it minimises, the tuner's choice is never above a random one. Yosys' counts of rivals that the model
+  prices alike fall either way: the spread under "orders", of one folding, is wider than what lies between them."""
 
 
 def rows(context: Context) -> list[dict]:
@@ -36,7 +39,7 @@ def rows(context: Context) -> list[dict]:
     for name, ii in CASES:
         if name in makers():
             simple = network(name)[1]
-            parts = [sources(), str(ii), f"{NEAR} {ORDERS}", *network_content(simple)]
+            parts = [sources(), str(ii), f"{NEAR} {ORDERS} means of all", *network_content(simple)]
             work = partial(context.kept, "tuner", parts, partial(row, context.kept, simple, ii))
             found.append({"name": name, "ii": ii, **context.run(f"{name} at {ii}: the tuner", work)})
     return found
@@ -57,14 +60,16 @@ def row(kept: Kept, accelerator: Accelerator, target_ii: int) -> dict:
         if chosen.ii <= target_ii:
             found.append(chosen)
     found.sort(key=lambda chosen: chosen.area)
-    rivals = {area_by_yosys(kept, accelerator, chosen): chosen for chosen in found[:SYNTHESISED]}
-    mine, rival, orders = area_by_yosys(kept, accelerator, best), min(rivals), []
-    if abs(mine / rival - 1) <= NEAR:
+    mine, *theirs = (area_by_yosys(kept, accelerator, chosen) for chosen in (best, *found[:SYNTHESISED]))
+    near, orders = [place for place, area in enumerate(theirs) if abs(mine / area - 1) <= NEAR], []
+    if near:
         shuffled = [reordered(accelerator, seed) for seed in range(1, ORDERS + 1)]
-        orders, theirs = ([area_by_yosys(kept, net, chosen) for net in shuffled] for chosen in (best, rivals[rival]))
-        mine, rival = float(np.mean(orders)), float(np.mean(theirs))
+        orders, *counts = ([area_by_yosys(kept, net, chosen) for net in shuffled] for chosen in (best, *(found[place] for place in near)))
+        mine = float(np.mean(orders))
+        for place, areas in zip(near, counts):
+            theirs[place] = float(np.mean(areas))
     return {"area": best.area, "seconds": seconds, "best": found[0].area, "median": found[len(found) // 2].area,
-            "samples": len(found), "yosys": mine, "best_yosys": rival, "orders": orders}
+            "samples": len(found), "yosys": mine, "best_yosys": min(theirs), "orders": orders}
 
 
 def reordered(accelerator: Accelerator, seed: int) -> Accelerator:
@@ -96,7 +101,7 @@ def section(found: list[dict]) -> Section:
     table = [(row["name"], str(row["ii"]), *(number(row.get(key)) for key in figures), spread(row.get("orders")),
               number(row.get("seconds"), 1)) for row in found]
     values = {f"{row['name']}, II = {row['ii']}": row["yosys"] / row["best_yosys"] if "yosys" in row else None for row in found}
-    bar = at_most("the tuner's choice", f"never worse than the best of {SAMPLES} random legal foldings", values, 1 + 1e-9, 3)
+    bar = at_most("the tuner's choice", f"never worse than the best of {SAMPLES} random legal foldings", values, 1 + 1e-9, 3, WHY)
     return Section("The tuner against chance", TEXT, columns, table, [bar])
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from qonnx.core.datatype import DataType
@@ -12,25 +10,8 @@ from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.rtl.bitplane import bitplane_core
 from finn_steps.rtl.generate import layer_groups
 from finn_steps.rtl.serial import DELAYS, row_terms
-from tests.finn_steps.rtl.core_simulation import simulate
-from tests.finn_steps.rtl.test_unrolled import corners
+from tests.finn_steps.rtl.test_bitplane import check, planes
 from tests.nets import random_accelerator
-
-
-def check(layers, foldings, folder, gap=0, samples=600):
-    """Simulate with `gap` idle cycles between frames, random and corner values; the core."""
-    layers = [replace(layer, folding=folding) for layer, folding in zip(layers, foldings)]
-    core = bitplane_core(layers, "core_under_test")
-    idt, odt = DataType[layers[0].idt], DataType[layers[-1].odt]
-    x = expected = corners(layers[0], samples)
-    for layer in layers:
-        expected = layer.execute(expected)
-    if layers[-1].odt == "BIPOLAR":
-        expected = (expected + 1) // 2
-    signed = odt.min() < 0 and layers[-1].odt != "BIPOLAR"
-    y = simulate(core, x, idt.bitwidth(), odt.bitwidth(), signed, folder, core.ii + gap)
-    np.testing.assert_array_equal(y, expected)
-    return core
 
 
 def S(cycles):  # noqa: N802
@@ -97,7 +78,7 @@ def test_degenerate_rows(tmp_path):
 
 def test_serial_layers_and_bit_planes_share_a_core(tmp_path):
     net = random_accelerator(widths=(8, 9, 6, 3), zeros=0.3, seed=9, input_bits=6)
-    foldings = [Folding("bitplane", digits=2), S(11), Folding("bitplane")]
+    foldings = [*planes(2), S(11), *planes(1)]
     core = check(net.layers, foldings, tmp_path)
     mixed = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})
     assert len(layer_groups(mixed)) == 1 and 4 < core.ii <= 11
