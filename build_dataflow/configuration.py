@@ -31,7 +31,7 @@ class BuildOptions:
     bram_budget: int | None = None
     max_latency_ns: float | None = None
     folding: Path | None = None
-    last_layer: str = "raw"
+    last_layer: str | None = None
     samples: int = 2000
     seed: int = 0
     synthesis: bool = True
@@ -45,7 +45,7 @@ class BuildOptions:
             value = getattr(self, field)
             if value is not None and (not isinstance(value, int) or value < 0):
                 raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
-        if self.last_layer not in ("raw", "label"):
+        if self.last_layer not in (None, "raw", "label"):
             raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
         if not Path(self.model).is_file():
             raise FileNotFoundError(f"{self.model}: no such model")

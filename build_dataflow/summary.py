@@ -31,7 +31,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "clock_ns": options.clock_ns,
             "latency_cycles": verification.pop("latency_cycles", None),
             "ii_cycles": verification.pop("ii_cycles", None),
-            "last_layer": options.last_layer,
+            "last_layer": "raw" if accelerator.labels is None else "label",
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },
         "verification": verification or None,

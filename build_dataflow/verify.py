@@ -69,7 +69,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
 
     answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
-    answered, model_labels = labels_of(outputs), labels_of(model_outputs)
+    decided = ends_in_label(Accelerator.load(folder / "import"))
+    answered, model_labels = labels_of(outputs, decided), labels_of(model_outputs, decided)
     if accelerator.labels is not None:
         answered, model_outputs = result.y[:, 0], model_labels[:, None]
     differing = differing_samples(answers(reference.integers(x)), result.y)
@@ -171,6 +172,14 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     return counts
 
 
-def labels_of(outputs: np.ndarray) -> np.ndarray:
-    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive."""
+def ends_in_label(imported: Accelerator) -> bool:
+    """Whether the model's own outputs are labels."""
+    return any(op.op == "argmax" for op in imported.host_output)
+
+
+def labels_of(outputs: np.ndarray, decided: bool = False) -> np.ndarray:
+    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive; where the model has
+    `decided`, what it says."""
+    if decided:
+        return outputs[:, 0].astype(np.int64)
     return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).astype(np.int64)

@@ -18,15 +18,22 @@ OPERATIONS = {
     "clip": lambda x, value: np.clip(x, value[0], value[1]),
     "round": lambda x, _: np.rint(x),
     "floor": lambda x, _: np.floor(x),
+    "ceil": lambda x, _: np.ceil(x),
+    "trunc": lambda x, _: np.trunc(x),
     "relu": lambda x, _: np.maximum(x, np.float32(0)),
-    "softmax": lambda x, _: softmax(x),
+    "softmax": lambda x, value: softmax(x, value),
     "sigmoid": lambda x, _: np.float32(1) / (np.float32(1) + np.exp(-x)),
+    "tanh": lambda x, _: np.tanh(x),
+    "take": lambda x, value: x[:, value.astype(np.int64)],
+    "count": lambda x, value: count(x, value),
+    "argmax": lambda x, _: x.argmax(1)[:, None].astype(np.float32),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class HostOp:
-    """One elementwise float32 operation. `value` is float32, a scalar or one per feature; clip takes [low, high]."""
+    """One float32 operation. `value` is float32, a scalar or one per feature; clip takes [low, high], take the features to go on with,
+    count thresholds [features, steps], softmax None or the sizes [before, along, after] of its axis."""
 
     op: str
     value: np.ndarray | None = None
@@ -59,7 +66,14 @@ def run_host_ops(ops: tuple[HostOp, ...], x: np.ndarray) -> np.ndarray:
     return x
 
 
-def softmax(x: np.ndarray) -> np.ndarray:
-    """float32 [N, n], along the last axis."""
-    powers = np.exp(x - x.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+def softmax(x: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
+    """float32 [N, n], over all n, or along the middle axis of [before, along, after] = sizes."""
+    grouped = x.reshape(len(x), *((1, x.shape[1], 1) if sizes is None else sizes.astype(int)))
+    powers = np.exp(grouped - grouped.max(axis=2, keepdims=True))
+    return (powers / powers.sum(axis=2, keepdims=True)).reshape(x.shape)
+
+
+def count(x: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """float32 [N, n]: how many of a feature's thresholds, [n, steps] ascending, each value reaches."""
+    reached = [np.searchsorted(row, column, side="right") for row, column in zip(thresholds, x.T)]
+    return np.stack(reached, axis=1).astype(np.float32)

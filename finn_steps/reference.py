@@ -23,7 +23,7 @@ class Reference:
 
     .layers             names of the layers in order
     .integers(x)        int64 [N, MH] of the last layer, as the accelerator answers
-    .layer_integers(x)  the same for every layer, and for "input" where the model quantises it
+    .layer_integers(x)  the same for every layer, and for "input": what the first layer takes
     .outputs(x)         the model's own float32 outputs [N, MH]
     x is float32 [N, features]; the integers are those of the imported accelerator, before any simplification.
     """
@@ -39,6 +39,7 @@ class Reference:
         self._tensors: dict[str, dict] = json.loads(notes[KEY])
         self.layers = [name for name in self._tensors if name != "input"]
         self.shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
+        self._dtype = onnx.helper.tensor_dtype_to_np_dtype(model.graph.input[0].type.tensor_type.elem_type)
         self._input, self._output = model.graph.input[0].name, model.graph.output[0].name
         self._session = session(_with_outputs(model, [entry["tensor"] for entry in self._tensors.values()]))
 
@@ -56,13 +57,12 @@ class Reference:
         return {name: self._stored(name, values) for name, values in zip(layers, found)}
 
     def _stored(self, name: str, values: np.ndarray) -> np.ndarray:
-        """Round to integers; hidden bipolar values are stored as 0 and 1, the last layer's as -1 and 1."""
-        entry = self._tensors[name]
-        integers = np.rint(values.astype(np.float64) / np.array(entry["scale"], np.float32)).astype(np.int64)
-        return (integers + 1) // 2 if entry["bipolar"] and name != self.layers[-1] else integers
+        """The integers that the network stores for values of the model: hidden bipolar ones as 0 and 1, the last layer's as -1 and 1."""
+        scale, offset = (np.array(self._tensors[name][part]) for part in ("scale", "offset"))
+        return np.rint((values.astype(np.float64) - offset) / np.where(scale == 0, 1, scale)).astype(np.int64)
 
     def _run(self, tensors: list[str], x: np.ndarray) -> list[np.ndarray]:
-        x = np.asarray(x, np.float32)
+        x = np.asarray(x, self._dtype)
         if x.ndim != 2 or x.shape[1] != int(np.prod(self.shape)):
             raise ValueError(f"the model takes [N, {int(np.prod(self.shape))}] values, not {list(x.shape)}")
         parts = [self._session.run(tensors, {self._input: x[start : start + CHUNK].reshape(-1, *self.shape)})
@@ -74,8 +74,8 @@ def standard_with_notes(imported: Imported) -> onnx.ModelProto:
     """The standard model with a note of where each layer's integers are."""
     model = onnx.ModelProto()
     model.CopyFrom(imported.standard)
-    note = {name: {"tensor": entry.tensor, "scale": np.asarray(entry.scale).tolist(), "bipolar": entry.bipolar}
-            for name, entry in imported.tensors.items()}
+    note = {name: {"tensor": meeting.tensor, "scale": meeting.scale.tolist(), "offset": meeting.offset.tolist()}
+            for name, meeting in imported.meetings.items()}
     onnx.helper.set_model_props(model, {KEY: json.dumps(note)})
     return model
 
@@ -92,5 +92,5 @@ def _with_outputs(model: onnx.ModelProto, tensors: list[str]) -> onnx.ModelProto
     known = {value.name for value in opened.graph.output}
     for tensor in dict.fromkeys(tensors):
         if tensor not in known:
-            opened.graph.output.append(onnx.helper.make_tensor_value_info(tensor, onnx.TensorProto.FLOAT, None))
+            opened.graph.output.add().name = tensor
     return opened

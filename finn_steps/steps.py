@@ -12,6 +12,7 @@ from qonnx.transformation.general import RemoveUnusedTensors
 from finn_steps.accelerator import Accelerator, write_atomically
 from finn_steps.importer.lower import import_model
 from finn_steps.label import with_label
+from finn_steps.original.meeting import save_meetings
 from finn_steps.reference import write_standard_onnx
 from finn_steps.simplify import simplify
 from finn_steps.transformation.integer_graph import integer_graph
@@ -21,22 +22,37 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     """The model becomes an integer network without dead parts. Beside it are written, for verification and report:
 
     standard.onnx       the model in standard operators, for Reference
-    import/             the network before simplification (accelerator.json, .npz), and borderline.npz
+    import/             the network before simplification (accelerator.json, .npz), borderline.npz, and meetings.json: where the
+                        user's file has the same integers
     report/import.json  the model's sizes, and what simplification removed
     Where the build asks for labels, the graph is that of the accelerator that answers with them.
     """
     folder = Path(cfg.output_dir)
-    imported = import_model(model, name_of(cfg))
+    build = getattr(cfg, "build", None)
+    imported = import_model(getattr(build, "model", model), name_of(cfg), getattr(build, "input_quant", None))
     simplified = simplify(imported.accelerator).accelerator
     write_standard_onnx(imported, folder / "standard.onnx")
     for name in ("import", "report"):
         (folder / name).mkdir(exist_ok=True)
     imported.accelerator.save(folder / "import")
     imported.borderline.save(folder / "import" / "borderline.npz")
+    save_meetings(imported.meetings, folder / "import" / "meetings.json")
     facts = model_facts(imported.accelerator, simplified)
     write_atomically(folder / "report" / "import.json", (json.dumps(facts, indent=2) + "\n").encode())
-    label = getattr(getattr(cfg, "build", None), "last_layer", "raw") == "label"
-    return integer_graph(with_label(simplified) if label else simplified)
+    return integer_graph(answering(simplified, getattr(build, "last_layer", None)))
+
+
+def answering(accelerator: Accelerator, last_layer: str | None) -> Accelerator:
+    """What is built: the raw integers, or labels where they are asked for, or where the model ends in ArgMax or TopK and its shape allows."""
+    ends_in_label = any(op.op == "argmax" for op in accelerator.host_output)
+    if last_layer == "raw" or last_layer is None and not ends_in_label:
+        return accelerator
+    try:
+        return with_label(accelerator)
+    except ValueError:
+        if last_layer == "label":
+            raise
+        return accelerator
 
 
 def model_facts(imported: Accelerator, simplified: Accelerator) -> dict:

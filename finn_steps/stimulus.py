@@ -6,13 +6,10 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.host import HostOp
 
-INVERSES = {
-    "add": lambda x, value: x - value,
-    "sub": lambda x, value: x + value,
-    "mul": lambda x, value: x / value,
-    "div": lambda x, value: x * value,
-}
+ROUNDING = ("round", "floor", "ceil", "trunc")
+NEAR_ONE = 1 - 2.0**-24
 
 
 def random_model_inputs(accelerator: Accelerator, samples: int, seed: int) -> np.ndarray:
@@ -23,8 +20,8 @@ def random_model_inputs(accelerator: Accelerator, samples: int, seed: int) -> np
     """
     rng = np.random.default_rng(seed)
     low, high = int(DataType[accelerator.idt].min()), int(DataType[accelerator.idt].max())
-    rounds = any(op.op in ("round", "floor") for op in accelerator.host_input)
-    shape = (samples, accelerator.features)
+    rounds = any(op.op in (*ROUNDING, "count") for op in accelerator.host_input)
+    shape = (samples, _width(accelerator))
     if rounds:
         margin = 0.05 * (high - low)
         x = rng.uniform(low - margin, high + margin, shape)
@@ -32,12 +29,58 @@ def random_model_inputs(accelerator: Accelerator, samples: int, seed: int) -> np
         x = rng.integers(low, high, shape, endpoint=True).astype(np.float64)
     x[: min(1, samples)] = low
     x[1 : min(2, samples)] = high
-    for op in reversed(accelerator.host_input):
-        if op.op in INVERSES:
-            x = INVERSES[op.op](x, op.value)
-        elif op.op not in ("round", "floor", "clip"):
-            raise ValueError(f"no random inputs through the host operation '{op.op}': give data with --data")
+    widths = _widths(accelerator)
+    for op, width in zip(reversed(accelerator.host_input), reversed(widths)):
+        x = _undone(op, x, width, rng)
     return x.astype(np.float32)
+
+
+def _widths(accelerator: Accelerator) -> list[int]:
+    """Features in front of each host operation."""
+    widths = [accelerator.features]
+    for op in accelerator.host_input:
+        widths.append(len(op.value) if op.op == "take" else widths[-1])
+    return widths[:-1]
+
+
+def _width(accelerator: Accelerator) -> int:
+    """Features behind the last host operation."""
+    taken = [op for op in accelerator.host_input if op.op == "take"]
+    return len(taken[-1].value) if taken else accelerator.features
+
+
+def _undone(op: HostOp, x: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Values that the operation turns into x, nearly. ValueError for one that has none."""
+    if op.op in ROUNDING or op.op in ("clip", "relu"):
+        return x
+    if op.op in ("add", "sub"):
+        return x - op.value if op.op == "add" else x + op.value
+    if op.op in ("mul", "div"):
+        return x / op.value if op.op == "mul" else x * op.value
+    if op.op == "sigmoid":
+        shares = np.clip(x, 2.0**-24, NEAR_ONE)
+        return np.log(shares / (1 - shares))
+    if op.op == "tanh":
+        return np.arctanh(np.clip(x, -NEAR_ONE, NEAR_ONE))
+    if op.op == "take":
+        found = x[rng.integers(0, len(x), len(x))][:, rng.integers(0, x.shape[1], width)]
+        found[:, op.value.astype(int)] = x
+        return found
+    if op.op == "count":
+        return _between_thresholds(op.value.astype(np.float64), x)
+    raise ValueError(f"no random inputs through the host operation '{op.op}': give data with --data")
+
+
+def _between_thresholds(thresholds: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Values that reach about counts [N, n] of thresholds [n, steps], linear between one threshold and the next."""
+    answer = np.empty(counts.shape)
+    for feature, row in enumerate(thresholds):
+        finite = row[np.isfinite(row)]
+        finite = finite if len(finite) else np.zeros(1)
+        step = np.median(np.diff(finite)) if len(finite) > 1 else 1.0
+        points = np.concatenate([[finite[0] - max(step, 2.0**-20)], finite, [finite[-1] + max(step, 2.0**-20)]])
+        answer[:, feature] = np.interp(counts[:, feature] + 0.5, np.arange(len(points)), points)
+    return answer
 
 
 def corner_inputs(accelerator: Accelerator) -> np.ndarray:

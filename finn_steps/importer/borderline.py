@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 import numpy as np
@@ -25,26 +26,30 @@ UNIT = 2.0**-24 * 1.001
 class BorderlineLayer:
     """Entries [K] of one imported layer: `accumulator` of `neuron` is `slack` accumulator units from the next threshold.
 
-    step, offset: the model multiplies its weights by step * q + offset, where q is what the layer takes.
+    zero   float64 [MW]: in units of the accumulator, input c adds weights[:, c] * (q[c] + zero[c]) to the model's sum
+    extra  float64 [K]: further error, in accumulator units, of levels and weights that lie off their grid
     """
 
     neuron: np.ndarray
     accumulator: np.ndarray
     slack: np.ndarray
-    step: int
-    offset: int
+    zero: np.ndarray
+    extra: np.ndarray
 
     def samples(self, layer: SparseLayer, q: np.ndarray) -> np.ndarray:
         """bool [N]: which samples of the layer's inputs (int64 [N, MW]) meet an entry."""
         touched = np.zeros(len(q), dtype=bool)
         accumulated = layer.accumulate(q)
         for neuron in np.unique(self.neuron):
-            rows = layer.weights[neuron] != 0
-            terms = (self.step * q[:, rows] + self.offset) * layer.weights[neuron, rows]
+            rows, entries = layer.weights[neuron] != 0, self.neuron == neuron
+            terms = (q[:, rows] + self.zero[rows]) * layer.weights[neuron, rows]
             total, size, count = np.abs(terms.sum(1)), np.abs(terms).sum(1), np.count_nonzero(terms, axis=1)
             error = UNIT * (np.maximum(count - 1, 0) * (size + total) / 2 + 3 * size)
-            for accumulator, slack in zip(self.accumulator[self.neuron == neuron], self.slack[self.neuron == neuron]):
-                touched |= (accumulated[:, neuron] == accumulator) & (error >= slack)
+            order = np.lexsort((self.slack[entries], self.accumulator[entries]))
+            known = self.accumulator[entries][order]
+            at = np.minimum(np.searchsorted(known, accumulated[:, neuron]), len(known) - 1)
+            slack, extra = self.slack[entries][order][at], self.extra[entries][order][at]
+            touched |= (known[at] == accumulated[:, neuron]) & (error + extra >= slack)
         return touched
 
 
@@ -76,5 +81,8 @@ class Borderline:
         with np.load(path, allow_pickle=False) as stored:
             for key in stored.files:
                 name, _, kind = key.rpartition(".")
-                fields.setdefault(name, {})[kind] = stored[key] if stored[key].ndim else int(stored[key])
+                fields.setdefault(name, {})[kind] = stored[key]
+        known = {field.name for field in dataclass_fields(BorderlineLayer)}
+        if any(set(values) != known for values in fields.values()):
+            raise ValueError(f"{path} was written by another version; build again")
         return cls({name: BorderlineLayer(**values) for name, values in fields.items()})

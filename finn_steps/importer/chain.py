@@ -1,125 +1,111 @@
-"""A normalised model as a chain: the operators before the first layer, the layers, and what follows each of them."""
+"""A network's links as stages: what stands before the first layer, the layers, and what follows each of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import onnx
-from qonnx.core.modelwrapper import ModelWrapper
+from onnx import TensorProto
 
-from finn_steps.importer.model_file import QONNX_DOMAIN, attribute, initializers
-from finn_steps.importer.quantiser import MOST_BITS, Quantiser
+from finn_steps.importer.levels import MOST_BITS, level_count
+from finn_steps.importer.lowering import Link
+from finn_steps.importer.model_file import attribute
+from finn_steps.importer.normal_form import RESHAPING, Network
+from finn_steps.importer.operators import BETWEEN, HOST, find, is_custom, names_in
 
-SHAPE_OPERATORS = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
-MONOTONE_OPERATORS = ("Add", "Sub", "Mul", "Div", "Relu", "LeakyRelu", "PRelu", "Clip", "BatchNormalization", "Sigmoid", "Tanh",
-                      "HardTanh", "Neg", "Quant", "BipolarQuant", *SHAPE_OPERATORS)
+FINAL_BITS = 12
+"""Of an output quantiser that the hardware takes part in; one with more levels is the host's."""
+LAYERS = ("MatMul", "MatMulInteger")
+INTEGER_OPERATORS = ("Clip", "Relu", "Max", "Min", "Cast", "DequantizeLinear", *RESHAPING)
 
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A layer's MatMul node (None for the model's head) and the operators that follow it, split at the quantiser.
+    """A layer (None for what stands before the first) and the links that follow it, split at the last quantiser with few levels.
 
-    before     operators up to the quantiser (all of them where there is none)
-    quantiser  the node whose integers leave this stage, or None
-    after      operators behind the quantiser
+    before     links up to the quantiser (all of them where there is none)
+    quantiser  the link whose levels leave this stage, or None
+    after      links behind the quantiser, up to the next layer or to the output
     """
 
-    matmul: onnx.NodeProto | None
-    before: tuple[onnx.NodeProto, ...]
-    quantiser: onnx.NodeProto | None
-    after: tuple[onnx.NodeProto, ...]
+    layer: Link | None
+    before: tuple[Link, ...]
+    quantiser: Link | None
+    after: tuple[Link, ...]
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """All but the layer."""
+        return (*self.before, *((self.quantiser,) if self.quantiser else ()), *self.after)
 
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """head, then one stage a layer; the last stage's `after` (or `before`, without a quantiser) ends at the model's output."""
+    """head, then one stage a layer."""
 
     head: Stage
     layers: tuple[Stage, ...]
 
 
-def read_chain(model: ModelWrapper) -> Chain:
+def read_chain(network: Network) -> Chain:
     """ValueError, naming the node, for anything but a chain of quantised layers of supported operators."""
-    nodes = _main_path(model)
-    starts = [position for position, node in enumerate(nodes) if node.op_type == "MatMul"]
+    links = network.links
+    starts = [position for position, link in enumerate(links) if link.kind in LAYERS]
     if not starts:
         raise ValueError("the model has no layer; supported: MatMul or Gemm layers with quantised weights")
-    constants = initializers(model.graph)
-    head = _split(None, nodes[: starts[0]], constants)
-    stages = [_split(nodes[start], nodes[start + 1 : end], constants, last=end == len(nodes))
-              for start, end in zip(starts, [*starts[1:], len(nodes)])]
+    head = _split(None, links[: starts[0]], network)
+    stages = [_split(links[start], links[start + 1 : end], network, FINAL_BITS if end == len(links) else MOST_BITS)
+              for start, end in zip(starts, [*starts[1:], len(links)])]
     for stage, following in zip(stages, stages[1:]):
         if stage.quantiser is None:
-            raise ValueError(f"node {following.matmul.name} ({following.matmul.op_type}) takes float activations: there is no "
-                             f"quantiser between it and {stage.matmul.name}; put a QuantReLU or QuantIdentity there")
-    for stage in stages[:-1] + ([stages[-1]] if stages[-1].quantiser is not None else []):
-        _check_operators(stage.before, MONOTONE_OPERATORS, "between a layer and its quantiser")
-        _check_monotone(stage.before, constants)
-    for stage in [head, *stages[:-1]]:
-        _check_operators(stage.after, SHAPE_OPERATORS, "between a quantiser and the next layer")
+            raise ValueError(f"node {following.layer.name} ({following.layer.node.op_type}) takes float activations: there is no "
+                             f"quantiser between it and {stage.layer.name}; put a QuantReLU or QuantIdentity there")
+        _check_places(stage.links, BETWEEN, "between two layers")
+    if stages[-1].quantiser is not None:
+        _check_places(stages[-1].before, BETWEEN, "between a layer and its quantiser")
+    for stage in stages:
+        _check_monotone(stage.before if stage is stages[-1] else stage.links, network)
     return Chain(head, tuple(stages))
 
 
-def _main_path(model: ModelWrapper) -> list[onnx.NodeProto]:
-    """The nodes from the model's input to its output; those that only compute constants are left out."""
-    constant = {tensor.name for tensor in model.graph.initializer}
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    dynamic = 0
-    for node in model.graph.node:
-        inputs = [name for name in node.input if name and name not in constant]
-        if not inputs:
-            constant.update(node.output)
-            continue
-        dynamic += 1
-        if len(inputs) > 1:
-            raise ValueError(f"node {node.name} ({node.op_type}) joins {' and '.join(inputs)}; supported: a chain without "
-                             "branches or residual connections")
-        readers.setdefault(inputs[0], []).append(node)
-    tensor, path = model.graph.input[0].name, []
-    while tensor in readers:
-        if len(readers[tensor]) > 1:
-            names = " and ".join(node.name for node in readers[tensor])
-            raise ValueError(f"tensor {tensor} is read by {names}; supported: a chain without branches")
-        path.append(readers[tensor][0])
-        tensor = path[-1].output[0]
-    if tensor != model.graph.output[0].name:
-        raise ValueError(f"output {model.graph.output[0].name} is not what the chain from the input ends in ({tensor})")
-    if len(path) != dynamic:
-        raise ValueError(f"only {len(path)} of {dynamic} nodes lie between the input and the output; supported: a chain")
-    return path
+def through_integers(links: tuple[Link, ...]) -> int:
+    """How many of the links behind an integer quantiser still work on its integers: up to the DequantizeLinear that ends them."""
+    for count, link in enumerate(links, start=1):
+        if link.kind == "DequantizeLinear":
+            return count
+        if link.kind not in INTEGER_OPERATORS:
+            break
+    return 0
 
 
-def _split(matmul, nodes, constants, last=False) -> Stage:
-    quantisers = [position for position, node in enumerate(nodes) if node.domain == QONNX_DOMAIN]
-    if last:
-        quantisers = [q for q in quantisers if _levels(Quantiser.of(nodes[q], constants)) <= 2**MOST_BITS]
+def _split(layer: Link | None, links, network: Network, bits: int = MOST_BITS) -> Stage:
+    quantisers = [position for position, link in enumerate(links) if (level_count(link, network) or 2**bits + 1) <= 2**bits]
     if not quantisers:
-        return Stage(matmul, tuple(nodes), None, ())
+        return Stage(layer, tuple(links), None, ())
     position = quantisers[-1]
-    return Stage(matmul, tuple(nodes[:position]), nodes[position], tuple(nodes[position + 1 :]))
+    return Stage(layer, tuple(links[:position]), links[position], tuple(links[position + 1 :]))
 
 
-def _levels(quantiser: Quantiser) -> int:
-    return quantiser.high - quantiser.low + 1
+def _check_places(links, place: str, where: str) -> None:
+    for link in links:
+        domain = link.node.domain if is_custom(link.node.domain) else ""
+        row = find(domain, link.kind, 1 if domain else 26) or find(domain, link.node.op_type, 1 if domain else 26)
+        if row is not None and not {place, "layer"} & set(row.places):
+            raise ValueError(f"node {link.name} ({link.node.op_type}) stands {where}; supported there: {names_in(place)}")
 
 
-def _check_operators(nodes, supported, where) -> None:
-    for node in nodes:
-        if node.op_type not in supported:
-            raise ValueError(f"node {node.name} ({node.op_type}) stands {where}; supported there: {', '.join(supported)}")
-
-
-def _check_monotone(nodes, constants) -> None:
-    for node in nodes:
-        slope = {"LeakyRelu": attribute(node, "alpha", 0.01)}.get(node.op_type, 0)
-        if node.op_type == "PRelu":
-            slope = constants[node.input[1]].min()
+def _check_monotone(links, network: Network) -> None:
+    for link in links:
+        node = link.nodes[-1]
+        constants = [network.constants[name].array for name in node.input if name in network.constants]
+        slope = {"LeakyRelu": attribute(node, "alpha", 0.01), "Elu": attribute(node, "alpha", 1.0), "Celu": attribute(node, "alpha", 1.0),
+                 "ThresholdedRelu": attribute(node, "alpha", 1.0), "HardSigmoid": attribute(node, "alpha", 0.2),
+                 "Selu": attribute(node, "alpha", 1.67) * attribute(node, "gamma", 1.05)}.get(link.kind, 0)
+        if link.kind == "PRelu":
+            slope = constants[0].min()
         if slope < 0:
-            raise ValueError(f"node {node.name} ({node.op_type}) has slope {slope}: it is not monotone; supported: slopes "
-                             "of at least 0")
-        if node.op_type == "Div" and node.input[0] in constants:
-            raise ValueError(f"node {node.name} (Div) divides by the activation: it is not monotone; supported: division by "
-                             "constants")
-        if any(np.isnan(constants[name]).any() for name in node.input if name in constants and constants[name].dtype.kind == "f"):
-            raise ValueError(f"node {node.name} ({node.op_type}) has a constant that is not a number")
+            raise ValueError(f"node {link.name} ({link.kind}) has slope {slope:g}: it is not monotone; supported: slopes of at least 0")
+        if node.op_type == "Div" and link.kind == "Div" and node.input[0] in network.constants:
+            raise ValueError(f"node {link.name} (Div) divides by the activation: it is not monotone; supported: division by constants")
+        if any(np.isnan(value).any() for value in constants if value.dtype.kind == "f"):
+            raise ValueError(f"node {link.name} ({link.kind}) has a constant that is not a number")

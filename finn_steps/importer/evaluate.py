@@ -1,6 +1,9 @@
-"""Running a piece of the standard model in onnxruntime, exactly as written: no operator is fused, reordered or folded."""
+"""Running pieces of the model in onnxruntime, exactly as written: no operator is fused, reordered or folded."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -8,6 +11,23 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 FATAL_ONLY = 3
+NARROW = {TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}
+"""Element types that numpy does not have, and what holds their values here."""
+BLOCK = 2**21
+"""Values that one run of a piece may hold at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """An array and the ONNX element type that it stands for."""
+
+    array: np.ndarray
+    element: int
+
+    @classmethod
+    def of(cls, tensor: onnx.TensorProto) -> Value:
+        array = onnx.numpy_helper.to_array(tensor)
+        return cls(array.astype(NARROW.get(tensor.data_type, array.dtype)), tensor.data_type)
 
 
 def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -20,37 +40,101 @@ def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSe
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-class Piece:
-    """The operators between two tensors of a standard model, as a function on float32 arrays [N, width]."""
+def run(nodes: Sequence[onnx.NodeProto], values: dict[str, Value], outputs: Sequence[str], opset: int) -> dict[str, Value]:
+    """What `nodes` make of `values`. ValueError, naming the last node, where onnxruntime cannot run them."""
+    made = {name for node in nodes for name in node.output}
+    names = list(dict.fromkeys(name for node in nodes for name in node.input if name and name not in made))
+    narrow = [name for name in names if values[name].element in NARROW]
+    inputs = [helper.make_tensor_value_info(_held(name, narrow), _container(values[name].element), values[name].array.shape) for name in names]
+    before = [helper.make_node("Cast", [_held(name, narrow)], [name], to=values[name].element) for name in narrow]
+    feeds = {_held(name, narrow): values[name].array for name in names}
+    try:
+        elements = _element_types([*before, *nodes], inputs, outputs, opset)
+        small = [name for name in outputs if elements[name] in NARROW]
+        after = [helper.make_node("Cast", [name], [_held(name, small)], to=_container(elements[name])) for name in small]
+        ends = [helper.make_tensor_value_info(_held(name, small), _container(elements[name]), None) for name in outputs]
+        arrays = session(_model([*before, *nodes, *after], inputs, ends, opset)).run(None, feeds)
+    except Exception as error:
+        raise ValueError(f"node {nodes[-1].name} ({nodes[-1].op_type}) cannot be run: {_essence(error)}") from error
+    return {name: Value(array, elements[name]) for name, array in zip(outputs, arrays)}
 
-    def __init__(self, standard: onnx.ModelProto, start: str, end: str, width: int):
-        model = onnx.ModelProto()
-        model.CopyFrom(standard)
-        graph = model.graph
-        nodes = _between(standard.graph, start, end)
-        del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
-        graph.node.extend(nodes)
-        graph.input.append(helper.make_tensor_value_info(start, TensorProto.FLOAT, ["batch", width]))
-        graph.output.append(helper.make_tensor_value_info(end, TensorProto.FLOAT, None))
-        used = {name for node in nodes for name in node.input}
-        for tensor in [t for t in graph.initializer if t.name not in used]:
-            graph.initializer.remove(tensor)
-        self.start = start
+
+class Piece:
+    """Nodes between two tensors as a function on arrays [N, *shape of a sample] of any numeric type.
+
+    Values are cast to the element type of the start; the answer is [N, width], float64 where that holds it exactly.
+    """
+
+    def __init__(self, nodes: Sequence[onnx.NodeProto], constants: dict[str, Value], start: str, shape: tuple[int, ...], element: int,
+                 end: str, opset: int):
+        self.shape, self.start = shape, start
+        used = {name for node in nodes for name in node.input if name in constants}
+        self.rows = max(1, BLOCK // max(1, *(int(np.prod(shape)) * _breadth(constants[name].array) for name in used), 1)) if used else BLOCK
+        fed = _feeding_type(element)
+        inputs = [helper.make_tensor_value_info(f"{start}/fed", fed, ["n", *shape])]
+        casts = [helper.make_node("Cast", [f"{start}/fed"], [start], to=element)]
+        ends = [helper.make_tensor_value_info(f"{end}/read", TensorProto.DOUBLE, None)]
+        read = [helper.make_node("Cast", [end], [f"{end}/wide"], to=TensorProto.FLOAT),
+                helper.make_node("Cast", [f"{end}/wide"], [f"{end}/read"], to=TensorProto.DOUBLE)]
+        if element == TensorProto.DOUBLE:
+            read = [helper.make_node("Cast", [end], [f"{end}/read"], to=TensorProto.DOUBLE)]
+        model = _model([*casts, *nodes, *read], inputs, ends, opset)
+        for name in used:
+            model.graph.initializer.append(proto(name, constants[name]))
+        self.fed = onnx.helper.tensor_dtype_to_np_dtype(fed)
         self.session = session(model)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        values = np.ascontiguousarray(values, np.float32)
-        return self.session.run(None, {self.start: values})[0].reshape(values.shape)
+        """[N, width] -> float64 [N, width]"""
+        values = np.asarray(values)
+        parts = [self._run(values[start : start + self.rows]) for start in range(0, max(1, len(values)), self.rows)]
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+
+    def _run(self, values: np.ndarray) -> np.ndarray:
+        fed = np.ascontiguousarray(values.reshape(len(values), *self.shape), self.fed)
+        return self.session.run(None, {f"{self.start}/fed": fed})[0].reshape(len(values), -1)
 
 
-def _between(graph: onnx.GraphProto, start: str, end: str) -> list[onnx.NodeProto]:
-    """Nodes that `end` needs, without those before `start`, in graph order."""
-    producers = {output: node for node in graph.node for output in node.output}
-    needed, pending = set(), [end]
-    while pending:
-        tensor = pending.pop()
-        if tensor == start or tensor not in producers or id(producers[tensor]) in needed:
-            continue
-        needed.add(id(producers[tensor]))
-        pending.extend(producers[tensor].input)
-    return [node for node in graph.node if id(node) in needed]
+def proto(name: str, value: Value) -> onnx.TensorProto:
+    if value.element in NARROW:
+        return helper.make_tensor(name, value.element, value.array.shape, value.array.reshape(-1).tolist())
+    return onnx.numpy_helper.from_array(value.array, name)
+
+
+def _breadth(array: np.ndarray) -> int:
+    """How many values a comparison with a constant makes of one value."""
+    return array.shape[-1] if array.ndim == 2 else 1
+
+
+def _feeding_type(element: int) -> int:
+    if element in (TensorProto.DOUBLE, TensorProto.FLOAT):
+        return element
+    return TensorProto.FLOAT if element in (TensorProto.FLOAT16, TensorProto.BFLOAT16) else TensorProto.INT32
+
+
+def _held(name: str, narrow: Sequence[str]) -> str:
+    return f"{name}/held" if name in narrow else name
+
+
+def _container(element: int) -> int:
+    return helper.np_dtype_to_tensor_dtype(np.dtype(NARROW[element])) if element in NARROW else element
+
+
+def _element_types(nodes, inputs, outputs, opset: int) -> dict[str, int]:
+    ends = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in outputs]
+    model = _model(nodes, inputs, ends, opset)
+    for value in model.graph.output:
+        value.ClearField("type")
+    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
+    return {value.name: value.type.tensor_type.elem_type for value in inferred.graph.output}
+
+
+def _model(nodes, inputs, outputs, opset: int) -> onnx.ModelProto:
+    graph = helper.make_graph(list(nodes), "piece", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+
+
+def _essence(error: Exception) -> str:
+    """The part of onnx' or onnxruntime's message that says what is wrong."""
+    text = " ".join(str(error).split())
+    return text.rsplit("Status Message:", 1)[-1].strip()[:200]

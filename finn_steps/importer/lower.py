@@ -1,4 +1,4 @@
-"""The integer network of a QONNX model: integer weights, thresholds by evaluation, float operators left to the host."""
+"""The integer network of a model: integer weights, thresholds by evaluation, float operators left to the host."""
 
 from __future__ import annotations
 
@@ -8,181 +8,186 @@ from pathlib import Path
 import numpy as np
 import onnx
 from qonnx.core.datatype import DataType
-from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
 from finn_steps.host import HostOp
 from finn_steps.importer.borderline import Borderline, BorderlineLayer
-from finn_steps.importer.chain import Chain, Stage, read_chain
+from finn_steps.importer.chain import Chain, Stage, read_chain, through_integers
 from finn_steps.importer.evaluate import Piece
-from finn_steps.importer.host_ends import host_operations, quantising_operations, scaling_operations
-from finn_steps.importer.input_levels import annotated_input
-from finn_steps.importer.model_file import initializers, normalise, read_model
-from finn_steps.importer.quantiser import Levels, Quantiser
+from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
+from finn_steps.importer.host_ends import host_operations
+from finn_steps.importer.input_end import read_input
+from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
+from finn_steps.importer.levels import read_levels
+from finn_steps.importer.lowering import Link
+from finn_steps.importer.matrix import Matrix, read_matrix
+from finn_steps.original.meeting import Meeting
+from finn_steps.importer.model_file import read_model
+from finn_steps.importer.normal_form import Network, normalise
+from finn_steps.importer.output_end import answering_operations, raw_meeting
 from finn_steps.importer.thresholds import borderline_accumulators, find_activation
-from finn_steps.importer.weights import IntegerWeights, read_weights
-from finn_steps.standard_onnx import integer_tensor, to_standard
-
-FLOAT32_BITS = 24
+from finn_steps.importer.weights import read_weights
 
 
 @dataclass(frozen=True, eq=False)
 class Imported:
-    """accelerator as imported, nothing removed yet; standard: the model in standard operators, the reference for it.
+    """accelerator as imported, nothing removed yet; standard: the model in standard operators.
 
-    tensors     for each layer, and for "input", the tensor of `standard` that carries its integers: see LayerTensor
+    meetings    for each layer, and for "input": the tensor of the user's file that carries its integers, and how
     borderline  accumulators that float rounding could carry over a threshold
     """
 
     accelerator: Accelerator
     standard: onnx.ModelProto
-    tensors: dict[str, LayerTensor]
+    meetings: dict[str, Meeting]
     borderline: Borderline
 
 
-@dataclass(frozen=True, eq=False)
-class LayerTensor:
-    """How integers are read from a tensor of the standard model: round(values / scale), then stored as the network does.
+def import_model(model: Path | str | onnx.ModelProto, name: str = "network", input_quant: InputQuant | None = None) -> Imported:
+    """Read a model. OSError or ValueError, in one line that names the node, for what cannot be built.
 
-    scale is 1 for a quantiser's integers, and float32 [MH] for the last layer's raw accumulators.
+    input_quant  how float inputs without a quantiser are quantised
     """
-
-    tensor: str
-    scale: np.ndarray
-    bipolar: bool
-
-
-def import_model(model: Path | str | onnx.ModelProto | ModelWrapper, name: str = "network") -> Imported:
-    """Read a model. OSError or ValueError, in one line that names the node, for what cannot be built."""
-    normal = read_model(model) if isinstance(model, (str, Path)) else normalise(model)
-    return _Lowering(normal, name).run()
+    proto = read_model(model) if isinstance(model, (str, Path)) else getattr(model, "model", model)
+    if input_quant is not None:
+        proto = with_input_quantiser(proto, input_quant)
+    return _Import(normalise(proto), name).run()
 
 
-class _Lowering:
-    def __init__(self, model: ModelWrapper, name: str):
-        self.model, self.name = model, name
-        self.constants = initializers(model.graph)
-        self.chain: Chain = read_chain(model)
-        self.standard = to_standard(model)
-        shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
-        self.features = int(np.prod(shape))
-        self.tensors: dict[str, LayerTensor] = {}
+class _Import:
+    def __init__(self, network: Network, name: str):
+        self.network, self.name = network, name
+        self.chain: Chain = read_chain(network)
+        self.meetings: dict[str, Meeting] = {}
         self.borderline: dict[str, BorderlineLayer] = {}
 
     def run(self) -> Imported:
-        weights = [read_weights(self.model, stage.matmul) for stage in self.chain.layers]
+        weights = [read_weights(stage.layer, self.network) for stage in self.chain.layers]
         self._check_widths(weights)
-        host_input, levels = self._head()
+        features = self.network.tensors[self.network.input].width
+        host_input, grid = read_input(self.chain, self.network)
+        self.meetings["input"] = _meeting(self.chain.layers[0].layer.input, grid)
         layers, host_output = [], ()
-        for number, (stage, matrix) in enumerate(zip(self.chain.layers, weights)):
+        for number, (stage, own) in enumerate(zip(self.chain.layers, weights)):
             final = number == len(weights) - 1
             layer = f"layer{number}"
+            matrix = read_matrix(own, _as_operand(grid, stage.layer, self.network))
             if stage.quantiser is None:
-                layers.append(self._raw(layer, stage, matrix, levels))
-                host_output = (*_multiply(_scale(levels, matrix)), *self._tail(stage.before, matrix))
+                made, host_output = self._raw(layer, stage, matrix, grid)
+                layers.append(made)
                 break
-            layers.append(self._thresholded(layer, stage, matrix, levels, final))
-            levels = Quantiser.of(stage.quantiser, self.constants).levels
+            after = self._behind(stage, final)
+            following = self._grid(stage, after)
+            layers.append(self._thresholded(layer, stage, after, matrix, grid, following, final))
             if final:
-                host_output = (*scaling_operations(levels), *self._tail(stage.after, matrix))
-        accelerator = Accelerator(self.name, tuple(layers), self.features, np.arange(self.features), host_input, host_output)
-        return Imported(accelerator, self.standard, self.tensors, Borderline(self.borderline))
+                host_output = answering_operations(following, stage, after, self.network)
+            grid = following
+        index = np.arange(layers[0].MW)
+        accelerator = Accelerator(self.name, tuple(layers), features, index, host_input, host_output)
+        return Imported(accelerator, self.network.standard, self.meetings, Borderline(self.borderline))
 
-    def _check_widths(self, weights: list[IntegerWeights]) -> None:
-        width, before = self.features, f"input {self.model.graph.input[0].name}"
-        for stage, matrix in zip(self.chain.layers, weights):
-            if matrix.values.shape[1] != width:
-                raise ValueError(f"node {stage.matmul.name} takes {matrix.values.shape[1]} values, {before} gives {width}; "
+    def _check_widths(self, weights) -> None:
+        width = self.network.tensors[self.chain.layers[0].layer.input].width
+        before = f"input {self.network.input}"
+        for stage, own in zip(self.chain.layers, weights):
+            if own.values.shape[1] != width or self.network.tensors[stage.layer.output].width != own.values.shape[0]:
+                raise ValueError(f"node {stage.layer.name} takes {own.values.shape[1]} values, {before} gives {width}; "
                                  "supported: [batch, features] through the whole network")
-            width, before = matrix.values.shape[0], stage.matmul.name
+            width, before = own.values.shape[0], stage.layer.name
 
-    def _head(self) -> tuple[tuple[HostOp, ...], Levels]:
-        head = self.chain.head
-        if head.quantiser is None:
-            return annotated_input(self.model, self.chain, self.constants, self.features)
-        quantiser = Quantiser.of(head.quantiser, self.constants)
-        self.tensors["input"] = LayerTensor(integer_tensor(head.quantiser.output[0]), np.float32(1), False)
-        return (*host_operations(head.before, self.constants, self.features), *quantising_operations(quantiser)), quantiser.levels
+    def _behind(self, stage: Stage, final: bool) -> tuple[Link, ...]:
+        """The links behind the quantiser that the hardware takes part in: all of them between layers, at the end those on integers."""
+        return stage.after[: through_integers(stage.after)] if final else stage.after
 
-    def _tail(self, nodes, matrix: IntegerWeights) -> tuple[HostOp, ...]:
-        return host_operations(nodes, self.constants, matrix.values.shape[0])
+    def _grid(self, stage: Stage, after: tuple[Link, ...]) -> Grid:
+        """What the next layer takes, or what the last one answers."""
+        levels = read_levels(stage.quantiser, self.network)
+        return grid_behind(stage.quantiser, levels, after, self.network)
 
-    def _raw(self, name: str, stage: Stage, matrix: IntegerWeights, levels: Levels) -> SparseLayer:
-        weights, bias = _on_stored(matrix.values, levels)
-        self.tensors[name] = LayerTensor(stage.matmul.output[0], _scale(levels, matrix).astype(np.float32), False)
-        layer = SparseLayer(name, weights, bias, None, levels.datatype, "INT32")
+    def _raw(self, name: str, stage: Stage, matrix: Matrix, grid: Grid) -> tuple[SparseLayer, tuple[HostOp, ...]]:
+        """The last layer without a quantiser: its sums are the answer, and the host scales them."""
+        shift = matrix.offset / matrix.unit
+        stride = 1 if np.array_equal(shift, np.rint(shift)) else 2
+        values, unit, shift = matrix.values * stride, matrix.unit / stride, shift * stride
+        whole = np.all(np.abs(shift - np.rint(shift)) <= 1e-6) and np.abs(shift).max() < 2**31
+        values, unit, shift = (values, unit, shift) if whole else (matrix.values, matrix.unit, np.zeros_like(shift))
+        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, "INT64")
         odt = smallest_datatype(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
-        return SparseLayer(name, weights, bias, None, levels.datatype, odt)
+        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, odt)
+        offset = np.zeros(len(unit)) if whole else matrix.offset
+        self.meetings[name] = raw_meeting(stage, unit, offset, self.network)
+        scaled = (*_value("mul", unit, 1), *_value("add", offset, 0))
+        return layer, (*scaled, *host_operations(stage.before, self.network))
 
-    def _thresholded(self, name: str, stage: Stage, matrix: IntegerWeights, levels: Levels, final: bool) -> SparseLayer:
-        output = Quantiser.of(stage.quantiser, self.constants).levels
-        node = stage.matmul.name
-        steps = np.array([1]) if output.bipolar else _levels_above_least(output)
-        weights, offset = _on_stored(matrix.values, levels)
-        model_range = SparseLayer(name, weights, offset, None, levels.datatype, "INT32")
-        low, high = model_range.accumulator_min, model_range.accumulator_max
-        if max(-low.min(), high.max()) >= 2**FLOAT32_BITS:
-            raise ValueError(f"node {node} sums up to {max(-low.min(), high.max())}; supported: accumulators of {FLOAT32_BITS} "
-                             "bits, which float32 holds exactly")
-        scale = _scale(levels, matrix)
-        self.tensors[name] = LayerTensor(integer_tensor(stage.quantiser.output[0]), np.float32(1), output.bipolar)
-        piece = Piece(self.standard, stage.matmul.output[0], self.tensors[name].tensor, len(scale))
+    def _thresholded(self, name: str, stage: Stage, after, matrix: Matrix, grid: Grid, answer: Grid, final: bool) -> SparseLayer:
+        layer, network = stage.layer, self.network
+        plain = SparseLayer(name, matrix.values, np.zeros(len(matrix.unit)), None, grid.datatype, "INT64")
+        low, high = plain.accumulator_min, plain.accumulator_max
+        end = after[-1].output if after else stage.quantiser.output
+        piece = piece_between((*stage.before, stage.quantiser, *after), layer.output, end, network)
+        datatype = DataType[answer.datatype]
+        steps = np.arange(int(datatype.min()) + 1, int(datatype.max()) + 1)
 
         def values(accumulators: np.ndarray) -> np.ndarray:
-            return accumulators * scale
+            return accumulators * matrix.unit + matrix.offset
 
-        activation = find_activation(f"node {node}", lambda a: piece(values(a)), low, high, steps)
-        error = _rounding_error(matrix, levels, scale)
-        touched = borderline_accumulators(piece, values, activation, low, high, error, steps)
+        def stored(floats: np.ndarray) -> np.ndarray:
+            return answer.stored(piece(floats))
+
+        activation = find_activation(f"node {layer.name}", lambda a: stored(values(a)), low, high, steps)
+        touched = borderline_accumulators(stored, values, activation, low, high, matrix.rounding, steps)
         direction = activation.direction
-        stride = 2 if levels.bipolar else 1
-        weights = weights * direction[:, None] // stride
-        thresholds = -(-(activation.thresholds - (direction * offset)[:, None]) // stride)
-        odt = "BIPOLAR" if output.bipolar and final else output.datatype
-        layer = SparseLayer(name, weights, np.zeros(len(scale)), thresholds, levels.datatype, odt)
-        limits = np.clip(thresholds, layer.accumulator_min[:, None], layer.accumulator_max[:, None] + 1)
+        weights = matrix.values * direction[:, None]
+        bipolar = final and answer.bipolar
+        odt = "BIPOLAR" if bipolar else answer.datatype
+        turned = SparseLayer(name, weights, np.zeros(len(direction)), None, grid.datatype, "INT64")
+        limits = np.clip(activation.thresholds, turned.accumulator_min[:, None], turned.accumulator_max[:, None] + 1)
+        self.meetings[name] = _meeting(end, answer, bipolar)
         neuron, accumulator, slack = touched
         if len(neuron):
-            stored = (accumulator - offset[neuron]) * direction[neuron] // stride
-            step, zero = (2, -1 - levels.zero_point) if levels.bipolar else (1, -levels.zero_point)
-            self.borderline[name] = BorderlineLayer(neuron, stored, slack / scale[neuron], step, zero)
-        return SparseLayer(name, weights, np.zeros(len(scale)), limits, levels.datatype, odt)
+            zero = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=grid.step != 0)
+            self.borderline[name] = BorderlineLayer(neuron, accumulator * direction[neuron], slack / matrix.unit[neuron], zero,
+                                                    (matrix.extra / matrix.unit)[neuron])
+        return SparseLayer(name, weights, np.zeros(len(direction)), limits, grid.datatype, odt)
 
 
-def _on_stored(values: np.ndarray, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
-    """Weights [MH, MW] and offset [MH] with `weights @ stored + offset == values @ (integer - zero_point)`."""
-    if levels.bipolar:
-        return 2 * values, -values.sum(1) * (1 + levels.zero_point)
-    return values, -values.sum(1) * levels.zero_point
+def piece_between(links, start: str, end: str, network: Network) -> Piece:
+    tensor = network.tensors[start]
+    nodes = [node for link in links for node in link.nodes]
+    return Piece(nodes, network.constants, start, tensor.shape, tensor.element, end, network.opset)
 
 
-def _levels_above_least(levels: Levels) -> np.ndarray:
-    datatype = DataType[levels.datatype]
-    return np.arange(int(datatype.min()) + 1, int(datatype.max()) + 1)
+def grid_behind(quantiser: Link, levels, after: tuple[Link, ...], network: Network) -> Grid:
+    """ValueError, naming the quantiser, where its levels reach the next layer as no multiples of one step."""
+    width = network.tensors[quantiser.output].width
+    values = np.broadcast_to(levels.values, (len(levels.values), width))
+    if after:
+        values = piece_between(after, quantiser.output, after[-1].output, network)(values)
+    half = network.tensors[after[-1].output if after else quantiser.output].element == onnx.TensorProto.FLOAT16
+    try:
+        return read_grid(levels, values, 2.0**-11 if half else 2.0**-24)
+    except NoGrid as error:
+        raise ValueError(f"node {quantiser.name} ({quantiser.kind}): its levels {error} behind {(after or [quantiser])[-1].name}; supported: "
+                         f"levels on a grid of at most {MOST_STEPS:,} steps, by monotone operators") from None
 
 
-def _scale(levels: Levels, matrix: IntegerWeights) -> np.ndarray:
-    """float64 [MH]: one accumulator step of the model, the exact product of the two float32 scales."""
-    return np.float64(levels.scale) * matrix.scale.astype(np.float64)
+def _as_operand(grid: Grid, layer: Link, network: Network) -> Grid:
+    """What a layer multiplies: MatMulInteger takes its input's zero point off."""
+    if layer.kind != "MatMulInteger" or len(layer.nodes[-1].input) < 3 or not layer.nodes[-1].input[2]:
+        return grid
+    zero = network.constants[layer.nodes[-1].input[2]].array.astype(np.float64).reshape(-1)
+    return Grid(grid.step, grid.zero - zero, grid.low, grid.high, grid.deviation, np.maximum(np.abs(grid.largest - zero), grid.largest + np.abs(zero)),
+                grid.bipolar)
 
 
-def _multiply(scale: np.ndarray) -> tuple[HostOp, ...]:
-    scale = scale.astype(np.float32)
-    if np.all(scale == 1):
+def _meeting(tensor: str, grid: Grid, bipolar: bool = False) -> Meeting:
+    if bipolar:
+        return Meeting(tensor, grid.step / 2, grid.zero + grid.step / 2, False)
+    return Meeting(tensor, grid.step, grid.zero, False)
+
+
+def _value(op: str, value: np.ndarray, neutral: float) -> tuple[HostOp, ...]:
+    value = value.astype(np.float32)
+    if np.all(value == neutral):
         return ()
-    return (HostOp("mul", scale[0] if np.all(scale == scale[0]) else scale),)
-
-
-def _rounding_error(matrix: IntegerWeights, levels: Levels, scale: np.ndarray) -> np.ndarray:
-    """float64 [MH]: how far onnxruntime's float32 sum can be from accumulator * scale, in any order of summation.
-
-    Each of n nonzero terms is a product of two rounded factors, and n - 1 additions round: at most
-    (n + 3) * 2^-24 * sum |terms| (Higham, Accuracy and Stability of Numerical Algorithms, 4.2). Zero where every partial sum is
-    an integer below 2^24 times a power of two.
-    """
-    largest = max(abs(levels.low - levels.zero_point), abs(levels.high - levels.zero_point))
-    terms = np.abs(matrix.values).sum(1) * largest
-    nonzeros = np.count_nonzero(matrix.values, axis=1)
-    powers = (np.frexp(levels.scale)[0] == 0.5) & (np.frexp(matrix.scale)[0] == 0.5)
-    exact = powers & (terms < 2**FLOAT32_BITS)
-    return np.where(exact, 0.0, (nonzeros + 3) * 2.0**-24 * terms * scale)
+    return (HostOp(op, value[0] if np.all(value == value[0]) else value),)

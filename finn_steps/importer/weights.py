@@ -1,4 +1,4 @@
-"""Integer weights and their scales from a MatMul's constant operand."""
+"""The constant operand of a layer: its real values, and the integers and scales that its quantiser gave it."""
 
 from __future__ import annotations
 
@@ -6,60 +6,114 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from qonnx.core.datatype import DataType
-from qonnx.core.modelwrapper import ModelWrapper
 
-from finn_steps.importer.model_file import QUANTISERS, attribute, initializers
-from finn_steps.importer.quantiser import Quantiser
+from finn_steps.importer.evaluate import Value, run
+from finn_steps.importer.grid import common_step
+from finn_steps.importer.lowering import Link
+from finn_steps.importer.model_file import attribute
+from finn_steps.importer.normal_form import Network
+
+SHAPING = ("Transpose", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast")
+MOST_BITS = 16
+RELATIVE = 2.0**-21
+SEVERAL = 2**12
 
 
 @dataclass(frozen=True, eq=False)
-class IntegerWeights:
-    """values int64 [MH, MW]; scale float32 [MH]: the model's float weight is values * scale."""
+class Weights:
+    """values float64 [MH, MW], as the model multiplies by them; = integers (int64) * scale (float64, above 0), to a float32 rounding."""
 
     values: np.ndarray
+    integers: np.ndarray
     scale: np.ndarray
 
 
-def read_weights(model: ModelWrapper, node: onnx.NodeProto) -> IntegerWeights:
-    """The weights of a MatMul node. ValueError, naming the node, where they are not constant, not quantised, not
-    symmetric, or scaled for each input."""
-    constants = initializers(model.graph)
-    tensor, transpose = node.input[1], False
-    producer = model.find_producer(tensor)
-    while producer is not None and producer.op_type in ("Transpose", "Identity"):
-        if producer.op_type == "Transpose":
-            if list(attribute(producer, "perm", [1, 0])) != [1, 0]:
-                raise ValueError(f"node {producer.name} (Transpose) on the weights of {node.name}; supported: perm [1, 0]")
-            transpose = not transpose
-        tensor = producer.input[0]
-        producer = model.find_producer(tensor)
-    if producer is None:
-        integers, scale = _annotated(model, node, tensor, constants)
-    elif producer.op_type in QUANTISERS and producer.input[0] in constants:
-        quantiser = Quantiser.of(producer, constants)
-        if quantiser.zero_point:
-            raise ValueError(f"node {producer.name} gives {node.name} weights with zero point {quantiser.zero_point}; "
-                             "supported: 0")
-        integers, scale = quantiser.integers(constants[producer.input[0]]), quantiser.scale
+def read_weights(link: Link, network: Network) -> Weights:
+    """Of a MatMul or MatMulInteger link. ValueError, naming the node, where they are not constant, no matrix, or not quantised."""
+    node = link.nodes[-1]
+    tensor = node.input[1]
+    if tensor not in network.constants:
+        raise ValueError(f"node {link.name} ({link.node.op_type}) multiplies by {tensor}, which is no constant; supported: constant weights "
+                         "on the right")
+    operand = network.constants[tensor].array.astype(np.float64)
+    if operand.ndim != 2:
+        raise ValueError(f"node {link.name} ({link.node.op_type}) has weights of shape {operand.shape}; supported: matrices")
+    if not np.all(np.isfinite(operand)):
+        raise ValueError(f"node {link.name} ({link.node.op_type}) has weights that are no numbers")
+    if link.kind == "MatMulInteger":
+        zero = network.constants[node.input[3]].array.astype(np.float64) if len(node.input) > 3 and node.input[3] else 0.0
+        values = (operand - zero).T
+        return Weights(values, values.astype(np.int64), np.ones_like(values))
+    scale = _scale(tensor, network)
+    values = operand.T
+    for candidate in (None if scale is None else scale.T, _common(values), _by_row(values)):
+        if candidate is not None and (found := _integers(values, candidate)) is not None:
+            return Weights(values, found, np.broadcast_to(candidate, values.shape))
+    raise ValueError(f"node {link.name} ({link.node.op_type}) is a float layer: its weights {tensor} are not quantised; supported: weights "
+                     "through a quantiser (brevitas QuantLinear, QuantizeLinear)")
+
+
+def _integers(values: np.ndarray, scale: np.ndarray) -> np.ndarray | None:
+    whole = np.rint(values / scale)
+    fits = np.all(np.abs(whole * scale - values) <= RELATIVE * np.abs(values)) and np.all(np.abs(whole) < 2**MOST_BITS)
+    return whole.astype(np.int64) if fits else None
+
+
+def _scale(tensor: str, network: Network) -> np.ndarray | None:
+    """The scale of each weight, float64 in the operand's shape: that of the quantiser behind it, taken through the nodes that only
+    shape it. None where something else stands there."""
+    between: list[onnx.NodeProto] = []
+    while tensor in network.producers:
+        node = network.producers[tensor]
+        scale = _quantiser_scale(node, network)
+        if scale is not None:
+            return _shaped(scale, node.output[0], between[::-1], network)
+        if node.op_type not in SHAPING:
+            return None
+        between.append(node)
+        tensor = node.input[0]
+    return None
+
+
+def _quantiser_scale(node: onnx.NodeProto, network: Network) -> np.ndarray | None:
+    """float64 in the shape of the quantised tensor, or None for another operator."""
+    shape = network.constants[node.output[0]].array.shape if node.output[0] in network.constants else None
+    if node.op_type in ("Quant", "IntQuant", "BipolarQuant"):
+        scale = network.constants[node.input[1]].array
+    elif node.op_type == "DequantizeLinear":
+        scale = network.constants[node.input[1]].array
+        if attribute(node, "block_size", 0):
+            scale = np.repeat(scale, attribute(node, "block_size"), axis=attribute(node, "axis", 1))
+            scale = scale[tuple(slice(extent) for extent in shape)]
+        elif scale.ndim == 1 and scale.size > 1:
+            axis = attribute(node, "axis", 1) % len(shape)
+            scale = scale.reshape([-1 if dimension == axis else 1 for dimension in range(len(shape))])
+        elif scale.size == 1:
+            scale = scale.reshape(())
     else:
-        raise ValueError(f"node {node.name} (MatMul) multiplies by {tensor}, which {producer.name} ({producer.op_type}) "
-                         "computes; supported: constant quantised weights")
-    if integers.ndim != 2:
-        raise ValueError(f"node {node.name} (MatMul) has weights of shape {integers.shape}; supported: matrices")
-    scale = np.broadcast_to(scale, integers.shape)
-    if not transpose:
-        integers, scale = integers.T, scale.T
-    if np.any(scale != scale[:, :1]):
-        raise ValueError(f"node {node.name} has a weight scale for each input; supported: one for the tensor or for each output")
-    return IntegerWeights(np.ascontiguousarray(integers), np.ascontiguousarray(scale[:, 0]))
+        return None
+    return np.broadcast_to(scale, shape).astype(np.float64)
 
 
-def _annotated(model, node, tensor, constants) -> tuple[np.ndarray, np.ndarray]:
-    if tensor not in constants:
-        raise ValueError(f"node {node.name} (MatMul) multiplies by {tensor}, which is no constant; supported: constant weights")
-    values = constants[tensor]
-    if not DataType[str(model.get_tensor_datatype(tensor).name)].is_integer() or not np.array_equal(values, np.rint(values)):
-        raise ValueError(f"node {node.name} (MatMul) is a float layer: its weights {tensor} are not quantised; "
-                         "supported: weights through a Quant or BipolarQuant node (brevitas QuantLinear)")
-    return values.astype(np.int64), np.float32(1)
+def _shaped(scale: np.ndarray, tensor: str, nodes: list[onnx.NodeProto], network: Network) -> np.ndarray:
+    values = {**network.constants, tensor: Value(scale.astype(np.float64), onnx.TensorProto.DOUBLE)}
+    for node in nodes:
+        if node.op_type == "Cast":
+            values[node.output[0]] = values[node.input[0]]
+        else:
+            values[node.output[0]] = run([node], values, [node.output[0]], network.opset)[node.output[0]]
+    return values[nodes[-1].output[0] if nodes else tensor].array
+
+
+def _common(values: np.ndarray) -> np.ndarray | None:
+    """One scale for the whole matrix, from the distances between its values."""
+    sizes = np.unique(np.abs(values[values != 0]))
+    if len(sizes) == 0:
+        return np.ones((1, 1))
+    step = common_step(sizes, RELATIVE * sizes.max()) if len(sizes) <= SEVERAL else None
+    return None if step is None else np.array([[step]])
+
+
+def _by_row(values: np.ndarray) -> np.ndarray | None:
+    found = [_common(row[None]) for row in values]
+    return None if any(scale is None for scale in found) else np.concatenate(found)

@@ -22,7 +22,7 @@ def test_float32_sums_stay_within_the_bound_and_come_near_it():
         exact = float((weights * q).sum())
         error = abs(float(summed) / (float(scales[0]) * float(scales[1])) - exact)
         layer = SparseLayer("a", weights, [0], None, "UINT4", "INT32")
-        entry = BorderlineLayer(np.array([0]), layer.accumulate(q)[0], np.array([error]), 1, 0)
+        entry = BorderlineLayer(np.array([0]), layer.accumulate(q)[0], np.array([error]), np.zeros(40), np.zeros(1))
         assert entry.samples(layer, q)[0]
         terms = np.abs(weights * q).sum()
         nearest = max(nearest, error / (UNIT * 43 * terms))
@@ -31,7 +31,7 @@ def test_float32_sums_stay_within_the_bound_and_come_near_it():
 
 def test_an_accumulator_far_from_its_threshold_is_clear():
     layer = SparseLayer("a", [[1, 2]], [0], None, "UINT4", "INT32")
-    entry = BorderlineLayer(np.array([0]), np.array([3]), np.array([0.1]), 1, 0)
+    entry = BorderlineLayer(np.array([0]), np.array([3]), np.array([0.1]), np.zeros(2), np.zeros(1))
     assert not entry.samples(layer, np.array([[1, 1]])).any()
 
 

@@ -44,6 +44,7 @@ def convolution(m):
 
 
 def float_layer(m):
+    constant(m, "fc1.w", np.random.default_rng(0).normal(size=(3, 6)))
     node(m, "fc1").input[1] = "fc1.w"
 
 
@@ -64,7 +65,11 @@ def branch(m):
 
 
 def unknown_operator(m):
-    insert_after(m, "fc0", "Erf")
+    insert_after(m, "fc0", "Sin")
+
+
+def not_monotone(m):
+    insert_after(m, "fc0", "Mish")
 
 
 def unknown_domain(m):
@@ -81,14 +86,6 @@ def no_input_quantiser(m):
     node(m, "fc0").input[0] = "standardised"
 
 
-def scale_by_input(m):
-    constant(m, "fc0.weight_quant.scale", [[0.5, 0.25, 0.5, 0.25]])
-
-
-def weight_zero_point(m):
-    constant(m, "fc0.weight_quant.zero_point", 1)
-
-
 def falling_and_rising(m):
     insert_after(m, "fc0", "LeakyRelu", alpha=-0.5)
 
@@ -100,8 +97,13 @@ def reciprocal(m):
 
 
 def computed_weights(m):
-    m.graph.node.insert(3, helper.make_node("Sin", ["fc0.weight_quant"], ["fc0.wave"], name="odd"))
-    node(m, "fc0").input[1] = "fc0.wave"
+    position = list(m.graph.node).index(node(m, "fc0"))
+    m.graph.node.insert(position, helper.make_node("Tanh", ["fc0.weight_quant"], ["fc0.curved"], name="odd"))
+    node(m, "fc0").input[1] = "fc0.curved"
+
+
+def unsorted(m):
+    m.graph.node.insert(0, helper.make_node("Relu", ["fc0"], ["odd"], name="odd"))
 
 
 def dynamic_weights(m):
@@ -113,7 +115,8 @@ def rounding(m):
 
 
 def scale_by_activation(m):
-    constant(m, "fc0.act.scale", [0.5, 0.25, 0.5, 0.25, 0.5, 0.5])
+    scales = m.graph.node[0].output[0]
+    node(m, "fc0.act").input[1] = scales
 
 
 def zero_scale(m):
@@ -121,7 +124,7 @@ def zero_scale(m):
 
 
 def too_many_bits(m):
-    constant(m, "fc0.act.bits", 16)
+    constant(m, "fc0.act.bits", 20)
 
 
 def operator_behind_quantiser(m):
@@ -150,12 +153,12 @@ def no_layer(m):
 CASES = {
     convolution: ("odd", "convolution"), float_layer: ("fc1", "float layer"), two_inputs: ("second", "one input"),
     two_outputs: ("fc0.relu", "one output"), residual: ("odd", "residual"), branch: ("odd", "branches"),
-    unknown_operator: ("odd", "Erf"), unknown_domain: ("odd", "Magic"), no_hidden_quantiser: ("fc1", "quantiser"),
-    no_input_quantiser: ("fc0", "QuantIdentity"), scale_by_input: ("fc0", "each input"), weight_zero_point: ("fc0", "zero point"),
+    unknown_operator: ("odd", "Sin"), not_monotone: ("odd", "Mish"), unsorted: ("odd", "sorted"), unknown_domain: ("odd", "Magic"), no_hidden_quantiser: ("fc1", "quantiser"),
+    no_input_quantiser: ("fc0", "--input-quant"),
     falling_and_rising: ("odd", "monotone"), reciprocal: ("odd", "monotone"),
-    computed_weights: ("odd", "constant quantised weights"),
-    dynamic_weights: ("fc1", "fc0.act"), rounding: ("fc0.act", "STOCHASTIC"), scale_by_activation: ("fc0.act", "one scale"),
-    zero_scale: ("fc0.act", "scale"), too_many_bits: ("fc0.act", "bits"), operator_behind_quantiser: ("odd", "Sigmoid"),
+    computed_weights: ("fc0", "not quantised"),
+    dynamic_weights: ("fc1", "fc0.act"), rounding: ("fc0.act", "STOCHASTIC"), scale_by_activation: ("fc0.act", "branches"),
+    zero_scale: ("fc0.act", "scale"), too_many_bits: ("fc1", "quantiser"), operator_behind_quantiser: ("odd", "multiples of one step"),
     strange_tail: ("odd", "Erf"), lone_dequantise: ("odd", "DequantizeLinear"), open_features: ("x", "fixed shape"),
     no_layer: ("model", "MatMul or Gemm"),
 }

@@ -7,7 +7,7 @@ import pytest
 
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.host import HostOp
-from finn_steps.importer.model_file import normalise
+from qonnx.core.modelwrapper import ModelWrapper
 from finn_steps.transformation.host_ends import read_host_ends
 from finn_steps.transformation.integer_graph import integer_graph
 from tests.nets import random_accelerator
@@ -25,7 +25,7 @@ def test_host_ends_ride_along():
 
 def test_a_model_without_them_is_refused():
     with pytest.raises(ValueError, match="step_import_qonnx"):
-        read_host_ends(normalise(qonnx_net()))
+        read_host_ends(ModelWrapper(qonnx_net()))
 
 
 def test_constants_beyond_24_bits_are_refused():

@@ -1,0 +1,47 @@
+"""The host's quantiser of an input by evaluation: the least float32 of every feature that reaches each integer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from finn_steps.host import HostOp
+from finn_steps.importer.minifloat import number, ordinal
+
+GREATEST = float(np.finfo(np.float32).max)
+PROBES = 4096
+
+
+def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: int, low: int, high: int, name: str) -> tuple[HostOp, ...]:
+    """HostOps that turn inputs [N, features] into stored(inputs), for a function that is elementwise and monotone.
+
+    stored  float32 [N, features] -> int64 [N, features], each between low and high
+    ValueError, naming `name`, where a feature rises and falls.
+    """
+    ends = stored(np.array([[-GREATEST], [GREATEST]], np.float32) * np.ones(features, np.float32))
+    direction = np.where(ends[1] < ends[0], -1, 1).astype(np.float32)
+    wanted = np.arange(low + 1, high + 1)[:, None]
+    shape = (len(wanted), features)
+    first = np.broadcast_to(ordinal(-GREATEST), shape).copy()
+    last = np.broadcast_to(ordinal(GREATEST) + 1, shape).copy()
+    while np.any(first < last):
+        middle = (first + last) // 2
+        reached = stored(number(np.minimum(middle, ordinal(GREATEST))) * direction) >= wanted
+        reached |= middle > ordinal(GREATEST)
+        first, last = np.where(reached, first, middle + 1), np.where(reached, middle, last)
+    thresholds = np.where(first > ordinal(GREATEST), np.float32(np.inf), number(np.minimum(first, ordinal(GREATEST)))).T
+    operations = (*((HostOp("mul", direction),) if np.any(direction < 0) else ()), HostOp("count", thresholds),
+                  *((HostOp("add", np.float32(low)),) if low else ()))
+    _check(stored, operations, thresholds * direction[:, None], features, name)
+    return operations
+
+
+def _check(stored, operations, thresholds: np.ndarray, features: int, name: str) -> None:
+    from finn_steps.host import run_host_ops
+
+    finite = thresholds[np.isfinite(thresholds)]
+    reach = 2 * np.abs(finite).max() + 1 if len(finite) else 1.0
+    probes = np.linspace(-reach, reach, PROBES, dtype=np.float32)[:, None] * np.ones(features, np.float32)
+    if not np.array_equal(stored(probes), run_host_ops(operations, probes).astype(np.int64)):
+        raise ValueError(f"node {name} rises and falls with the input; supported: monotone operators")
