@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import yaml
+
+from finn_steps.importer.input_quant import InputQuant
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = Path(__file__).resolve().parent
@@ -32,6 +34,7 @@ class BuildOptions:
     max_latency_ns: float | None = None
     folding: Path | None = None
     last_layer: str | None = None
+    input_quant: InputQuant | None = None
     samples: int = 2000
     seed: int = 0
     synthesis: bool = True
@@ -87,14 +90,15 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
     overrides = {key: value for key, value in overrides.items() if value is not None}
     path = Path(target)
     if path.suffix == ".onnx":
-        return BuildOptions(**{"name": path.stem, "model": path, **overrides})
+        return BuildOptions(**_with_input_quant({"name": path.stem, "model": path, **overrides}))
     if path.suffix not in (".yaml", ".yml"):
         if target not in known_builds():
             raise ValueError(unknown_build(target))
         path = BUILDS / target / "build.yaml"
     if RATES_AND_BUDGETS & set(overrides):
         overrides = {"target_ii": None, "target_fps": None, **overrides}
-    return replace(_from_yaml(path), **overrides)
+    given = _from_yaml(path)
+    return BuildOptions(**_with_input_quant({**given, **overrides}))
 
 
 def unknown_build(target: str) -> str:
@@ -103,7 +107,21 @@ def unknown_build(target: str) -> str:
     return f"'{target}' is no known build, model.onnx or build.yaml; {hint}"
 
 
-def _from_yaml(path: Path) -> BuildOptions:
+def _with_input_quant(fields: dict) -> dict:
+    """`input_quant` read from its text; `auto` is taken from the training part of the data."""
+    text = fields.get("input_quant")
+    if text is None:
+        return fields
+    if text != "auto":
+        return {**fields, "input_quant": InputQuant.parse(str(text))}
+    if fields.get("data") is None:
+        raise ValueError("--input-quant auto takes the range from the data: give --data, or BITS,SCALE such as 8,0.03125")
+    from models.data import load_dataset
+
+    return {**fields, "input_quant": InputQuant.from_data(load_dataset(fields["data"], label=fields.get("label")).train.x)}
+
+
+def _from_yaml(path: Path) -> dict:
     try:
         content = yaml.safe_load(path.read_text())
     except yaml.YAMLError as error:
@@ -119,4 +137,4 @@ def _from_yaml(path: Path) -> BuildOptions:
     for key in ("model", "folding"):
         if content.get(key) is not None:
             content[key] = (path.parent / content[key]).resolve()
-    return BuildOptions(**{"name": path.parent.name if path.name == "build.yaml" else path.stem, **content})
+    return {"name": path.parent.name if path.name == "build.yaml" else path.stem, **content}

@@ -24,7 +24,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
         "schema": SCHEMA,
         "name": options.name,
         "build_dataflow": {"commit": commit(), "versions": {name: importlib.metadata.version(name) for name in PACKAGES}},
-        "model": parts["import"],
+        "model": {**(parts["import"] or {}), **({"input_quant": str(options.input_quant)} if options.input_quant else {})},
         "accuracy": verification.pop("accuracy", None),
         "hardware": {
             "part": options.part,

@@ -24,6 +24,8 @@ import click
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
 @click.option("--last-layer", type=click.Choice(["raw", "label"]),
               help="What the hardware answers: the last layer's integers (default), or only the label of the greatest.")
+@click.option("--input-quant", metavar="BITS,SCALE[,ZERO_POINT]|auto",
+              help="How float inputs are quantised where the file does not say; u8,... is unsigned; auto takes the range from --data.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
@@ -42,6 +44,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap --lut-budget 2000
       ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
+      ./run-local.sh build path/to/float_input.onnx --input-quant 8,0.03125
       ./run-local.sh build jet_qap --board Pynq-Z2 --bitstream
     """
     from build_dataflow.configuration import read_options

@@ -17,6 +17,7 @@ from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import host_operations
 from finn_steps.importer.input_end import read_input
+from finn_steps.importer.input_quant import NODE as INPUT_QUANT_NODE
 from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
 from finn_steps.importer.levels import read_levels
 from finn_steps.importer.lowering import Link
@@ -51,7 +52,11 @@ def import_model(model: Path | str | onnx.ModelProto, name: str = "network", inp
     proto = read_model(model) if isinstance(model, (str, Path)) else getattr(model, "model", model)
     if input_quant is not None:
         proto = with_input_quantiser(proto, input_quant)
-    return _Import(normalise(proto), name).run()
+    reading = _Import(normalise(proto), name)
+    quantiser = reading.chain.head.quantiser
+    if input_quant is not None and quantiser.name != INPUT_QUANT_NODE:
+        raise ValueError(f"node {quantiser.name} ({quantiser.kind}) quantises the input already; leave --input-quant {input_quant} out")
+    return reading.run()
 
 
 class _Import:

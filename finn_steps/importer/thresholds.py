@@ -1,8 +1,8 @@
 """Thresholds by evaluation: where does the model's own chain of operators, run in float32, step to the next integer?
 
-Nothing is solved for: each threshold is found by bisection on what onnxruntime answers, so the model's rounding, ties and
-the order of its float operations are right by construction; the result is then compared with the chain,
-accumulator by accumulator.
+Nothing is solved for: each threshold is read off what onnxruntime answers to every accumulator, or, where there are too many, found by
+bisection and compared with the chain afterwards. So the model's rounding, ties and the order of its float operations are right by
+construction.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 SCANNED = 2**16
-"""Accumulators of a neuron that are compared with the chain; all of them where there are no more."""
+"""Accumulators of a neuron that are compared with the chain behind a bisection."""
+SCANNED_AT_ONCE = 2**22
+"""Accumulators of all neurons together that are tried one by one; thresholds among more are found by bisection."""
 BLOCK = 2**20
 SLACK_BITS = 12
 
@@ -43,6 +45,25 @@ def find_activation(name: str, integers: Callable[[np.ndarray], np.ndarray], low
     """
     ends = integers(np.stack([low, high]))
     direction = np.where(ends[1] < ends[0], -1, 1)
+    if (int((high - low).max()) + 1) * len(low) <= SCANNED_AT_ONCE:
+        return _scanned(name, integers, low, high, direction, levels)
+    activation = _bisected(integers, low, high, direction, levels)
+    _check_steps(name, integers, activation, low, high, levels)
+    return activation
+
+
+def _scanned(name, integers, low, high, direction, levels) -> Activation:
+    """By the chain's answer to every accumulator, which shows too that it is monotone."""
+    least, greatest = np.minimum(low * direction, high * direction), np.maximum(low * direction, high * direction)
+    turned = np.minimum(least + np.arange(int((high - low).max()) + 1)[:, None], greatest)
+    answers = integers(turned * direction)
+    if np.any(np.diff(answers, axis=0) < 0):
+        _refuse(name, int(np.argwhere(np.diff(answers, axis=0) < 0)[0, 1]))
+    steps = np.stack([np.searchsorted(column, levels, side="left") for column in answers.T])
+    return Activation(np.minimum(least[:, None] + steps, greatest[:, None] + 1), direction)
+
+
+def _bisected(integers, low, high, direction, levels) -> Activation:
     least, greatest = np.minimum(low * direction, high * direction), np.maximum(low * direction, high * direction)
     first = np.broadcast_to(least, (len(levels), len(least))).copy()
     last = np.broadcast_to(greatest + 1, first.shape).copy()
@@ -53,13 +74,11 @@ def find_activation(name: str, integers: Callable[[np.ndarray], np.ndarray], low
         reached |= middle > greatest
         last = np.where(reached, middle, last)
         first = np.where(reached, first, np.minimum(middle + 1, last))
-    activation = Activation(first.T.copy(), direction)
-    _check_steps(name, integers, activation, low, high, levels)
-    return activation
+    return Activation(first.T.copy(), direction)
 
 
 def _check_steps(name, integers, activation, low, high, levels) -> None:
-    """The step functions against the chain, over the whole range of each neuron or SCANNED accumulators spread over it."""
+    """The step functions against the chain, over SCANNED accumulators spread over each neuron's range."""
     count = min(SCANNED, int((high - low).max()) + 1)
     rows = max(1, BLOCK // len(low))
     for start in range(0, count, rows):
@@ -69,8 +88,11 @@ def _check_steps(name, integers, activation, low, high, levels) -> None:
         for neuron, (thresholds, direction) in enumerate(zip(activation.thresholds, activation.direction)):
             got = np.searchsorted(thresholds, accumulators[:, neuron] * direction, side="right")
             if not np.array_equal(got, wanted[:, neuron]):
-                raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: "
-                                 "monotone ones")
+                _refuse(name, neuron)
+
+
+def _refuse(name: str, neuron: int) -> None:
+    raise ValueError(f"{name}: the activation of neuron {neuron} rises and falls with its accumulator; supported: monotone ones")
 
 
 def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],
