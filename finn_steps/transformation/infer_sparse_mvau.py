@@ -12,7 +12,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from finn_steps.accelerator import SparseLayer, smallest_datatype
-from finn_steps.transformation.integer_graph import BIPOLAR_OUTPUT
+from finn_steps.transformation.integer_graph import BIPOLAR_OUTPUT, in_floats
 
 ADDITIONS = ("Add", "ElementwiseAdd")
 
@@ -61,9 +61,9 @@ class InferSparseMVAU(Transformation):
     def _insert(self, model, old, name, weights, bias, thresholds, idt, odt) -> None:
         output, extra = old[-1].output[0], f"{name}_{'bias' if thresholds is None else 'thresholds'}"
         values = bias if thresholds is None else thresholds
-        model.set_initializer(f"{name}_weights", weights.astype(np.float32))
+        model.set_initializer(f"{name}_weights", in_floats(weights))
         model.set_tensor_datatype(f"{name}_weights", DataType[smallest_datatype(int(weights.min()), int(weights.max()))])
-        model.set_initializer(extra, values.astype(np.float32))
+        model.set_initializer(extra, in_floats(values))
         model.set_tensor_datatype(extra, DataType["INT32"])
         node = helper.make_node(
             "SparseMVAU", [old[0].input[0], f"{name}_weights", extra], [output], name=name,

@@ -11,7 +11,7 @@ from qonnx.util.basic import qonnx_make_model
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
 from finn_steps.transformation.host_ends import write_host_ends
 
-FLOAT32_INTEGERS = 2**24
+FLOAT32_INTEGERS, FLOAT64_INTEGERS = 2**24, 2**53
 BIPOLAR_OUTPUT = "qapflow.bipolar_output"
 """Metadata: the name of the layer whose output is bipolar."""
 
@@ -20,7 +20,7 @@ def integer_graph(accelerator: Accelerator) -> ModelWrapper:
     """A chain of MatMul [, Add] [, MultiThreshold] on [1, MW] tensors, every tensor annotated with its integer datatype.
 
     A bipolar output is written as BINARY, which is how FINN's thresholding knows it; InferSparseMVAU makes it bipolar again by
-    the metadata. ValueError where a constant exceeds 24 bits: FINN's tensors are float32.
+    the metadata. Constants beyond 24 bits are kept as float64; ValueError beyond what that holds.
     """
     graph = helper.make_graph([], "integer_network", [], [])
     model = ModelWrapper(qonnx_make_model(graph, opset_imports=[helper.make_opsetid("", 17)]))
@@ -64,7 +64,12 @@ def _append_layer(model: ModelWrapper, layer: SparseLayer, tensor: str) -> str:
 
 
 def _set(model: ModelWrapper, layer: SparseLayer, kind: str, values: np.ndarray, datatype: str) -> None:
-    if np.abs(values).max() > FLOAT32_INTEGERS:
-        raise ValueError(f"{layer.name}: {kind} reach {np.abs(values).max()}; supported: 24 bits, as float32 holds them")
-    model.set_initializer(f"{layer.name}.{kind}", values.astype(np.float32))
+    if np.abs(values).max() > FLOAT64_INTEGERS:
+        raise ValueError(f"{layer.name}: {kind} reach {np.abs(values).max()}; supported: 53 bits, as float64 holds them")
+    model.set_initializer(f"{layer.name}.{kind}", in_floats(values))
     model.set_tensor_datatype(f"{layer.name}.{kind}", DataType[datatype])
+
+
+def in_floats(integers: np.ndarray) -> np.ndarray:
+    """Integers as FINN's graphs hold them: float32, or float64 where float32 would round."""
+    return integers.astype(np.float32 if np.abs(integers).max(initial=0) <= FLOAT32_INTEGERS else np.float64)

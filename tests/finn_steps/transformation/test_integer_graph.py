@@ -28,7 +28,7 @@ def test_a_model_without_them_is_refused():
         read_host_ends(ModelWrapper(qonnx_net()))
 
 
-def test_constants_beyond_24_bits_are_refused():
-    layer = SparseLayer("wide", [[2**25]], [0], None, "INT2", "INT32")
-    with pytest.raises(ValueError, match="wide: weights reach 33554432; supported: 24 bits"):
+def test_constants_beyond_53_bits_are_refused():
+    layer = SparseLayer("wide", [[2**54]], [0], None, "INT2", "INT64")
+    with pytest.raises(ValueError, match="wide: weights reach 18014398509481984; supported: 53 bits"):
         integer_graph(Accelerator("a", (layer,), 1, np.arange(1)))
