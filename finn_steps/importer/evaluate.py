@@ -11,7 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 FATAL_ONLY = 3
-NARROW = {TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}
+NARROW = {TensorProto.INT2: np.int8, TensorProto.UINT2: np.uint8, TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}
 """Element types that numpy does not have, and what holds their values here."""
 BLOCK = 2**21
 """Values that one run of a piece may hold at once."""

@@ -16,7 +16,7 @@ from finn_steps.importer.levels import MOST_BITS, Levels, read_levels
 from finn_steps.importer.normal_form import RESHAPING, Network
 
 INTEGER_ELEMENTS = {TensorProto.INT8: "INT8", TensorProto.UINT8: "UINT8", TensorProto.INT16: "INT16", TensorProto.UINT16: "UINT16",
-                    TensorProto.INT4: "INT4", TensorProto.UINT4: "UINT4", TensorProto.BOOL: "BINARY"}
+                    TensorProto.INT4: "INT4", TensorProto.UINT4: "UINT4", TensorProto.INT2: "INT2", TensorProto.UINT2: "UINT2", TensorProto.BOOL: "BINARY"}
 
 
 def read_input(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid]:

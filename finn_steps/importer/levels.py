@@ -89,7 +89,8 @@ def _quant_limits(link: Link, network: Network) -> tuple[np.ndarray, np.ndarray]
 
 def type_limits(element: int) -> tuple[np.ndarray, np.ndarray]:
     if element in NARROW:
-        return (np.array(-8), np.array(7)) if NARROW[element] is np.int8 else (np.array(0), np.array(15))
+        bits = 2 if element in (onnx.TensorProto.INT2, onnx.TensorProto.UINT2) else 4
+        return integer_range(NARROW[element] is np.int8, False, np.array(bits))
     dtype = onnx.helper.tensor_dtype_to_np_dtype(element)
     if dtype.kind not in "iu":
         raise ValueError(f"a QuantizeLinear to {dtype} is not supported; supported: integers")

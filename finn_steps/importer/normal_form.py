@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, version_converter
 
 from finn_steps.importer.evaluate import NARROW, Value, proto, run
 from finn_steps.importer.lowering import Link, Lowering
-from finn_steps.importer.model_file import check_form, node_name, opset
+from finn_steps.importer.model_file import attribute, check_form, node_name, opset
 from finn_steps.importer.operators import BETWEEN, MICROSOFT, TABLE, WEIGHTS, find, is_custom, names_in
 
 OLDEST_OPSET, CONVERTED_TO = 13, 17
@@ -95,6 +95,8 @@ def _check_operators(model: onnx.ModelProto) -> None:
         version = opset(model, custom=True) if is_custom(node.domain) else versions.get(node.domain, versions[""])
         if node.op_type.startswith(("Conv", "QLinearConv")):
             raise ValueError(f"node {node.name} ({node.op_type}) is a convolution; supported: layers of MatMul or Gemm")
+        if node.op_type == "BatchNormalization" and attribute(node, "training_mode", 0):
+            raise ValueError(f"node {node.name} (BatchNormalization) is in training mode; export the model for inference (model.eval())")
         if find(node.domain, node.op_type, version) is None:
             known = [row for row in TABLE if row.name == node.op_type]
             which = f"{node.op_type}, domain '{node.domain}', version {version}"
