@@ -10,9 +10,14 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
+from finn_steps.importer.operators import MICROSOFT
+
 FATAL_ONLY = 3
 NARROW = {TensorProto.INT2: np.int8, TensorProto.UINT2: np.uint8, TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}
 """Element types that numpy does not have, and what holds their values here."""
+OPSET_OF_NARROW = 25
+_ELEMENTS = {"float": TensorProto.FLOAT, **{name.lower(): value for name, value in TensorProto.DataType.items() if name != "FLOAT"}}
+IR = 10
 BLOCK = 2**21
 """Values that one run of a piece may hold at once."""
 
@@ -26,8 +31,22 @@ class Value:
 
     @classmethod
     def of(cls, tensor: onnx.TensorProto) -> Value:
+        """ValueError, naming the tensor, for element types that are neither floats nor integers of numpy's, nor (u)int2 and (u)int4."""
+        if tensor.data_type in NARROW:
+            return cls(_widened(tensor), tensor.data_type)
         array = onnx.numpy_helper.to_array(tensor)
-        return cls(array.astype(NARROW.get(tensor.data_type, array.dtype)), tensor.data_type)
+        if array.dtype.kind not in "fiub":
+            raise ValueError(f"tensor {tensor.name} is of type {TensorProto.DataType.Name(tensor.data_type)}; supported: float16 to double, "
+                             "(u)int2 to int64, bool")
+        return cls(array, tensor.data_type)
+
+
+def _widened(tensor: onnx.TensorProto) -> np.ndarray:
+    """A tensor of 2 or 4 bits in bytes, by onnxruntime: onnx 1.21 cannot unpack a single UINT2."""
+    ends = [helper.make_tensor_value_info("wide", _container(tensor.data_type), None)]
+    model = _model([helper.make_node("Cast", [tensor.name], ["wide"], to=_container(tensor.data_type))], [], ends, OPSET_OF_NARROW)
+    model.graph.initializer.append(tensor)
+    return session(model).run(None, {})[0]
 
 
 def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -121,17 +140,14 @@ def _container(element: int) -> int:
 
 
 def _element_types(nodes, inputs, outputs, opset: int) -> dict[str, int]:
-    ends = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in outputs]
-    model = _model(nodes, inputs, ends, opset)
-    for value in model.graph.output:
-        value.ClearField("type")
-    inferred = onnx.shape_inference.infer_shapes(model, strict_mode=True)
-    return {value.name: value.type.tensor_type.elem_type for value in inferred.graph.output}
+    """Of the outputs, as onnxruntime infers them."""
+    model = _model(nodes, inputs, [onnx.ValueInfoProto(name=name) for name in outputs], opset)
+    return {end.name: _ELEMENTS[end.type.removeprefix("tensor(").removesuffix(")")] for end in session(model).get_outputs()}
 
 
 def _model(nodes, inputs, outputs, opset: int) -> onnx.ModelProto:
     graph = helper.make_graph(list(nodes), "piece", inputs, outputs)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)], ir_version=IR)
 
 
 def _essence(error: Exception) -> str:

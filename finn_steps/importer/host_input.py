@@ -9,28 +9,30 @@ import numpy as np
 from finn_steps.host import HostOp
 from finn_steps.importer.minifloat import number, ordinal
 
-GREATEST = float(np.finfo(np.float32).max)
+GREATEST, GREATEST_HALF = float(np.finfo(np.float32).max), float(np.finfo(np.float16).max)
 PROBES = 4096
 
 
-def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: int, low: int, high: int, name: str) -> tuple[HostOp, ...]:
+def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: int, low: int, high: int, name: str,
+                        reach: float = GREATEST) -> tuple[HostOp, ...]:
     """HostOps that turn inputs [N, features] into stored(inputs), for a function that is elementwise and monotone.
 
     stored  float32 [N, features] -> int64 [N, features], each between low and high
+    reach   the greatest size of an input
     ValueError, naming `name`, where a feature rises and falls.
     """
-    ends = stored(np.array([[-GREATEST], [GREATEST]], np.float32) * np.ones(features, np.float32))
+    ends = stored(np.array([[-reach], [reach]], np.float32) * np.ones(features, np.float32))
     direction = np.where(ends[1] < ends[0], -1, 1).astype(np.float32)
     wanted = np.arange(low + 1, high + 1)[:, None]
     shape = (len(wanted), features)
-    first = np.broadcast_to(ordinal(-GREATEST), shape).copy()
-    last = np.broadcast_to(ordinal(GREATEST) + 1, shape).copy()
+    first = np.broadcast_to(ordinal(-reach), shape).copy()
+    last = np.broadcast_to(ordinal(reach) + 1, shape).copy()
     while np.any(first < last):
         middle = (first + last) // 2
-        reached = stored(number(np.minimum(middle, ordinal(GREATEST))) * direction) >= wanted
-        reached |= middle > ordinal(GREATEST)
+        reached = stored(number(np.minimum(middle, ordinal(reach))) * direction) >= wanted
+        reached |= middle > ordinal(reach)
         first, last = np.where(reached, first, middle + 1), np.where(reached, middle, last)
-    thresholds = np.where(first > ordinal(GREATEST), np.float32(np.inf), number(np.minimum(first, ordinal(GREATEST)))).T
+    thresholds = np.where(first > ordinal(reach), np.float32(np.inf), number(np.minimum(first, ordinal(reach)))).T
     operations = (*((HostOp("mul", direction),) if np.any(direction < 0) else ()), HostOp("count", thresholds),
                   *((HostOp("add", np.float32(low)),) if low else ()))
     _check(stored, operations, thresholds * direction[:, None], features, name)

@@ -11,7 +11,7 @@ from finn_steps.importer.chain import Chain, Stage
 from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import INDEXING, NotOnTheHost, host_operations, index_map, quantising_operations
-from finn_steps.importer.host_input import counting_operations
+from finn_steps.importer.host_input import GREATEST, GREATEST_HALF, counting_operations
 from finn_steps.importer.levels import MOST_BITS, Levels, read_levels
 from finn_steps.importer.normal_form import RESHAPING, Network
 
@@ -49,11 +49,17 @@ def _grid(head: Stage, values: np.ndarray, levels: Levels, network: Network) -> 
         reached = Piece(nodes, network.constants, start, tensor.shape, tensor.element, links[-1].output, network.opset)(values)
         integers, values = integers[:, index], values[:, index]
     try:
-        return read_grid(Levels(integers, values, levels.bipolar), reached)
+        return read_grid(Levels(integers, values, levels.bipolar), reached, rounding_unit(links, network))
     except NoGrid as error:
         last = links[-1] if links else head.quantiser
         raise ValueError(f"node {last.name} ({last.kind}): the levels of input {network.input} {error} behind it; supported: levels on a grid "
                          f"of at most {MOST_STEPS:,} steps, by monotone operators") from None
+
+
+def rounding_unit(links, network: Network) -> float:
+    """The greatest relative rounding on the way: of float16 where a tensor is of it."""
+    halves = any(network.tensors[link.output].element == TensorProto.FLOAT16 for link in links)
+    return 2.0**-11 if halves else 2.0**-24
 
 
 def _straight(levels: Levels, grid: Grid) -> bool:
@@ -116,10 +122,11 @@ def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
         return np.clip(grid.stored(piece(inputs)), grid.low, grid.high)
 
     name = (head.quantiser or links[-1]).name
+    reach = GREATEST_HALF if rounding_unit(links, network) > 2.0**-24 else GREATEST
     if len(np.unique(index)) == len(index):
-        return (*taken, *counting_operations(stored, len(index), grid.low, grid.high, name))
+        return (*taken, *counting_operations(stored, len(index), grid.low, grid.high, name, reach))
     columns = [_column(stored, position, len(index)) for position in range(len(index))]
-    made = [counting_operations(column, 1, grid.low, grid.high, name) for column in columns]
+    made = [counting_operations(column, 1, grid.low, grid.high, name, reach) for column in columns]
     return (*taken, *_side_by_side(made))
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from finn_steps.importer.evaluate import NARROW, Value, proto, run
+from finn_steps.importer.evaluate import IR, NARROW, Value, proto, run
 from finn_steps.importer.lowering import Link, Lowering
 from finn_steps.importer.model_file import attribute, check_form, node_name, opset
-from finn_steps.importer.operators import BETWEEN, MICROSOFT, TABLE, WEIGHTS, find, is_custom, names_in
+from finn_steps.importer.operators import BETWEEN, MICROSOFT, STANDARD_DOMAINS, TABLE, WEIGHTS, find, is_custom, names_in
 
 OLDEST_OPSET, CONVERTED_TO = 13, 17
 RESHAPING = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -81,6 +81,8 @@ def normalise(model: onnx.ModelProto) -> Network:
 def _name_nodes(graph: onnx.GraphProto) -> None:
     for position, node in enumerate(graph.node):
         node.name = node_name(node, position)
+        if node.domain in STANDARD_DOMAINS:
+            node.domain = ""
 
 
 def _check_ends(graph: onnx.GraphProto) -> None:
@@ -173,6 +175,8 @@ class _Normaliser:
         data = [name for name in node.input if name in self.dynamic]
         if data and node.op_type != "Shape":
             self._check_data(node, data)
+        if node.op_type == "Dropout" and len(node.input) > 2 and node.input[2] and np.any(self.values[node.input[2]].array):
+            raise ValueError(f"node {node.name} (Dropout) is in training mode; export the model for inference (model.eval())")
         lowered = self.lowering.lower(node, node.name)
         self.values.update({tensor.name: Value.of(tensor) for tensor in lowered.constants})
         for link in lowered.links:
@@ -291,4 +295,5 @@ def _standard(path, constants: dict[str, Value], tensors: dict[str, Tensor], sta
     made = {name for node in nodes for name in node.output}
     used = dict.fromkeys(name for node in nodes for name in node.input if name and name not in made and name != start)
     graph.initializer.extend(proto(name, constants[name]) for name in used)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version)], ir_version=10)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", version), helper.make_opsetid(MICROSOFT, 1)],
+                             ir_version=IR)

@@ -46,6 +46,7 @@ TABLE: tuple[Operator, ...] = (
     Operator("QGemm", MICROSOFT, (1, 1), (LAYER,), "transA = 0"),
     *_standard("QuantizeLinear DequantizeLinear", 10, EVERYWHERE,
                "per tensor or along any axis, (u)int2 to (u)int16, int32 biases; no blocks, no float8"),
+    *(Operator(name, MICROSOFT, (1, 1), EVERYWHERE, "the same, of onnxruntime's static quantisation") for name in ("QuantizeLinear", "DequantizeLinear")),
     Operator("Quant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE, "also as IntQuant; all rounding modes of qonnx' executor"),
     Operator("IntQuant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE, "the same as Quant"),
     Operator("BipolarQuant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE),
