@@ -11,6 +11,7 @@ from finn_steps.importer.levels import Levels
 
 FLOAT_ROUNDINGS = 8
 """Roundings that a level may have gone through: how far it may lie from its grid, in units of 2^-24 of the greatest level."""
+UNIT = 2.0**-24
 MOST_STEPS = 2**16
 FARTHEST = 2.0**53
 SMALL_FACTORS = (*range(1, 33), 64, 128, 256, 512, 1024)
@@ -50,7 +51,7 @@ class Grid:
         return np.clip(steps, -FARTHEST, FARTHEST).astype(np.int64)
 
 
-def read_grid(levels: Levels, values: np.ndarray, unit: float = 2.0**-24) -> Grid:
+def read_grid(levels: Levels, values: np.ndarray) -> Grid:
     """The grid of `values`, float64 [K, width]: what the model makes of the levels on their way to the next layer.
 
     Where the values are one straight line over the levels' integers, these are what is stored; otherwise whole steps from zero,
@@ -58,9 +59,9 @@ def read_grid(levels: Levels, values: np.ndarray, unit: float = 2.0**-24) -> Gri
     """
     integers = np.broadcast_to(levels.integers, values.shape)
     columns, inverse = _different_columns(integers, values)
-    lines = [_line(integers[:, column], values[:, column], unit) for column in columns]
+    lines = [_line(integers[:, column], values[:, column]) for column in columns]
     if any(line is None for line in lines):
-        lines = [_steps(values[:, column], unit) for column in columns]
+        lines = [_steps(values[:, column]) for column in columns]
     step, zero = (np.array([line[part] for line in lines])[inverse] for part in (0, 1))
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
@@ -77,12 +78,12 @@ def _different_columns(integers: np.ndarray, values: np.ndarray) -> tuple[np.nda
     return first, inverse.reshape(-1)
 
 
-def _line(integers: np.ndarray, values: np.ndarray, unit: float):
+def _line(integers: np.ndarray, values: np.ndarray):
     """(step, zero, integers) where the values lie on a straight line over the integers; None otherwise."""
     span = integers[-1] - integers[0]
     if span == 0 or np.all(values == values[0]):
         return 0.0, values[0], np.zeros_like(integers)
-    tolerance = FLOAT_ROUNDINGS * unit * np.abs(values).max()
+    tolerance = FLOAT_ROUNDINGS * UNIT * np.abs(values).max()
     slope = (values[-1] - values[0]) / span
     best = None
     for step in (slope, float(np.float32(slope))):
@@ -99,7 +100,7 @@ def _snapped(zero: float, step: float, tolerance: float) -> float:
     return float(whole) if abs(whole - zero) <= tolerance else float(zero)
 
 
-def _steps(values: np.ndarray, unit: float):
+def _steps(values: np.ndarray):
     """(step, zero, integers) by the greatest common divisor of the distances between different values."""
     rises = np.diff(values)
     if np.any(rises < 0) and np.any(rises > 0):
@@ -107,7 +108,7 @@ def _steps(values: np.ndarray, unit: float):
     different = np.unique(values)
     if len(different) == 1:
         return 0.0, values[0], np.zeros(len(values), np.int64)
-    tolerance = FLOAT_ROUNDINGS * unit * np.abs(values).max()
+    tolerance = FLOAT_ROUNDINGS * UNIT * np.abs(values).max()
     step = common_step(np.diff(different), tolerance)
     if step is None:
         raise NoGrid("are no multiples of one step")
@@ -125,8 +126,19 @@ def common_step(distances: np.ndarray, tolerance: float) -> float | None:
         counts = np.rint(distances / step)
         total = counts.sum()
         if total > MOST_STEPS:
-            return None
+            break
         refined = reach / total
         if np.all(np.abs(counts * refined - distances) <= 2 * tolerance) and tolerance < step / 8:
             return float(refined)
-    return None
+    step = power_of_two_step(distances)
+    return step if reach / step <= MOST_STEPS else None
+
+
+def power_of_two_step(values: np.ndarray) -> float:
+    """The greatest power of two of which every float64 value is a whole multiple; 1 where all are 0."""
+    values = np.abs(values[values != 0])
+    if not len(values):
+        return 1.0
+    mantissa, exponent = np.frexp(values)
+    whole = (mantissa * 2.0**53).astype(np.int64)
+    return float(2.0 ** np.min(np.log2((whole & -whole).astype(np.float64)) + exponent - 53))

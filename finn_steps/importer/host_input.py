@@ -32,7 +32,8 @@ def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: in
         reached = stored(number(np.minimum(middle, ordinal(reach))) * direction) >= wanted
         reached |= middle > ordinal(reach)
         first, last = np.where(reached, first, middle + 1), np.where(reached, middle, last)
-    thresholds = np.where(first > ordinal(reach), np.float32(np.inf), number(np.minimum(first, ordinal(reach)))).T
+    thresholds = np.where(first > ordinal(reach), np.float32(np.inf), number(np.minimum(first, ordinal(reach))))
+    thresholds = np.where(first == ordinal(-reach), np.float32(-np.inf), thresholds).T
     operations = (*((HostOp("mul", direction),) if np.any(direction < 0) else ()), HostOp("count", thresholds),
                   *((HostOp("add", np.float32(low)),) if low else ()))
     _check(stored, operations, thresholds * direction[:, None], features, name)

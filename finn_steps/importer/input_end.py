@@ -49,17 +49,11 @@ def _grid(head: Stage, values: np.ndarray, levels: Levels, network: Network) -> 
         reached = Piece(nodes, network.constants, start, tensor.shape, tensor.element, links[-1].output, network.opset)(values)
         integers, values = integers[:, index], values[:, index]
     try:
-        return read_grid(Levels(integers, values, levels.bipolar), reached, rounding_unit(links, network))
+        return read_grid(Levels(integers, values, levels.bipolar), reached)
     except NoGrid as error:
         last = links[-1] if links else head.quantiser
         raise ValueError(f"node {last.name} ({last.kind}): the levels of input {network.input} {error} behind it; supported: levels on a grid "
                          f"of at most {MOST_STEPS:,} steps, by monotone operators") from None
-
-
-def rounding_unit(links, network: Network) -> float:
-    """The greatest relative rounding on the way: of float16 where a tensor is of it."""
-    halves = any(network.tensors[link.output].element == TensorProto.FLOAT16 for link in links)
-    return 2.0**-11 if halves else 2.0**-24
 
 
 def _straight(levels: Levels, grid: Grid) -> bool:
@@ -122,7 +116,8 @@ def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
         return np.clip(grid.stored(piece(inputs)), grid.low, grid.high)
 
     name = (head.quantiser or links[-1]).name
-    reach = GREATEST_HALF if rounding_unit(links, network) > 2.0**-24 else GREATEST
+    halves = any(network.tensors[link.output].element == TensorProto.FLOAT16 for link in links)
+    reach = GREATEST_HALF if halves else GREATEST
     if len(np.unique(index)) == len(index):
         return (*taken, *counting_operations(stored, len(index), grid.low, grid.high, name, reach))
     columns = [_column(stored, position, len(index)) for position in range(len(index))]

@@ -16,7 +16,7 @@ from finn_steps.importer.chain import Chain, Stage, read_chain, through_integers
 from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import host_operations
-from finn_steps.importer.input_end import read_input, rounding_unit
+from finn_steps.importer.input_end import read_input
 from finn_steps.importer.input_quant import NODE as INPUT_QUANT_NODE
 from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
 from finn_steps.importer.levels import read_levels
@@ -169,7 +169,7 @@ def grid_behind(quantiser: Link, levels, after: tuple[Link, ...], network: Netwo
     if after:
         values = piece_between(after, quantiser.output, after[-1].output, network)(values)
     try:
-        return read_grid(levels, values, rounding_unit((quantiser, *after), network))
+        return read_grid(levels, values)
     except NoGrid as error:
         raise ValueError(f"node {quantiser.name} ({quantiser.kind}): its levels {error} behind {(after or [quantiser])[-1].name}; supported: "
                          f"levels on a grid of at most {MOST_STEPS:,} steps, by monotone operators") from None

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finn_steps.importer.grid import SMALL_FACTORS, Grid
+from finn_steps.importer.grid import SMALL_FACTORS, UNIT, Grid, power_of_two_step
 from finn_steps.importer.weights import Weights
 
-UNIT = 2.0**-24
 MOST_RATIO = 2**12
 MOST_WEIGHT_BITS = 30
 """Of weights that stand for products with scales of no whole ratio."""
@@ -92,20 +91,10 @@ def _is_exact(values: np.ndarray, grid: Grid, unit: np.ndarray, integers: np.nda
     """bool [MH]: rows in which every product and every partial sum is a whole multiple, below 2^24, of one power of two."""
     if np.any(grid.deviation):
         return np.zeros(len(values), bool)
-    levels = _power_of_two_step(np.concatenate([grid.step, grid.zero]))
+    levels = power_of_two_step(np.concatenate([grid.step, grid.zero]))
     exact = np.zeros(len(values), bool)
     for row, weights in enumerate(values):
-        step = _power_of_two_step(weights)
+        step = power_of_two_step(weights)
         terms = (np.abs(weights) / step) @ (grid.largest / levels)
         exact[row] = terms < FLOAT32_INTEGERS and np.array_equal(unit[row] * integers[row], weights * grid.step)
     return exact
-
-
-def _power_of_two_step(values: np.ndarray) -> float:
-    """The greatest power of two of which every float64 value is a whole multiple; 1 where all are 0."""
-    values = np.abs(values[values != 0])
-    if not len(values):
-        return 1.0
-    mantissa, exponent = np.frexp(values)
-    whole = (mantissa * 2.0**53).astype(np.int64)
-    return float(2.0 ** np.min(np.log2((whole & -whole).astype(np.float64)) + exponent - 53))
