@@ -12,7 +12,8 @@ from finn_steps.importer.levels import Levels
 FLOAT_ROUNDINGS = 8
 """Roundings that a level may have gone through: how far it may lie from its grid, in units of 2^-24 of the greatest level."""
 UNIT = 2.0**-24
-MOST_STEPS = 2**16
+MOST_STEPS, MOST_INPUT_STEPS = 2**16, 2**20
+"""That a layer's levels, and a model's inputs, may span: levels of float16 and of minifloats are not even."""
 FARTHEST = 2.0**53
 SMALL_FACTORS = (*range(1, 33), 64, 128, 256, 512, 1024)
 
@@ -51,17 +52,17 @@ class Grid:
         return np.clip(steps, -FARTHEST, FARTHEST).astype(np.int64)
 
 
-def read_grid(levels: Levels, values: np.ndarray) -> Grid:
+def read_grid(levels: Levels, values: np.ndarray, most: int = MOST_STEPS) -> Grid:
     """The grid of `values`, float64 [K, width]: what the model makes of the levels on their way to the next layer.
 
     Where the values are one straight line over the levels' integers, these are what is stored; otherwise whole steps from zero,
-    or from the least value where zero is no step. NoGrid where there is none, or where a channel rises and falls.
+    or from the least value where zero is no step. NoGrid where there is none of at most `most` steps, or where a channel rises and falls.
     """
     integers = np.broadcast_to(levels.integers, values.shape)
     columns, inverse = _different_columns(integers, values)
     lines = [_line(integers[:, column], values[:, column]) for column in columns]
     if any(line is None for line in lines):
-        lines = [_steps(values[:, column]) for column in columns]
+        lines = [_steps(values[:, column], most) for column in columns]
     step, zero = (np.array([line[part] for line in lines])[inverse] for part in (0, 1))
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
@@ -100,7 +101,7 @@ def _snapped(zero: float, step: float, tolerance: float) -> float:
     return float(whole) if abs(whole - zero) <= tolerance else float(zero)
 
 
-def _steps(values: np.ndarray):
+def _steps(values: np.ndarray, most: int):
     """(step, zero, integers) by the greatest common divisor of the distances between different values."""
     rises = np.diff(values)
     if np.any(rises < 0) and np.any(rises > 0):
@@ -109,7 +110,7 @@ def _steps(values: np.ndarray):
     if len(different) == 1:
         return 0.0, values[0], np.zeros(len(values), np.int64)
     tolerance = FLOAT_ROUNDINGS * UNIT * np.abs(values).max()
-    step = common_step(np.diff(different), tolerance)
+    step = common_step(np.diff(different), tolerance, most)
     if step is None:
         raise NoGrid("are no multiples of one step")
     zero = _snapped(different[0], step, tolerance)
@@ -118,20 +119,20 @@ def _steps(values: np.ndarray):
     return step, float(zero), integers
 
 
-def common_step(distances: np.ndarray, tolerance: float) -> float | None:
+def common_step(distances: np.ndarray, tolerance: float, most: int = MOST_STEPS) -> float | None:
     """The greatest step of which all distances (float64, above 0) are multiples, to `tolerance`; None where there is none."""
     least, reach = distances.min(), distances.sum()
     for factor in SMALL_FACTORS:
         step = least / factor
         counts = np.rint(distances / step)
         total = counts.sum()
-        if total > MOST_STEPS:
+        if total > most:
             break
         refined = reach / total
         if np.all(np.abs(counts * refined - distances) <= 2 * tolerance) and tolerance < step / 8:
             return float(refined)
     step = power_of_two_step(distances)
-    return step if reach / step <= MOST_STEPS else None
+    return step if reach / step <= most else None
 
 
 def power_of_two_step(values: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.host import HostOp
 from finn_steps.importer.chain import Chain, Stage
 from finn_steps.importer.evaluate import Piece
-from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
+from finn_steps.importer.grid import MOST_INPUT_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import INDEXING, NotOnTheHost, host_operations, index_map, quantising_operations
 from finn_steps.importer.host_input import GREATEST, GREATEST_HALF, counting_operations
 from finn_steps.importer.levels import MOST_BITS, Levels, read_levels
@@ -49,11 +49,11 @@ def _grid(head: Stage, values: np.ndarray, levels: Levels, network: Network) -> 
         reached = Piece(nodes, network.constants, start, tensor.shape, tensor.element, links[-1].output, network.opset)(values)
         integers, values = integers[:, index], values[:, index]
     try:
-        return read_grid(Levels(integers, values, levels.bipolar), reached)
+        return read_grid(Levels(integers, values, levels.bipolar), reached, MOST_INPUT_STEPS)
     except NoGrid as error:
         last = links[-1] if links else head.quantiser
         raise ValueError(f"node {last.name} ({last.kind}): the levels of input {network.input} {error} behind it; supported: levels on a grid "
-                         f"of at most {MOST_STEPS:,} steps, by monotone operators") from None
+                         f"of at most {MOST_INPUT_STEPS:,} steps, by monotone operators") from None
 
 
 def _straight(levels: Levels, grid: Grid) -> bool:
