@@ -18,7 +18,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
-from build_dataflow.suspicious import warnings_of
+from build_dataflow.suspicious import undecided, warnings_of
 from build_dataflow.verify import samples_for, verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
@@ -39,8 +39,10 @@ def step_hold_to_original(model, cfg):
     keep_original(Path(build.model), folder)
     imported = Accelerator.load(folder / "import")
     x, _, _ = samples_for(build, imported)
-    write_json(folder / "report" / "original.json", hold_to_original(folder, x))
-    write_json(folder / "report" / "warnings.json", {"warnings": warnings_of(imported, imported.quantise(x))})
+    held = hold_to_original(folder, x)
+    write_json(folder / "report" / "original.json", held)
+    warnings = [*undecided(held["borderline"], held["samples"]), *warnings_of(imported, imported.quantise(x))]
+    write_json(folder / "report" / "warnings.json", {"warnings": warnings})
     return model
 
 

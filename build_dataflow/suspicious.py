@@ -11,6 +11,7 @@ SATURATED = 0.99
 USED, FEWEST_LEVELS = 1 / 8, 16
 """The share of an input's levels below which its range is called unused, and the levels from which it is looked at."""
 NAMED = 5
+MOSTLY = 0.5
 LOOKED_AT = 2000
 """Samples from which the share of saturated answers is taken."""
 
@@ -23,6 +24,14 @@ def warnings_of(accelerator: Accelerator, q: np.ndarray) -> list[str]:
         answers = layer.execute(answers)
         found += _zero_weights(layer) + _saturated(layer, answers)
     return found + (_constant_outputs(accelerator.execute(q)) if constant(answers) else [])
+
+
+def undecided(borderline: int, samples: int) -> list[str]:
+    """Where float rounding leaves most of a comparison open."""
+    if borderline <= MOSTLY * samples:
+        return []
+    return [f"{borderline:,} of {samples:,} samples have an accumulator within float rounding of a threshold and are compared with your file up "
+            "to there only; scales that are powers of two make it exact"]
 
 
 def _unused_inputs(accelerator: Accelerator, q: np.ndarray) -> list[str]:

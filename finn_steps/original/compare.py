@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -22,7 +23,7 @@ ROUNDINGS = 4
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was compared: `borderline` samples only up to the input's integers. A difference raises, so `mismatches` is 0."""
+    """What was compared: `borderline` samples only up to the layer where they are. A difference raises, so `mismatches` is 0."""
 
     sha256: str
     executor: str
@@ -32,20 +33,21 @@ class Comparison:
     mismatches: int = 0
 
 
-def compare(original: Original, meetings: dict[str, Meeting], accelerator: Accelerator, x: np.ndarray, borderline: np.ndarray,
-            standard: Path | str | None = None) -> Comparison:
+def compare(original: Original, meetings: dict[str, Meeting], accelerator: Accelerator, x: np.ndarray,
+            borderline: Mapping[str, np.ndarray] = MappingProxyType({}), standard: Path | str | None = None) -> Comparison:
     """Hold an accelerator, as imported, to the file.
 
     meetings    by the names of the layers, and "input"; layers without one are tested by what follows them
     x           float32 [N, features], which the file's input takes (`original.file.representable`)
-    borderline  bool [N], samples in which float rounding of the file may change a hidden integer
+    borderline  bool [N] by the names of layers, samples in which float rounding of the file may change an integer that the layer gives:
+                they are compared up to there
     standard    an ONNX file in standard operators that keeps the user's names of tensors, to locate a difference with
     DifferenceError, in one line, at the first tensor that parts.
     """
     skipped = 0
     for start in range(0, len(x), CHUNK):
         part = slice(start, start + CHUNK)
-        check = _Check(original, meetings, accelerator, x[part], np.asarray(borderline[part], bool))
+        check = _Check(original, meetings, accelerator, x[part], {name: touched[part] for name, touched in borderline.items()})
         for difference in check.differences():
             raise DifferenceError(describe(original, check.x, difference, start, standard))
         skipped += int(check.skipped.sum())
@@ -53,11 +55,12 @@ def compare(original: Original, meetings: dict[str, Meeting], accelerator: Accel
 
 
 class _Check:
-    """One chunk. `skipped` grows by the samples whose label is within rounding of another one's."""
+    """One chunk. `skipped`, bool [N], grows by the borderline samples of each layer, and by those whose label is within rounding of
+    another one's."""
 
     def __init__(self, original, meetings, accelerator, x, borderline):
-        self.original, self.meetings, self.accelerator, self.x = original, meetings, accelerator, x
-        self.skipped = borderline.copy()
+        self.original, self.meetings, self.accelerator, self.x, self.borderline = original, meetings, accelerator, x, borderline
+        self.skipped = np.zeros(len(x), bool)
         output = original.file.output
         self.found = original.tensors(x, list(dict.fromkeys([*(m.tensor for m in meetings.values()), output])))
         self.output = self.found[output]
@@ -66,13 +69,14 @@ class _Check:
         """In the order of the layers; whoever takes one stops there."""
         stored = self.accelerator.quantise(self.x)
         if "input" in self.meetings:
-            yield from self._claim("input", stored, None, np.zeros(len(self.x), bool))
+            yield from self._claim("input", stored, None)
         error = np.zeros((len(self.x), 1))
         for number, layer in enumerate(self.accelerator.layers):
             error = self._sum_error(number, layer, stored) if layer.thresholds is None else np.zeros((len(self.x), 1))
             stored = layer.execute(stored)
+            self.skipped |= self.borderline.get(layer.name, False)
             if layer.name in self.meetings:
-                yield from self._claim(layer.name, stored, error, self.skipped)
+                yield from self._claim(layer.name, stored, error)
         yield from self._outputs(stored, error)
 
     def _sum_error(self, number: int, layer: SparseLayer, stored: np.ndarray) -> np.ndarray:
@@ -88,7 +92,7 @@ class _Check:
             exact = (largest < 2**24) & (np.frexp(np.abs(meeting.scale))[0] == 0.5)
         return np.zeros((len(stored), 1)) if exact.all() else np.where(exact, 0.0, sum_error(layer.weights, values, unit))
 
-    def _claim(self, name: str, stored: np.ndarray, error: np.ndarray | None, exempt: np.ndarray) -> Iterator[Difference]:
+    def _claim(self, name: str, stored: np.ndarray, error: np.ndarray | None) -> Iterator[Difference]:
         """The file's values against scale * stored + offset: float roundings of theirs apart; for a raw sum also its own."""
         meeting = self.meetings[name]
         values = self.found[meeting.tensor].astype(np.float64)
@@ -105,7 +109,7 @@ class _Check:
             wrong = ~(np.abs(values - expected) <= bound)
             if meeting.raw:
                 wrong |= np.rint((values - meeting.offset) / meeting.scale) != stored
-        yield from self._first(name, meeting.tensor, wrong & ~exempt[:, None], values, expected)
+        yield from self._first(name, meeting.tensor, wrong & ~self.skipped[:, None], values, expected)
 
     def _roundings(self, meeting: Meeting, stored: np.ndarray, values: np.ndarray) -> np.ndarray:
         kind = self.found[meeting.tensor].dtype

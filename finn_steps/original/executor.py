@@ -31,11 +31,11 @@ class Original:
     fixed batch is opened (in constant shapes of Reshape nodes too) where the samples of a batch come out as they do one by one (bit for
     bit, or else within float rounding: a sum's order is onnxruntime's to choose), and a newer IR version than onnxruntime reads is not looked at where the operators are of a
     version that it has. All this is checked on PROBES samples against the file untouched. ValueError, naming the node, where no
-    executor runs it.
+    executor runs it. `name` is what messages call the file.
     """
 
-    def __init__(self, path: Path | str):
-        self.file = UserFile(path)
+    def __init__(self, path: Path | str, name: str | None = None):
+        self.file = UserFile(path, name)
         self._runner = runner_of(self.file)
         self.sha256, self.executor = self.file.sha256, self._runner.executor
         self.features, self.input_shape = self.file.features, self.file.input_shape
@@ -48,7 +48,7 @@ class Original:
         own = self.file.input.name
         for name in names:
             if name not in (own, *self.file.dependent_tensors):
-                raise ValueError(f"{self.file.path} has no tensor {name} that depends on its input")
+                raise ValueError(f"{self.file.name} has no tensor {name} that depends on its input")
         values, computed = self.file.cast(x), [name for name in names if name != own]
         group = self._group if not self.batched else self.chunk
         parts = [self._run(values[start : start + group], computed) for start in range(0, max(1, len(values)), group)]
@@ -106,7 +106,7 @@ class Original:
     def _check_untouched(self, x: np.ndarray, expected: np.ndarray) -> None:
         untouched = self._runner.untouched(_padded(self.file.cast(x), self._group))
         if untouched is not None and not within_rounding(self._rows(self.file.output, untouched, len(x)), expected[: len(x)]):
-            raise ValueError(f"{self.file.maker(self.file.output)} answers otherwise where {self.executor} runs {self.file.path} as a whole")
+            raise ValueError(f"{self.file.maker(self.file.output)} answers otherwise where {self.executor} runs {self.file.name} as a whole")
 
     def _run(self, values: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         count = len(values)
@@ -116,7 +116,7 @@ class Original:
         except ValueError:
             raise
         except Exception as error:
-            raise ValueError(f"{self.file.path.name} cannot be run by {self.executor}: {essence(error)}") from error
+            raise ValueError(f"{self.file.name} cannot be run by {self.executor}: {essence(error)}") from error
         return {name: self._rows(name, array, len(fed))[:count] for name, array in found.items()}
 
     def _rows(self, name: str, array: np.ndarray, samples: int) -> np.ndarray:

@@ -38,7 +38,7 @@ def describe(original: Original, x: np.ndarray, difference: Difference, start: i
     tensor, position, read, found = inner or (difference.tensor, difference.position, difference.read, difference.found)
     where = f"tensor {tensor} of {original.file.maker(tensor)}"
     behind = "" if inner is None else f", so that {difference.where} differs"
-    return (f"{original.file.path.name} answers otherwise than it was read: sample {start + difference.sample}, first in {where}: element "
+    return (f"{original.file.name} answers otherwise than it was read: sample {start + difference.sample}, first in {where}: element "
             f"{position} is {found} in the file ({original.executor}), {read} as read{behind or f' ({difference.where})'}")
 
 

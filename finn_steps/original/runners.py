@@ -202,7 +202,7 @@ def refuse_versions(file: UserFile, standard: Sequence[NodeProto]) -> None:
     version = max((e.version for e in file.model.opset_import if e.domain in ("", "ai.onnx")), default=0)
     if standard and version > newest_opset():
         raise ValueError(f"{file.label(standard[0])} is of ONNX opset {version}; onnxruntime {onnxruntime.__version__} runs opsets up to "
-                         f"{newest_opset()}: export {file.path.name} with such a one")
+                         f"{newest_opset()}: export {file.name} with such a one")
 
 
 def refuse_failing(file: UserFile, part: Part, inputs: Sequence[onnx.ValueInfoProto]) -> None:

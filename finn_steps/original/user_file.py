@@ -17,19 +17,20 @@ class UserFile:
     """.sha256 of the bytes; .model with external data read in; .input its value_info; .input_shape behind the batch; .batch as it
     is declared, or None where it is open; .features input elements of one sample; .output name of the first graph output. A node without a name is called by its operator and its position."""
 
-    def __init__(self, path: Path | str):
-        """OSError where there is no file, ValueError, in one line, where it is no ONNX model or has not one input of fixed shape."""
+    def __init__(self, path: Path | str, name: str | None = None):
+        """`name` is what messages call the file. OSError where there is no file, ValueError, in one line, where it is no ONNX model or has not one input of fixed shape."""
         self.path = Path(path)
+        self.name = name or str(path)
         if not self.path.is_file():
-            raise FileNotFoundError(f"{self.path}: no such model file")
+            raise FileNotFoundError(f"{self.name}: no such model file")
         self.sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
         try:
             self.model = onnx.load(self.path)
         except Exception as error:
-            raise ValueError(f"{self.path}: not an ONNX model, truncated, or without its external data "
+            raise ValueError(f"{self.name}: not an ONNX model, truncated, or without its external data "
                              f"({str(error).strip().splitlines()[0]})") from error
         if not self.model.graph.node or not self.model.graph.output:
-            raise ValueError(f"{self.path}: not an ONNX model, or truncated (it has no nodes or no output)")
+            raise ValueError(f"{self.name}: not an ONNX model, or truncated (it has no nodes or no output)")
         for position, node in enumerate(self.model.graph.node):
             node.name = node.name or f"{node.op_type}_{position}"
         self.input = self._only_input()
@@ -44,11 +45,11 @@ class UserFile:
         constants = {tensor.name for tensor in graph.initializer}
         inputs = [value for value in graph.input if value.name not in constants]
         if len(inputs) != 1:
-            raise ValueError(f"{self.path}: has inputs {', '.join(v.name for v in inputs) or 'none'}; supported: one input")
+            raise ValueError(f"{self.name}: has inputs {', '.join(v.name for v in inputs) or 'none'}; supported: one input")
         dimensions = inputs[0].type.tensor_type.shape.dim
         if len(dimensions) < 2 or any(d.dim_value <= 0 for d in dimensions[1:]):
             shape = [d.dim_value or d.dim_param or "?" for d in dimensions]
-            raise ValueError(f"{self.path}: input {inputs[0].name} has shape {shape}; supported: [batch, features ...], all but the "
+            raise ValueError(f"{self.name}: input {inputs[0].name} has shape {shape}; supported: [batch, features ...], all but the "
                              "batch fixed")
         return inputs[0]
 
@@ -120,7 +121,7 @@ class UserFile:
         element = self.input.type.tensor_type.elem_type
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(element))
         if dtype.kind not in "fiub":
-            raise ValueError(f"{self.path}: input {self.input.name} has elements of type {TensorProto.DataType.Name(element)}; "
+            raise ValueError(f"{self.name}: input {self.input.name} has elements of type {TensorProto.DataType.Name(element)}; "
                              "supported: bool, float16, float, double, int8 to int64 and uint8 to uint64")
         return dtype
 
@@ -139,12 +140,12 @@ class UserFile:
         """float32 [N, features] -> [N, *input_shape] of the input's type. ValueError for a value that the type does not hold."""
         x = np.asarray(x, np.float32)
         if x.ndim != 2 or x.shape[1] != self.features:
-            raise ValueError(f"{self.path} takes [N, {self.features}] values, not {list(x.shape)}")
+            raise ValueError(f"{self.name} takes [N, {self.features}] values, not {list(x.shape)}")
         with np.errstate(all="ignore"):
             values = x.astype(self.input_dtype)
             survives = np.array_equal(values.astype(np.float64), x.astype(np.float64), equal_nan=self.input_dtype.kind == "f")
         if not survives:
-            raise ValueError(f"{self.path}: input {self.input.name} has elements of type {self.input_dtype}, which do not hold the values "
+            raise ValueError(f"{self.name}: input {self.input.name} has elements of type {self.input_dtype}, which do not hold the values "
                              "given")
         return values.reshape(-1, *self.input_shape)
 

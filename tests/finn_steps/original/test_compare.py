@@ -43,7 +43,8 @@ class Read:
     def compare(self, standard=True, accelerator=None, meetings=None, samples=300):
         accelerator = accelerator or self.imported.accelerator
         x = np.concatenate([model_inputs(6, samples, 0), level_inputs(accelerator, None, True, 1000).x])
-        borderline = self.imported.borderline.samples(self.imported.accelerator, self.imported.accelerator.quantise(x))
+        touched = self.imported.borderline.samples(self.imported.accelerator, self.imported.accelerator.quantise(x))
+        borderline = {layer.name: touched for layer in accelerator.layers}
         return compare(self.original, meetings or self.meetings, accelerator, x, borderline, self.standard if standard else None)
 
 
@@ -113,16 +114,22 @@ def test_the_hosts_end_is_compared(tmp_path):
         read.compare(False, accelerator)
 
 
-def test_borderline_samples_are_counted_and_compared_up_to_the_input(tmp_path):
+def test_borderline_samples_are_counted_and_compared_up_to_their_layer(tmp_path):
     read = Read(tmp_path, qonnx_net(NETS["powers of two"], 1))
-    accelerator = read.imported.accelerator
-    layer = accelerator.layers[1]
-    broken = replace(accelerator, layers=(accelerator.layers[0], replace(layer, weights=-layer.weights), accelerator.layers[2]))
-    x = model_inputs(6, 50, 0)
-    assert compare(read.original, read.meetings, broken, x, np.ones(50, bool)).borderline == 50
+    accelerator, layers = read.imported.accelerator, read.imported.accelerator.layers
+    x, touched = model_inputs(6, 50, 0), {"layer1": np.arange(50) < 20}
+
+    def broken(number):
+        changed = replace(layers[number], weights=-layers[number].weights)
+        return replace(accelerator, layers=tuple(changed if layer is layers[number] else layer for layer in layers))
+
+    for number in (0, 1, 2):
+        with pytest.raises(DifferenceError, match=rf"sample {0 if number == 0 else 2}\d?,.*\(layer{number}\)"):
+            compare(read.original, read.meetings, broken(number), x, touched)
+    assert compare(read.original, read.meetings, broken(1), x[:20], {"layer1": np.ones(20, bool)}).borderline == 20
     shifted = replace(accelerator, host_input=accelerator.host_input[:-1])
     with pytest.raises(DifferenceError, match=r"\(input\)"):
-        compare(read.original, read.meetings, shifted, x * 100, np.ones(50, bool))
+        compare(read.original, read.meetings, shifted, x * 100, {"layer0": np.ones(50, bool)})
 
 
 def test_a_wrong_claim_about_a_scale_is_seen(tmp_path):
