@@ -21,6 +21,7 @@ def steps_of(options: BuildOptions) -> list:
     """The steps of a build in order: names of FINN's own, and ours."""
     return [
         step_import_qonnx,
+        steps.step_hold_to_original,
         "step_tidy_up",
         "step_convert_to_hw",
         step_infer_sparse_mvau,
@@ -38,7 +39,8 @@ def steps_of(options: BuildOptions) -> list:
 def build(options: BuildOptions, output: Path, resume: bool = False, progress: Progress | None = None) -> dict:
     """Build into `output` and return the summary. What stood there stays usable until the new build is whole.
 
-    ValueError for a model or options that cannot be built, VerificationError where hardware and model differ.
+    ValueError for a model or options that cannot be built, DifferenceError where the file was misread, VerificationError where hardware
+    and model differ.
     """
     progress = progress or Progress()
     read_model(options.model)

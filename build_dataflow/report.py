@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -31,6 +32,8 @@ def print_report(summary: dict, folder: Path, console: Console | None = None) ->
     for layer in summary["hardware"]["layers"]:
         layers.add_row(*(str(layer[column]) for column in columns))
     console.print(layers)
+    for warning in summary.get("warnings", []):
+        console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
     console.print(f"\n{folder}/report/summary.json", soft_wrap=True)
 
 
@@ -46,6 +49,8 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         if verification["borderline"]:
             text += f"; {verification['borderline']:,} on a threshold within float rounding"
         lines.append(("verification", text))
+        if original := verification.get("original"):
+            lines.append(("your own file", describe_original(original)))
     if accuracy := summary.get("accuracy"):
         lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
     clock = hardware["clock_ns"]
@@ -57,6 +62,13 @@ def rows(summary: dict) -> list[tuple[str, str]]:
             counts = ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS)
             lines.append((f"Yosys, {result['family']}", f"{counts}, {result['logic_levels']} logic levels"))
     return lines
+
+
+def describe_original(original: dict) -> str:
+    text = f"{original['samples'] - original['borderline']:,} of {original['samples']:,} samples equal to it, untouched, in {original['executor']}"
+    if original["borderline"]:
+        text += f"; {original['borderline']:,} on a threshold within float rounding"
+    return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them"
 
 
 COUNTS = (("lut", "LUT"), ("ff", "FF"), ("carry", "CARRY4"), ("dsp", "DSP"), ("bram", "BRAM18"))

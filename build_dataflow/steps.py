@@ -16,8 +16,10 @@ import numpy as np
 from qonnx.custom_op.registry import getCustomOp
 
 from build_dataflow.configuration import BuildOptions, family_of
+from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
-from build_dataflow.verify import verify_build
+from build_dataflow.suspicious import undecided, warnings_of
+from build_dataflow.verify import samples_for, verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choose import choose_foldings, choose_within
@@ -29,6 +31,19 @@ from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.synthesis.yosys import FAMILIES, synthesise
+
+
+def step_hold_to_original(model, cfg):
+    """The network as imported against the user's own file, before anything is built; and what looks suspicious in it."""
+    folder, build = Path(cfg.output_dir), cfg.build
+    keep_original(Path(build.model), folder)
+    imported = Accelerator.load(folder / "import")
+    x, _, _ = samples_for(build, imported)
+    held = hold_to_original(folder, x)
+    write_json(folder / "report" / "original.json", held)
+    warnings = [*undecided(held["borderline"], held["samples"]), *warnings_of(imported, imported.quantise(x))]
+    write_json(folder / "report" / "warnings.json", {"warnings": warnings})
+    return model
 
 
 def step_choose_folding(model, cfg):

@@ -18,8 +18,10 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    parts = {name: read_json(report / f"{name}.json") for name in ("import", "verification", "synthesis", "estimate")}
+    parts = {name: read_json(report / f"{name}.json") for name in ("import", "original", "verification", "synthesis", "estimate", "warnings")}
     verification = parts["verification"] or {}
+    if parts["original"] is not None:
+        verification["original"] = parts["original"]
     summary = {
         "schema": SCHEMA,
         "name": options.name,
@@ -35,6 +37,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },
         "verification": verification or None,
+        "warnings": (parts["warnings"] or {}).get("warnings"),
         "synthesis": parts["synthesis"],
         "estimate": parts["estimate"],
         "time_s": {"total": round(sum(step_seconds.values()), 2), "steps": step_seconds},

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from build_dataflow.configuration import BuildOptions
+from build_dataflow.hold import LEVELS, Held
 from build_dataflow.jsonfile import write_json
 from finn_steps.accelerator import Accelerator
 from finn_steps.emulator import Emulator
@@ -66,6 +67,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
         require_equal_rtl(accelerator, few, computed[: len(few)], y, f"{gaps:.0%} input gaps, {stalls:.0%} output stalls")
     corners = corner_inputs(accelerator)
     require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
+    require_levels(folder, accelerator, simulation)
 
     answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
@@ -118,6 +120,16 @@ def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) ->
     return touched
 
 
+def require_levels(folder: Path, accelerator: Accelerator, simulation: Simulation) -> None:
+    """The inputs that the import was held to the user's own file on, through what is built of it."""
+    with np.load(folder / LEVELS) as kept:
+        x = kept["x"]
+    q = accelerator.quantise(x)
+    computed = accelerator.execute(q)
+    require_equal_to_model(folder, x, computed)
+    require_equal_rtl(accelerator, q, computed, simulation.run(q).y, "input levels")
+
+
 def answers_of(folder: Path, accelerator: Accelerator) -> Callable[[np.ndarray], np.ndarray]:
     """From the last layer's integers of the model, int64 [N, MH], to what the accelerator answers: the same, or their labels."""
     return (lambda integers: integers) if accelerator.labels is None else labelling(Accelerator.load(folder / "import")).labels
@@ -148,16 +160,20 @@ def simulate_alone(accelerator: Accelerator, q: np.ndarray) -> np.ndarray:
 
 
 def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int) -> dict[str, int]:
-    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too.
+    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too, and as many as are affordable through
+    the user's own file.
 
-    VerificationError at the first difference; the number compared is returned, and how many were borderline.
+    VerificationError or DifferenceError at the first difference; the number compared is returned, and how many were borderline.
     """
+    held = Held.load(folder)
+    left = held.original.affordable(samples)
     accelerator = Accelerator.load(folder)
     emulator, reference, simulation = Emulator(accelerator), Reference(folder / "standard.onnx"), Simulation.build(folder / "rtl")
     imported, touched = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
-    answers, counts = answers_of(folder, accelerator), {"samples": 0, "rtl_samples": 0, "borderline": 0}
+    answers, counts = answers_of(folder, accelerator), {"samples": 0, "rtl_samples": 0, "borderline": 0, "original_samples": 0}
     for number, start in enumerate(range(0, samples, CHUNK)):
         x = random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number)
+        counts["original_samples"] += held.compare(x[: left - counts["original_samples"]]).samples
         q = accelerator.quantise(x)
         computed = emulator.execute(q).astype(np.int64)
         borderline = touched.samples(imported, imported.quantise(x))

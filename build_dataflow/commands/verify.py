@@ -23,4 +23,5 @@ def command(name: str, samples: int, rtl_samples: int, seed: int) -> None:
     from build_dataflow.verify import extend_verification
 
     counts = extend_verification(find_build(name), samples, rtl_samples, seed)
-    click.echo(f"{counts['samples']:,} samples: emulator equals onnxruntime; {counts['rtl_samples']:,} of them: RTL equals both")
+    click.echo(f"{counts['samples']:,} samples: emulator equals onnxruntime; {counts['rtl_samples']:,} of them: RTL equals both; "
+               f"{counts['original_samples']:,}: your own file, untouched, too")

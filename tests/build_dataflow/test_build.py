@@ -35,7 +35,7 @@ def built(small_model, tmp_path_factory):
 def test_summary_is_the_public_interface(built):
     folder, summary = built
     assert summary == json.loads((folder / "report" / "summary.json").read_text())
-    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "estimate", "time_s"}
+    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "warnings", "estimate", "time_s"}
     assert summary["schema"] == 1
     assert summary["verification"]["reference"] == "onnxruntime"
     assert summary["verification"]["samples"] == summary["verification"]["equal_float_outputs"] == 300
@@ -174,4 +174,4 @@ def test_a_fault_in_the_import_is_located(built, small_model, tmp_path):
 
 def test_verification_can_be_extended(built):
     counts = extend_verification(built[0], samples=5000, rtl_samples=500, seed=3)
-    assert counts == {"samples": 5000, "rtl_samples": 500, "borderline": 0}
+    assert counts == {"samples": 5000, "rtl_samples": 500, "borderline": 0, "original_samples": 5000}
