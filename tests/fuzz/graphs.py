@@ -12,6 +12,7 @@ from tests.fuzz.integers import dequantised, integer_layer, quantise_linear
 from tests.fuzz.network import Network
 from tests.fuzz.operators import BEHIND, MONOTONE, applied, tail
 from tests.fuzz.quantisers import quantised
+from tests.fuzz.readable import readable
 from tests.fuzz.segments import Segments
 from tests.fuzz.weights import Weights, bias, weights
 
@@ -63,7 +64,7 @@ def _measured(b: Builder, signal: Signal, start: Head) -> Signal:
     model = b.model(["batch", *start.shape], signal.tensor, None)
     x = start.inputs[:MEASURED].reshape(-1, *start.shape)
     try:
-        values = Segments(model, [signal.tensor])({"x": x})[signal.tensor].astype(np.float64)
+        values = Segments(readable(model), [signal.tensor])({"x": x})[signal.tensor].astype(np.float64)
     except Exception:  # noqa: BLE001 - a batch of one, fixed in a Reshape: the estimate will do
         return signal
     spread = float(np.abs(values).max() / 1.5)

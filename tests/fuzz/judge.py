@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from tests.fuzz.readable import readable
 from tests.fuzz.segments import Segments, is_qonnx, session
 
 ROUNDINGS = 8
@@ -46,12 +47,12 @@ class Verdict:
 
 def judge(model: onnx.ModelProto, x: np.ndarray) -> Verdict:
     """x: float32 [N, features], or of whatever type the input has. Exceptions of onnxruntime and qonnx where they cannot run it."""
-    value = model.graph.input[0]
     initializers = {tensor.name for tensor in model.graph.initializer}
     value = next(v for v in model.graph.input if v.name not in initializers)
     shape = [d.dim_value for d in value.type.tensor_type.shape.dim][1:]
     kind = value.type.tensor_type.elem_type
     x = np.asarray(x).reshape(-1, *shape).astype(NUMPY_TYPES.get(kind) or helper.tensor_dtype_to_np_dtype(kind))
+    model = readable(model)
     outputs = _run(_truth(model), value.name, x)
     noisy, products = _with_noise(model)
     if not products:

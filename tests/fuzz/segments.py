@@ -66,7 +66,6 @@ class Segments:
         later = {name for node in self.model.graph.node if node not in nodes for name in node.input} | set(self.wanted)
         outputs = sorted(made & later)
         initializers = [self.constants[name] for name in sorted(read & self.constants.keys())]
-        unnamed = [_without_name(node) for node in nodes]
         sessions: dict[tuple, onnxruntime.InferenceSession] = {}
 
         def run(values: dict[str, np.ndarray]) -> None:
@@ -77,20 +76,12 @@ class Segments:
             if signature not in sessions:
                 infos = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), [None] * array.ndim)
                          for name, array in feeds.items()]
-                graph = helper.make_graph(unnamed, "run", infos, [onnx.ValueInfoProto(name=name) for name in outputs], initializers)
+                graph = helper.make_graph(nodes, "run", infos, [onnx.ValueInfoProto(name=name) for name in outputs], initializers)
                 imports = [entry for entry in self.model.opset_import if entry.domain != QONNX]
                 sessions[signature] = session(helper.make_model(graph, opset_imports=imports, ir_version=self.model.ir_version))
             values.update(zip(outputs, sessions[signature].run(outputs, feeds)))
 
         return run
-
-
-def _without_name(node: onnx.NodeProto) -> onnx.NodeProto:
-    """onnxruntime refuses two nodes of one name, qonnx does not."""
-    copy = onnx.NodeProto()
-    copy.CopyFrom(node)
-    copy.ClearField("name")
-    return copy
 
 
 def _groups(graph: onnx.GraphProto) -> list[list[onnx.NodeProto]]:
