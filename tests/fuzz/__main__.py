@@ -17,6 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="the first network's seed; the others follow")
     parser.add_argument("--kind", choices=KINDS, help="of this kind only")
     parser.add_argument("--keep", type=Path, help="a folder for the networks that are wrong or end in a traceback")
+    parser.add_argument("--refused", action="store_true", help="say why networks are refused, too")
     options = parser.parse_args(arguments)
     kinds = [options.kind] if options.kind else list(KINDS)
     counts = {kind: Counter() for kind in kinds}
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         made = network(kind, options.seed + number // len(kinds))
         found = outcome(made)
         counts[kind][found.kind] += 1
+        if found.kind == "refused" and options.refused:
+            print(f"{made.name}: refused: {found.detail}", flush=True)
         if found.kind in (*BAD, "stopped"):
             print(f"{made.name}: {found.kind}: {found.detail}\n    {made.description}", flush=True)
             if options.keep:

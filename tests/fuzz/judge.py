@@ -1,8 +1,9 @@
 """What an untouched file answers, and how far float32 rounding lets anyone else's answer lie from it.
 
 The answer is onnxruntime's on the file, optimisations off, or qonnx's operators where there are any. onnxruntime is free to add the
-products of a MatMul in any order, so a sum that is not exact in float32 may be off by (n + ROUNDINGS) * 2^-24 * sum |terms|. Each such
-sum is moved up and down by that much; a sample whose answer then jumps is `borderline`, any other answer has a `bound`.
+products of a MatMul in any order, so a sum that is not exact in float32 may be off by (n + ROUNDINGS) * 2^-24 * sum |terms|; and behind the
+last layer, where the host computes, exponentials differ by TRANSCENDENTAL * 2^-24. Each such value is moved up and down by that much; a
+sample whose answer then jumps is `borderline`, any other answer has a `bound`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from tests.fuzz.segments import Segments, is_qonnx, session
 ROUNDINGS = 8
 """Of the factors of a product, and room for those of a few operators in front of the MatMul."""
 UNIT = 2.0**-24
+TRANSCENDENTAL = 16
+EXPONENTIALS = ("Sigmoid", "Tanh", "Softmax", "LogSoftmax", "Elu", "Selu", "Celu", "Softplus", "Exp")
+LAYERS = ("MatMul", "Gemm", "MatMulInteger", "QLinearMatMul", "QGemm")
 PRECISION = 1e-5
 """Of the host's float32 operations behind the last layer, relative to the greatest output."""
 JUMP = 1e-3
@@ -57,9 +61,9 @@ def judge(model: onnx.ModelProto, x: np.ndarray) -> Verdict:
     noisy, products = _with_noise(model)
     if not products:
         return _verdict(outputs, [outputs])
-    probe = Segments(noisy, [tensor for product in products for tensor in (product.data, product.weights)])
+    probe = Segments(noisy, [tensor for product in products for tensor in product.reads])
     bounds = _run_all(probe, {value.name: x, **{p.noise: np.zeros(1, np.float32) for p in products}}, value.name, len(x),
-                      lambda values: [_rounding(p, values) for p in products])
+                      lambda values: [p.rounding(values) for p in products])
     perturbed = []
     tail = Segments(noisy)
     rng = np.random.default_rng(0)
@@ -87,35 +91,57 @@ class Product:
     transposed: tuple[bool, bool]
     noise: str
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return self.data, self.weights
 
-def _with_noise(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Product]]:
-    """The model with a graph input added behind each float MatMul and Gemm."""
+    def rounding(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """float64, shaped as the result: zero where every partial sum is exact in float32."""
+        data, weights = (np.swapaxes(values[name], -1, -2) if turned else values[name] for name, turned in zip(self.reads, self.transposed))
+        if data.dtype != np.float32:
+            return np.zeros((*data.shape[:-1], weights.shape[-1]))
+        terms = data.astype(np.float64)[..., :, None] * weights.astype(np.float64)
+        size, count = np.abs(terms).sum(-2), np.count_nonzero(terms, axis=-2)
+        grid = np.where(terms == 0, np.inf, _lowest_bit(terms)).min(-2)
+        return np.where(size < grid * 2.0**24, 0.0, (count + ROUNDINGS) * UNIT * size)
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """An operator behind the last layer that onnxruntime and the host approximate each in its own way."""
+
+    result: str
+    noise: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.result,)
+
+    def rounding(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        return TRANSCENDENTAL * UNIT * np.maximum(np.abs(values[self.result].astype(np.float64)), 2.0**-4)
+
+
+def _with_noise(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Product | Exponential]]:
+    """The model with a graph input added behind each float MatMul and Gemm, and each exponential behind the last layer."""
     noisy = onnx.ModelProto()
     noisy.CopyFrom(model)
     del noisy.graph.node[:]
-    products = []
-    for node in model.graph.node:
+    last = max((number for number, node in enumerate(model.graph.node) if node.op_type in LAYERS), default=0)
+    found: list[Product | Exponential] = []
+    for number, node in enumerate(model.graph.node):
         noisy.graph.node.append(node)
-        if node.op_type in ("MatMul", "Gemm") and node.domain in ("", "ai.onnx"):
-            output, noise = node.output[0], f"{node.output[0]}//noise"
+        output, noise, result = node.output[0], f"{node.output[0]}//noise", f"{node.output[0]}//result"
+        if node.op_type in ("MatMul", "Gemm"):
             flags = {a.name: a.i for a in node.attribute}
-            products.append(Product(node.input[0], node.input[1], (bool(flags.get("transA")), bool(flags.get("transB"))), noise))
-            noisy.graph.node[-1].output[0] = f"{output}//sum"
-            noisy.graph.node.append(helper.make_node("Add", [f"{output}//sum", noise], [output]))
-            noisy.graph.input.append(helper.make_tensor_value_info(noise, TensorProto.FLOAT, None))
-    return noisy, products
-
-
-def _rounding(product: Product, values: dict[str, np.ndarray]) -> np.ndarray:
-    """float64, shaped as the result: zero where every partial sum is exact in float32."""
-    data, weights = (np.swapaxes(v, -1, -2) if t else v for v, t in
-                     zip((values[product.data], values[product.weights]), product.transposed))
-    if data.dtype != np.float32:
-        return np.zeros((*data.shape[:-1], weights.shape[-1]))
-    terms = data.astype(np.float64)[..., :, None] * weights.astype(np.float64)
-    size, count = np.abs(terms).sum(-2), np.count_nonzero(terms, axis=-2)
-    grid = np.where(terms == 0, np.inf, _lowest_bit(terms)).min(-2)
-    return np.where(size < grid * 2.0**24, 0.0, (count + ROUNDINGS) * UNIT * size)
+            found.append(Product(node.input[0], node.input[1], (bool(flags.get("transA")), bool(flags.get("transB"))), noise))
+        elif node.op_type in EXPONENTIALS and number > last:
+            found.append(Exponential(result, noise))
+        else:
+            continue
+        noisy.graph.node[-1].output[0] = result
+        noisy.graph.node.append(helper.make_node("Add", [result, noise], [output]))
+        noisy.graph.input.append(helper.make_tensor_value_info(noise, TensorProto.FLOAT, None))
+    return noisy, found
 
 
 def _lowest_bit(values: np.ndarray) -> np.ndarray:

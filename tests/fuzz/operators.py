@@ -75,7 +75,7 @@ def tail(b: Builder, signal: Signal) -> tuple[str, list | None, int]:
     """Operators at the model's end: the output's tensor, its shape behind the batch, and its type."""
     for _ in range(b.pick(0, 0, 1, 2)):
         signal = applied(b, signal, b.pick(*TAIL))
-    kind = b.pick("none", "none", "none", "softmax", "softmax", "reshaped softmax", "log softmax", "argmax", "topk", "flatten")
+    kind = b.pick(*["none"] * 6, *["softmax"] * 4, *["reshaped softmax"] * 3, "log softmax", *["argmax"] * 2, *["topk"] * 2, "flatten")
     if signal.width < 2:
         kind = "none"
     b.note(f"tail {kind}")
