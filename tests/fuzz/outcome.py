@@ -1,0 +1,91 @@
+"""What became of one network: imported and held against its own file."""
+
+from __future__ import annotations
+
+import tempfile
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from finn_steps.importer.lower import import_model
+from tests.fuzz.judge import Verdict, judge
+from tests.fuzz.network import Network
+
+OUTCOMES = ("exact", "refused", "stopped", "wrong", "traceback", "unjudged")
+BAD = ("wrong", "traceback", "unjudged")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """kind, one of OUTCOMES, and a line about it.
+
+    exact      imported, and every sample's answer is the file's
+    refused    a ValueError or OSError of one line
+    stopped    imported, but the project's own comparison with the untouched file raised
+    wrong      imported, not stopped, and answers are not the file's
+    traceback  any other exception, or a message of several lines
+    unjudged   the file cannot be run by its executor, and was imported all the same
+    borderline the number of samples within float rounding of a threshold, which are not compared
+    """
+
+    kind: str
+    detail: str = ""
+    borderline: int = 0
+
+
+def outcome(network: Network) -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{network.name}.onnx"
+        path.write_bytes(network.data)
+        return file_outcome(path, network.inputs)
+
+
+def file_outcome(path: Path, x: np.ndarray) -> Outcome:
+    """`x`: inputs [N, features]."""
+    try:
+        answers = _answers(path, x)
+    except (ValueError, OSError) as error:
+        return _refusal(error)
+    except Exception as error:  # noqa: BLE001 - any exception that is not a refusal is what is looked for
+        return Outcome("traceback", _last_lines(error))
+    try:
+        verdict = judge(onnx.load(path), x)
+    except Exception as error:  # noqa: BLE001
+        return Outcome("unjudged", _last_lines(error))
+    return compared(answers, verdict, x)
+
+
+def compared(answers: np.ndarray, verdict: Verdict, x: np.ndarray) -> Outcome:
+    borderline = int(verdict.borderline.sum())
+    if answers.shape != verdict.outputs.shape:
+        return Outcome("wrong", f"answers {answers.shape}, the file {verdict.outputs.shape}", borderline)
+    differing = verdict.differing(answers)
+    if not len(differing):
+        return Outcome("exact", "", borderline)
+    sample = differing[0]
+    output = int(np.nanargmax(np.abs(answers - verdict.outputs)[sample]))
+    return Outcome("wrong", f"{len(differing)} of {len(x)} samples; sample {sample}, output {output}: "
+                            f"{answers[sample, output]:.9g}, the file {verdict.outputs[sample, output]:.9g}", borderline)
+
+
+def _answers(path: Path, x: np.ndarray) -> np.ndarray:
+    accelerator = import_model(path).accelerator
+    answers = accelerator.dequantise(accelerator.execute(accelerator.quantise(x)))
+    return np.asarray(answers, np.float64).reshape(len(x), -1)
+
+
+def _refusal(error: Exception) -> Outcome:
+    """A refusal is raised by a line of the project that says so, in one line; numpy's own ValueErrors are tracebacks to their reader."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    if "\n" in str(error) or "site-packages" in last.filename or not last.line.startswith("raise "):
+        return Outcome("traceback", _last_lines(error))
+    return Outcome("refused", str(error))
+
+
+def _last_lines(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]} ({where})"

@@ -1,0 +1,27 @@
+"""Two hundred random networks: none wrong, none a traceback, most of them built exactly."""
+
+from collections import Counter
+
+import pytest
+
+from tests.fuzz.__main__ import main
+from tests.fuzz.network import KINDS, network
+from tests.fuzz.outcome import outcome
+
+COUNTS = {"brevitas": 30, "ort": 40, "graphs": 130}
+EXACT = {"brevitas": 0.9, "ort": 0.8, "graphs": 0.6}
+"""The least share that must be built exactly; the rest is refused in one line."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_networks(kind):
+    found = {seed: outcome(network(kind, seed)) for seed in range(COUNTS[kind])}
+    bad = [f"{kind} {seed}: {o.kind}: {o.detail}" for seed, o in found.items() if o.kind not in ("exact", "refused")]
+    assert not bad, "\n".join(bad)
+    counts = Counter(o.kind for o in found.values())
+    assert counts["exact"] >= EXACT[kind] * len(found), counts
+
+
+def test_command_counts_and_says_what_failed(capsys):
+    assert main(["--networks", "4", "--kind", "graphs", "--seed", "3"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("graphs: ")
