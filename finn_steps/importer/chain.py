@@ -15,6 +15,7 @@ from finn_steps.importer.operators import BETWEEN, HOST, find, is_custom, names_
 
 FINAL_BITS = 12
 """Of an output quantiser that the hardware takes part in; one with more levels is the host's."""
+HOST_ONLY = ("Softmax", "LogSoftmax", "ArgMax", "TopK")
 LAYERS = ("MatMul", "MatMulInteger")
 INTEGER_OPERATORS = ("Clip", "Relu", "Max", "Min", "Cast", "DequantizeLinear", *RESHAPING)
 
@@ -79,7 +80,9 @@ def through_integers(links: tuple[Link, ...]) -> int:
 
 
 def _split(layer: Link | None, links, network: Network, bits: int = MOST_BITS) -> Stage:
-    quantisers = [position for position, link in enumerate(links) if (level_count(link, network) or 2**bits + 1) <= 2**bits]
+    host_only = [position for position, link in enumerate(links) if link.kind in HOST_ONLY]
+    quantisers = [position for position, link in enumerate(links[: min(host_only, default=len(links))])
+                  if (level_count(link, network) or 2**bits + 1) <= 2**bits]
     if not quantisers:
         return Stage(layer, tuple(links), None, ())
     position = quantisers[-1]

@@ -146,8 +146,16 @@ def _element_types(nodes, inputs, outputs, opset: int) -> dict[str, int]:
 
 
 def _model(nodes, inputs, outputs, opset: int) -> onnx.ModelProto:
-    graph = helper.make_graph(list(nodes), "piece", inputs, outputs)
+    graph = helper.make_graph([named_by_output(node) for node in nodes], "piece", inputs, outputs)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset), helper.make_opsetid(MICROSOFT, 1)], ir_version=IR)
+
+
+def named_by_output(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A copy with a name that no other node has: onnxruntime asks for it, files do not always keep it."""
+    copy = onnx.NodeProto()
+    copy.CopyFrom(node)
+    copy.name = next(name for name in node.output if name)
+    return copy
 
 
 def _essence(error: Exception) -> str:

@@ -156,4 +156,5 @@ def _minifloat(link: Link, network: Network) -> Minifloat:
 
 
 _LEVELS = {"Quant": _quant, "BipolarQuant": _bipolar, "Trunc": _trunc, "FloatQuant": _float_quant, "MultiThreshold": _multithreshold,
-           "QuantizeLinear": _plain, "QLinearMatMul": _plain, "QGemm": _plain, "Sign": _plain}
+           "QuantizeLinear": _plain, "Sign": _plain,
+           **dict.fromkeys(("QLinearMatMul", "QGemm", "QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu"), _plain)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -53,7 +53,8 @@ class Lowering:
         """ValueError, naming the node, for parameters that are computed or not supported."""
         if is_custom(node.domain):
             return self._custom(node, name)
-        special = {"Gemm": self._gemm, "QGemm": self._qgemm, "QLinearMatMul": self._qlinear_matmul}.get(node.op_type)
+        special = {"Gemm": self._gemm, "QGemm": self._qgemm, "QLinearMatMul": self._qlinear_matmul, "QLinearAdd": self._elementwise,
+                   "QLinearMul": self._elementwise, "QLinearSigmoid": self._elementwise, "QLinearLeakyRelu": self._elementwise}.get(node.op_type)
         return special(node, name) if special else Lowered((self._link(node, name, node.op_type, [node]),))
 
     def _custom(self, node: onnx.NodeProto, name: str) -> Lowered:
@@ -125,6 +126,13 @@ class Lowering:
             links.append(Link(name, "Mul", node, tuple(emit.nodes[start:]), links[-1].output, node.output[0]))
             return Lowered(tuple(links), tuple(emit.constants))
         return self._requantised(node, name, emit, links, scale / np.float32(self._parameter(node, name, y_scale)), y_zero)
+
+    def _elementwise(self, node: onnx.NodeProto, name: str) -> Lowered:
+        """onnxruntime's operators from quantised to quantised: kept as they are, with the levels of the zero point's type."""
+        zero = self._parameter(node, name, node.input[7 if node.op_type in ("QLinearAdd", "QLinearMul") else 4])
+        limits = np.iinfo(zero.dtype)
+        link = self._link(node, name, node.op_type, [node])
+        return Lowered((replace(link, levels=(int(limits.min), int(limits.max))),))
 
     def _integer_product(self, node, name, emit: Emitter, a, a_zero, b, b_zero) -> Link:
         before = list(emit.nodes)

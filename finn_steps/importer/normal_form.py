@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from finn_steps.importer.evaluate import IR, NARROW, Value, proto, run
+from finn_steps.importer.evaluate import IR, NARROW, Value, named_by_output, proto, run
 from finn_steps.importer.lowering import Link, Lowering
 from finn_steps.importer.model_file import attribute, check_form, node_name, opset
 from finn_steps.importer.operators import BETWEEN, MICROSOFT, STANDARD_DOMAINS, TABLE, WEIGHTS, find, is_custom, names_in
@@ -289,7 +289,7 @@ def _standard(path, constants: dict[str, Value], tensors: dict[str, Tensor], sta
     for link in path:
         if link.kind in RESHAPING:
             constants[f"{link.output}/shape"] = Value(np.array([-1, *tensors[link.output].shape], np.int64), TensorProto.INT64)
-    nodes = [node for link in path for node in link.nodes]
+    nodes = [named_by_output(node) for link in path for node in link.nodes]
     values = [helper.make_tensor_value_info(name, tensors[name].element, [BATCH, *tensors[name].shape]) for name in (start, end)]
     graph = helper.make_graph(nodes, "standard", values[:1], values[1:])
     made = {name for node in nodes for name in node.output}

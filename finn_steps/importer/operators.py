@@ -47,6 +47,7 @@ TABLE: tuple[Operator, ...] = (
     *_standard("QuantizeLinear DequantizeLinear", 10, EVERYWHERE,
                "per tensor or along any axis, (u)int2 to (u)int16, int32 biases; no blocks, no float8"),
     *(Operator(name, MICROSOFT, (1, 1), EVERYWHERE, "the same, of onnxruntime's static quantisation") for name in ("QuantizeLinear", "DequantizeLinear")),
+    *(Operator(name, MICROSOFT, (1, 1), EVERYWHERE, "by its own answer to every level") for name in ("QLinearAdd", "QLinearMul", "QLinearSigmoid", "QLinearLeakyRelu")),
     Operator("Quant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE, "also as IntQuant; all rounding modes of qonnx' executor"),
     Operator("IntQuant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE, "the same as Quant"),
     Operator("BipolarQuant", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE),
@@ -87,7 +88,7 @@ def is_custom(domain: str) -> bool:
 
 def names_in(place: str) -> str:
     """The operators of a place, for messages."""
-    return ", ".join(row.name for row in TABLE if place in row.places)
+    return ", ".join(dict.fromkeys(row.name for row in TABLE if place in row.places))
 
 
 def markdown_table() -> str:
