@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from finn_steps.compile import processor
 from finn_steps.original.executor import Original, within_rounding
 from finn_steps.original.sessions import Part
+
+
+WEIGHTS_OF = {"QGemm": 3, "QLinearMatMul": 3, "MatMulInteger": 1}
+OVERFLOW_HINT = ("; on processors without VNNI, such as this one, onnxruntime adds products of uint8 and int8 in 16 bits, which overflow: "
+                 "quantise with reduce_range=True, with QUInt8 weights or in the QDQ format")
 
 
 class DifferenceError(RuntimeError):
@@ -39,7 +45,16 @@ def describe(original: Original, x: np.ndarray, difference: Difference, start: i
     where = f"tensor {tensor} of {original.file.maker(tensor)}"
     behind = "" if inner is None else f", so that {difference.where} differs"
     return (f"{original.file.name} answers otherwise than it was read: sample {start + difference.sample}, first in {where}: element "
-            f"{position} is {found} in the file ({original.executor}), {read} as read{behind or f' ({difference.where})'}")
+            f"{position} is {found} in the file ({original.executor}), {read} as read{behind or f' ({difference.where})'}"
+            + (OVERFLOW_HINT if original.executor == "onnxruntime" and may_overflow(original.file.model) else ""))
+
+
+def may_overflow(model: onnx.ModelProto) -> bool:
+    """Whether onnxruntime's kernels for uint8 x int8 may overflow in this model on this processor (its documentation, `reduce_range`)."""
+    kinds = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    products = [node for node in model.graph.node if node.op_type in WEIGHTS_OF]
+    signed = any(kinds.get(node.input[WEIGHTS_OF[node.op_type]]) == onnx.TensorProto.INT8 for node in products)
+    return signed and "vnni" not in processor()
 
 
 def first_parting(original: Original, x: np.ndarray, standard: Path | str) -> tuple[str, int, str, str] | None:

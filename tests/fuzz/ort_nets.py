@@ -68,8 +68,9 @@ def options(rng: np.random.Generator, opset: int, notes: list[str]) -> dict:
         extra["AddQDQPairToWeight"] = True
     if qdq and rng.random() < 0.2:
         extra["QuantizeBias"] = False
+    may_overflow = not qdq and (activation, weight) == (QuantType.QUInt8, QuantType.QInt8)
     chosen = {"quant_format": QuantFormat.QDQ if qdq else QuantFormat.QOperator, "activation_type": activation,
-              "weight_type": weight, "per_channel": bool(rng.random() < 0.5), "reduce_range": bool(rng.random() < 0.2),
+              "weight_type": weight, "per_channel": bool(rng.random() < 0.5), "reduce_range": bool(rng.random() < 0.2) or may_overflow,
               "extra_options": extra}
     notes.append(str(chosen))
     return chosen

@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 
+from build_dataflow.hold import Held
 from finn_steps.importer.lower import import_model
+from finn_steps.original.executor import Original
+from finn_steps.original.locate import DifferenceError
 from tests.fuzz.judge import Verdict, judge
 from tests.fuzz.network import Network
 
@@ -47,6 +50,8 @@ def file_outcome(path: Path, x: np.ndarray) -> Outcome:
     """`x`: inputs [N, features]."""
     try:
         answers = _answers(path, x)
+    except DifferenceError as error:
+        return Outcome("stopped", str(error))
     except (ValueError, OSError) as error:
         return _refusal(error)
     except Exception as error:  # noqa: BLE001 - any exception that is not a refusal is what is looked for
@@ -72,7 +77,9 @@ def compared(answers: np.ndarray, verdict: Verdict, x: np.ndarray) -> Outcome:
 
 
 def _answers(path: Path, x: np.ndarray) -> np.ndarray:
-    accelerator = import_model(path).accelerator
+    imported = import_model(path)
+    accelerator = imported.accelerator
+    Held(Original(path), imported.meetings, accelerator, imported.borderline, None).compare(x)
     answers = accelerator.dequantise(accelerator.execute(accelerator.quantise(x)))
     return np.asarray(answers, np.float64).reshape(len(x), -1)
 
