@@ -65,7 +65,8 @@ def rows(summary: dict) -> list[tuple[str, str]]:
 
 
 def describe_original(original: dict) -> str:
-    text = f"{original['samples'] - original['borderline']:,} of {original['samples']:,} samples equal to it, untouched, in {original['executor']}"
+    equal = original["samples"] - original["borderline"]
+    text = f"{equal:,} of {original['samples']:,} samples equal to it, untouched, in {original['executor']}"
     if original["borderline"]:
         text += f"; {original['borderline']:,} on a threshold within float rounding"
     return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them"

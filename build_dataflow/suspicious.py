@@ -30,8 +30,8 @@ def undecided(borderline: int, samples: int) -> list[str]:
     """Where float rounding leaves most of a comparison open."""
     if borderline <= MOSTLY * samples:
         return []
-    return [f"{borderline:,} of {samples:,} samples have an accumulator within float rounding of a threshold and are compared with your file up "
-            "to there only; scales that are powers of two make it exact"]
+    return [f"{borderline:,} of {samples:,} samples have an accumulator within float rounding of a threshold and are compared with your "
+            "file up to there only; scales that are powers of two make it exact"]
 
 
 def _unused_inputs(accelerator: Accelerator, q: np.ndarray) -> list[str]:

@@ -115,7 +115,8 @@ class _Check:
         kind = self.found[meeting.tensor].dtype
         if kind.kind != "f":
             return np.zeros((1, 1))
-        return ROUNDINGS * self._unit(meeting.tensor) * (np.abs(meeting.scale * stored) + np.abs(meeting.offset) + np.abs(np.nan_to_num(values)))
+        size = np.abs(meeting.scale * stored) + np.abs(meeting.offset) + np.abs(np.nan_to_num(values))
+        return ROUNDINGS * self._unit(meeting.tensor) * size
 
     def _unit(self, tensor: str) -> float:
         return HALF_UNIT if self.found[tensor].dtype == np.float16 else UNIT
@@ -145,7 +146,8 @@ class _Check:
         near = (given == labels[chosen]) & (high[rows, chosen] >= low[rows, best]) & (low[rows, chosen] < high[rows, chosen])
         wrong = given != labels[best]
         self.skipped |= wrong & near
-        yield from self._first("label", self.original.file.output, (wrong & ~self.skipped)[:, None], given[:, None], labels[best][:, None])
+        wrong &= ~self.skipped
+        yield from self._first("label", self.original.file.output, wrong[:, None], given[:, None], labels[best][:, None])
 
     def _first(self, name, tensor, wrong, values, expected) -> Iterator[Difference]:
         if np.any(wrong):

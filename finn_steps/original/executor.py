@@ -28,9 +28,9 @@ class Original:
     .all_tensors(x)    the same for all of them, in file order
     .batched           whether many samples are run at once
     Nodes and constants are as in the file. What it declares about shapes and types of other tensors than the input is left out, a
-    fixed batch is opened (in constant shapes of Reshape nodes too) where the samples of a batch come out as they do one by one (bit for
-    bit, or else within float rounding: a sum's order is onnxruntime's to choose), and a newer IR version than onnxruntime reads is not looked at where the operators are of a
-    version that it has. All this is checked on PROBES samples against the file untouched. ValueError, naming the node, where no
+    fixed batch is opened (in constant shapes of Reshape nodes too) where the samples of a batch come out as they do one by one (bit
+    for bit, or else within float rounding: a sum's order is onnxruntime's to choose), and a newer IR version than onnxruntime reads is
+    not looked at where the operators are of a version that it has. All this is checked on PROBES samples against the file untouched. ValueError, naming the node, where no
     executor runs it. `name` is what messages call the file.
     """
 
@@ -106,7 +106,8 @@ class Original:
     def _check_untouched(self, x: np.ndarray, expected: np.ndarray) -> None:
         untouched = self._runner.untouched(_padded(self.file.cast(x), self._group))
         if untouched is not None and not within_rounding(self._rows(self.file.output, untouched, len(x)), expected[: len(x)]):
-            raise ValueError(f"{self.file.maker(self.file.output)} answers otherwise where {self.executor} runs {self.file.name} as a whole")
+            raise ValueError(f"{self.file.maker(self.file.output)} answers otherwise where {self.executor} runs "
+                             f"{self.file.name} as a whole")
 
     def _run(self, values: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         count = len(values)
@@ -122,8 +123,8 @@ class Original:
     def _rows(self, name: str, array: np.ndarray, samples: int) -> np.ndarray:
         array = np.asarray(array)
         if samples != 1 and (not array.ndim or array.shape[0] != samples):
-            raise ValueError(f"{self.file.maker(name)} gives {name} of shape {list(array.shape)} for {samples} samples; supported: the batch "
-                             "first")
+            raise ValueError(f"{self.file.maker(name)} gives {name} of shape {list(array.shape)} for {samples} samples; supported: the "
+                             "batch first")
         return array.reshape(samples, -1)
 
 

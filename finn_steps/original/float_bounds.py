@@ -3,8 +3,8 @@
 Each operation maps both ends of an interval and widens it by its roundings, u of the result each, with u = 2^-24 (Higham, Accuracy and
 Stability of Numerical Algorithms, 2.2). Where both ends are one number that float32 holds, nothing has rounded and nothing is widened:
 there equality is exact. A constant may have been rounded from what the file computes with (a product of two scales), by 2 u of it; one
-of at most SHORT bits is taken as it is. exp, sigmoid and tanh are off by TRANSCENDENTAL u in numpy and in onnxruntime (measured: at most
-8), the latter's sigmoid by as much of 1.
+of at most SHORT bits is taken as it is. exp, sigmoid and tanh are off by TRANSCENDENTAL u in numpy and in onnxruntime (at most 5 u on
+800,000 values in -20..20), of 1 at least.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _rounded(interval: Interval, unit: float, least: float = 0.0) -> Interval:
 
 
 def _softmax(interval: Interval, unit: float) -> Interval:
-    """p = exp(x - max) / sum: each exponent is off by u of its size, each power by TRANSCENDENTAL u, the sum and the quotient by n + 1."""
+    """p = exp(x - max) / sum: each exponent is off by u of its size, each power by TRANSCENDENTAL u, sum and quotient by n + 1."""
     low, high = interval
     top = high.max(axis=-1, keepdims=True)
     margin = unit * ROOM * np.maximum(np.abs(low - top), np.abs(high - top))

@@ -31,7 +31,8 @@ def runner_of(file: UserFile) -> OnnxruntimeRunner | QonnxRunner:
 
 def is_qonnx(node: NodeProto) -> bool:
     """Whether qonnx (FINN's operators registered with it among them) executes this node."""
-    return node.domain in QONNX_OLD_DOMAINS or bool(node.domain) and not node.domain.startswith(".") and is_custom_op(node.domain, node.op_type)
+    named = bool(node.domain) and not node.domain.startswith(".")
+    return node.domain in QONNX_OLD_DOMAINS or named and is_custom_op(node.domain, node.op_type)
 
 
 class OnnxruntimeRunner:
@@ -127,7 +128,8 @@ class QonnxRunner:
         return self._plans[names, constants]
 
     def _compute_constants(self) -> None:
-        wanted = {name for step in self._steps for name in needs(step)} & {name for step in self._constant_steps for name in makes(step)}
+        later = {name for step in self._steps for name in needs(step)}
+        wanted = later & {name for step in self._constant_steps for name in makes(step)}
         for step, tensors in plan(self._constant_steps, wanted, self._stored):
             self._execute(step, self._constants, tensors)
 
@@ -143,7 +145,8 @@ class QonnxRunner:
             return part.run(inputs, outputs)
         except Exception:
             if found := part.failing_node([open_value(name, array.dtype) for name, array in inputs.items()]):
-                raise ValueError(f"{self.file.label(found[0])} cannot be run by onnxruntime {onnxruntime.__version__}: {found[1]}") from None
+                raise ValueError(f"{self.file.label(found[0])} cannot be run by onnxruntime {onnxruntime.__version__}: "
+                                 f"{found[1]}") from None
             raise
 
     def _execute_custom(self, node: NodeProto, context: dict) -> None:
@@ -201,8 +204,8 @@ def refuse_versions(file: UserFile, standard: Sequence[NodeProto]) -> None:
     """ValueError, naming the first standard node, where the file's operators are of a version that onnxruntime does not have."""
     version = max((e.version for e in file.model.opset_import if e.domain in ("", "ai.onnx")), default=0)
     if standard and version > newest_opset():
-        raise ValueError(f"{file.label(standard[0])} is of ONNX opset {version}; onnxruntime {onnxruntime.__version__} runs opsets up to "
-                         f"{newest_opset()}: export {file.name} with such a one")
+        raise ValueError(f"{file.label(standard[0])} is of ONNX opset {version}; onnxruntime {onnxruntime.__version__} runs opsets "
+                         f"up to {newest_opset()}: export {file.name} with such a one")
 
 
 def refuse_failing(file: UserFile, part: Part, inputs: Sequence[onnx.ValueInfoProto]) -> None:

@@ -18,7 +18,8 @@ LONGEST = 220
 OLDEST_IR = 4
 """From which on a constant need not be declared as an input too."""
 OBSERVED = {"int4": TensorProto.INT8, "uint4": TensorProto.UINT8, "int2": TensorProto.INT8, "uint2": TensorProto.UINT8,
-            "bfloat16": TensorProto.FLOAT, **{f"float8{kind}": TensorProto.FLOAT for kind in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz")}}
+            "bfloat16": TensorProto.FLOAT,
+            **{f"float8{kind}": TensorProto.FLOAT for kind in ("e4m3fn", "e4m3fnuz", "e5m2", "e5m2fnuz")}}
 """What onnxruntime cannot hand to numpy is cast, exactly, to what it can."""
 
 
@@ -33,8 +34,8 @@ def session(model: onnx.ModelProto | str) -> onnxruntime.InferenceSession:
 
 
 class Part:
-    """Some nodes of a model as a function of tensors from outside (or in the place of the model's own). Declared types and shapes of what the nodes make are left out: no
-    result depends on them, and they can be wrong. Weights and other constants are the model's own.
+    """Some nodes of a model as a function of tensors from outside (or in the place of the model's own). Declared types
+    and shapes of what the nodes make are left out: no result depends on them, and they can be wrong. Weights and other constants are the model's own.
 
     .run(values, names)  {name: array} of any tensors that the nodes make
     """

@@ -15,10 +15,12 @@ from qonnx.core.datatype import DataType
 
 class UserFile:
     """.sha256 of the bytes; .model with external data read in; .input its value_info; .input_shape behind the batch; .batch as it
-    is declared, or None where it is open; .features input elements of one sample; .output name of the first graph output. A node without a name is called by its operator and its position."""
+    is declared, or None where it is open; .features input elements of one sample; .output name of the first graph output. A node
+    without a name is called by its operator and its position."""
 
     def __init__(self, path: Path | str, name: str | None = None):
-        """`name` is what messages call the file. OSError where there is no file, ValueError, in one line, where it is no ONNX model or has not one input of fixed shape."""
+        """`name` is what messages call the file. OSError where there is no file, ValueError, in one line, where it is no ONNX model or
+        has not one input of fixed shape."""
         self.path = Path(path)
         self.name = name or str(path)
         if not self.path.is_file():
@@ -83,12 +85,13 @@ class UserFile:
 
     @cached_property
     def opened_shapes(self) -> dict[str, np.ndarray]:
-        """Constant shapes of Reshape nodes that begin with the declared batch (1 where it is open), with 0 (as it comes) in its place."""
+        """Constant shapes of Reshape nodes that begin with the declared batch (1 where it is open), with 0, as it comes, there."""
         values = {tensor.name: tensor for tensor in self.model.graph.initializer}
         values |= {n.output[0]: a.t for n in self.model.graph.node if n.op_type == "Constant" for a in n.attribute if a.name == "value"}
         names = {n.input[1] for n in self.dependent if n.op_type == "Reshape" and n.input[1] in values}
         shapes = {name: numpy_helper.to_array(values[name]).astype(np.int64).reshape(-1) for name in names}
-        return {name: np.concatenate([[0], shape[1:]]) for name, shape in shapes.items() if shape.size and shape[0] == (self.batch or 1)}
+        first = self.batch or 1
+        return {name: np.concatenate([[0], shape[1:]]) for name, shape in shapes.items() if shape.size and shape[0] == first}
 
     def operators_before(self, tensor: str) -> set[str]:
         """Types of the operators that `tensor` is made by."""
@@ -145,8 +148,8 @@ class UserFile:
             values = x.astype(self.input_dtype)
             survives = np.array_equal(values.astype(np.float64), x.astype(np.float64), equal_nan=self.input_dtype.kind == "f")
         if not survives:
-            raise ValueError(f"{self.name}: input {self.input.name} has elements of type {self.input_dtype}, which do not hold the values "
-                             "given")
+            raise ValueError(f"{self.name}: input {self.input.name} has elements of type {self.input_dtype}, which do not hold "
+                             "the values given")
         return values.reshape(-1, *self.input_shape)
 
 

@@ -10,11 +10,10 @@ import pytest
 from onnx import helper
 
 from build_dataflow import steps
-from build_dataflow.build import build
+from build_dataflow.build import begin, build
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import Held
 from build_dataflow.output_folder import OutputFolder
-from build_dataflow.build import begin
 from build_dataflow.report import rows
 from build_dataflow.verify import extend_verification, require_equal_to_model
 from finn_steps.accelerator import Accelerator
@@ -114,7 +113,11 @@ def misread(monkeypatch, reading):
 
 def misread_softmax(monkeypatch):
     right = host_ends._along_an_axis
-    monkeypatch.setattr(host_ends, "_along_an_axis", lambda link, network: [HostOp("softmax")] if link.kind == "Softmax" else right(link, network))
+
+    def whole(link, network):
+        return [HostOp("softmax")] if link.kind == "Softmax" else right(link, network)
+
+    monkeypatch.setattr(host_ends, "_along_an_axis", whole)
 
 
 WRONG = {
