@@ -120,7 +120,7 @@ class _Import:
         odt = smallest_datatype(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
         layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, odt)
         offset = np.zeros(len(unit)) if whole else matrix.offset
-        self.meetings[name] = raw_meeting(stage, unit, offset, self.network)
+        self.meetings[name] = raw_meeting(stage, unit, offset, matrix.extra, self.network)
         scaled = (*_value("mul", unit, 1), *_value("add", offset, 0))
         return layer, (*scaled, *host_operations(stage.before, self.network))
 
@@ -148,7 +148,7 @@ class _Import:
         turned = SparseLayer(name, weights, np.zeros(len(direction)), None, grid.datatype, "INT64")
         limits = np.clip(activation.thresholds, turned.accumulator_min[:, None], turned.accumulator_max[:, None] + 1)
         self.meetings[name] = _meeting(end, answer, bipolar)
-        neuron, accumulator, slack = touched
+        neuron, accumulator, slack = _with_wavering(touched, activation.wavering)
         if len(neuron):
             zero = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=grid.step != 0)
             self.borderline[name] = BorderlineLayer(neuron, accumulator * direction[neuron], slack / matrix.unit[neuron], zero,
@@ -186,8 +186,14 @@ def _as_operand(grid: Grid, layer: Link, network: Network) -> Grid:
 
 def _meeting(tensor: str, grid: Grid, bipolar: bool = False) -> Meeting:
     if bipolar:
-        return Meeting(tensor, grid.step / 2, grid.zero + grid.step / 2, False)
-    return Meeting(tensor, grid.step, grid.zero, False)
+        return Meeting(tensor, grid.step / 2, grid.zero + grid.step / 2, slack=grid.deviation)
+    return Meeting(tensor, grid.step, grid.zero, slack=grid.deviation)
+
+
+def _with_wavering(touched, wavering):
+    """Accumulators for which the model's answer is off by a rounding lie on a threshold, with no slack at all."""
+    neuron, accumulator = wavering
+    return tuple(np.concatenate(parts) for parts in zip(touched, (neuron, accumulator, np.zeros(len(neuron)))))
 
 
 def _value(op: str, value: np.ndarray, neutral: float) -> tuple[HostOp, ...]:

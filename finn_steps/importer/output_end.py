@@ -36,7 +36,7 @@ def _one(values: np.ndarray) -> np.ndarray:
     return values[0] if np.all(values == values[0]) else values
 
 
-def raw_meeting(stage: Stage, unit: np.ndarray, offset: np.ndarray, network: Network) -> Meeting:
+def raw_meeting(stage: Stage, unit: np.ndarray, offset: np.ndarray, slack: np.ndarray, network: Network) -> Meeting:
     """Where the file has a last layer's sums: behind the parts of its own node, which may scale and shift them."""
     tensor = stage.layer.output
     for link in stage.before:
@@ -44,7 +44,10 @@ def raw_meeting(stage: Stage, unit: np.ndarray, offset: np.ndarray, network: Net
             break
         node = link.nodes[-1]
         constant = next(network.constants[name].array for name in node.input if name in network.constants).astype(np.float64).reshape(-1)
-        unit, offset = (unit * constant, offset * constant) if node.op_type == "Mul" else (unit, offset + constant)
+        if node.op_type == "Mul":
+            unit, offset, slack = unit * constant, offset * constant, slack * np.abs(constant)
+        else:
+            offset = offset + constant
         tensor = link.output
-    return Meeting(tensor, unit, offset, True)
+    return Meeting(tensor, unit, offset, True, slack)
 

@@ -16,15 +16,18 @@ class Meeting:
 
     scale, offset  float64, scalars or [width]
     raw            the tensor is a float sum of products that no quantiser has rounded: its own rounding is allowed for
+    slack          float64, scalar or [width]: how far the claim may be off beyond float roundings, because the file's own levels or weights
+                   lie off every grid by roundings of theirs
     """
 
     tensor: str
     scale: np.ndarray
     offset: np.ndarray
     raw: bool = False
+    slack: np.ndarray = 0.0
 
     def __post_init__(self):
-        for name in ("scale", "offset"):
+        for name in ("scale", "offset", "slack"):
             value = np.array(getattr(self, name), np.float64)
             value.flags.writeable = False
             object.__setattr__(self, name, value)
@@ -36,7 +39,7 @@ class Meeting:
 
 def save_meetings(meetings: dict[str, Meeting], path: Path) -> None:
     """Write JSON by the names of the layers, and "input"; whole or not at all."""
-    content = {name: {"tensor": m.tensor, "scale": m.scale.tolist(), "offset": m.offset.tolist(), "raw": m.raw}
+    content = {name: {"tensor": m.tensor, "scale": m.scale.tolist(), "offset": m.offset.tolist(), "raw": m.raw, "slack": m.slack.tolist()}
                for name, m in meetings.items()}
     partial = Path(path).with_name(f".{Path(path).name}.partial")
     partial.write_text(json.dumps(content, indent=2) + "\n")

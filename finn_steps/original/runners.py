@@ -154,9 +154,21 @@ class QonnxRunner:
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                self._instance(node).execute_node(context, self.model.graph)
+                if node.op_type in ("Quant", "IntQuant") and np.size(context[node.input[3]]) > 1:
+                    self._execute_by_width(node, context)
+                else:
+                    self._instance(node).execute_node(context, self.model.graph)
         except Exception as error:
             raise ValueError(f"{self.file.label(node)} cannot be run by qonnx: {essence(error)}") from error
+
+    def _execute_by_width(self, node: NodeProto, context: dict) -> None:
+        """A Quant with a width for each channel: qonnx 1.0.0 takes one width (findings/), so it runs once for each that occurs."""
+        widths, output = context[node.input[3]], None
+        for width in np.unique(widths):
+            self._instance(node).execute_node(one := {**context, node.input[3]: width}, self.model.graph)
+            made = one[node.output[0]]
+            output = made if output is None else np.where(np.broadcast_to(widths == width, made.shape), made, output)
+        context[node.output[0]] = output
 
     def _instance(self, node: NodeProto):
         return getCustomOp(node, onnx_opset_version=self._versions.get(node.domain, get_preferred_qonnx_opset()))
