@@ -51,6 +51,14 @@ def exported(exporter, net: RandomNet, dynamo: bool) -> bytes:
         return path.read_bytes()
 
 
+class Trunc(qnn.TruncQuantAccumulator):
+    """Brevitas 0.13.4's own cannot be made: it takes a submodule before torch's Module is there."""
+
+    def __init__(self, trunc_quant, bit_width: int):
+        torch.nn.Module.__init__(self)
+        super().__init__(trunc_quant=trunc_quant, bit_width=bit_width, return_quant_tensor=True)
+
+
 class RandomNet(torch.nn.Module):
     """A chain of Brevitas' layers, calibrated on random data, in eval mode.
 
@@ -174,9 +182,12 @@ class RandomNet(torch.nn.Module):
             if self._chance(0.35):
                 self._add(qnn.QuantIdentity(**self._act(True)))
             return outputs
-        kind = self._pick("relu", "relu", "relu", "identity", "identity", "hardtanh", "sigmoid", "tanh")
+        kind = self._pick("relu", "relu", "relu", "identity", "identity", "hardtanh", "sigmoid", "tanh", "trunc")
         if kind == "relu":
             self._add(qnn.QuantReLU(**self._act(False), return_quant_tensor=True))
+        elif kind == "trunc":
+            self._add(qnn.QuantReLU(bit_width=8, return_quant_tensor=True))
+            self._add(Trunc(self._pick(scaled_int.TruncTo8bit, scaled_int.RoundTo8bit), int(self.rng.integers(2, 8))))
         elif kind == "sigmoid":
             self._add(qnn.QuantSigmoid(**self._act(False), return_quant_tensor=True))
         elif kind == "hardtanh":
