@@ -17,7 +17,7 @@ from brevitas.quant import binary, fixed_point, scaled_int, shifted_scaled_int, 
 
 from tests.fuzz.network import SAMPLES, Network
 
-ROUNDINGS = ("ROUND", "CEIL", "FLOOR", "ROUND_TO_ZERO")
+ROUNDINGS = (*("ROUND", "CEIL", "FLOOR") * 3, "ROUND_TO_ZERO")
 CALIBRATION = 3
 
 
