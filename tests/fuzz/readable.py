@@ -37,8 +37,10 @@ def _unsign_weights(graph: onnx.GraphProto) -> None:
     "reduce_range"); its kernels for uint8 are exact.
     """
     tensors = {tensor.name: tensor for tensor in graph.initializer}
-    data = {node.output[0] for node in graph.node if _makes_uint8(node, tensors)}
+    data: set[str] = set()
     for node in graph.node:
+        if _makes_uint8(node, tensors, data):
+            data.add(node.output[0])
         if node.op_type not in WEIGHTS:
             continue
         first, weights, zero = WEIGHTS[node.op_type]
@@ -53,10 +55,10 @@ def _unsign_weights(graph: onnx.GraphProto) -> None:
                 node.input[position] = name
 
 
-def _makes_uint8(node: onnx.NodeProto, tensors) -> bool:
-    position = {"QuantizeLinear": 2, "QLinearMatMul": 7, "QGemm": 8}.get(node.op_type)
-    if position is None:
-        return False
-    if len(node.input) <= position:
-        return node.op_type == "QuantizeLinear"
-    return node.input[position] in tensors and tensors[node.input[position]].data_type == TensorProto.UINT8
+def _makes_uint8(node: onnx.NodeProto, tensors, data: set[str]) -> bool:
+    """The output's zero point is the last input of all operators that quantise; other operators on integers keep the type."""
+    if node.op_type == "QuantizeLinear" and len(node.input) < 3:
+        return True
+    if node.op_type.startswith(("QuantizeLinear", "QLinear")) or node.op_type == "QGemm" and len(node.input) > 8:
+        return node.input[-1] in tensors and tensors[node.input[-1]].data_type == TensorProto.UINT8
+    return node.op_type in ("Clip", "Relu", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity") and node.input[0] in data
