@@ -32,10 +32,10 @@ def assert_refused(model: onnx.ModelProto | bytes | Path, x: np.ndarray, *says: 
 
 
 def _outcome(model, x):
-    if isinstance(model, Path):
-        return file_outcome(model, x)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
+        if isinstance(model, Path):
+            return file_outcome(model, x, Path(folder))
         path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
         return file_outcome(path, x)
 

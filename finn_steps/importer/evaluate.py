@@ -66,10 +66,12 @@ def run(nodes: Sequence[onnx.NodeProto], values: dict[str, Value], outputs: Sequ
     narrow = [name for name in names if values[name].element in NARROW]
     inputs = [helper.make_tensor_value_info(_held(name, narrow), _container(values[name].element), values[name].array.shape) for name in names]
     before = [helper.make_node("Cast", [_held(name, narrow)], [name], to=values[name].element) for name in narrow]
+    opset = max(opset, OPSET_OF_NARROW) if narrow else opset
     feeds = {_held(name, narrow): values[name].array for name in names}
     try:
         elements = _element_types([*before, *nodes], inputs, outputs, opset)
         small = [name for name in outputs if elements[name] in NARROW]
+        opset = max(opset, OPSET_OF_NARROW) if small else opset
         after = [helper.make_node("Cast", [name], [_held(name, small)], to=_container(elements[name])) for name in small]
         ends = [helper.make_tensor_value_info(_held(name, small), _container(elements[name]), None) for name in outputs]
         arrays = session(_model([*before, *nodes, *after], inputs, ends, opset)).run(None, feeds)
@@ -89,6 +91,8 @@ class Piece:
         self.shape, self.start = shape, start
         used = {name for node in nodes for name in node.input if name in constants}
         self.rows = max(1, BLOCK // max(1, *(int(np.prod(shape)) * _breadth(constants[name].array) for name in used), 1)) if used else BLOCK
+        if element in NARROW or any(constants[name].element in NARROW for name in used):
+            opset = max(opset, OPSET_OF_NARROW)
         fed = _feeding_type(element)
         inputs = [helper.make_tensor_value_info(f"{start}/fed", fed, ["n", *shape])]
         casts = [helper.make_node("Cast", [f"{start}/fed"], [start], to=element)]

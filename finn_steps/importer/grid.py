@@ -31,6 +31,7 @@ class Grid:
     deviation    float64 [width]: how far the model's float values lie from step * n + zero
     largest      float64 [width]: the greatest size of a value
     bipolar      the values are -v and +v, stored as 0 and 1
+    reached      int64, ascending: the stored integers that occur in any channel
     """
 
     step: np.ndarray
@@ -40,6 +41,7 @@ class Grid:
     deviation: np.ndarray
     largest: np.ndarray
     bipolar: bool = False
+    reached: np.ndarray = np.zeros(0, np.int64)
 
     @property
     def datatype(self) -> str:
@@ -67,7 +69,7 @@ def read_grid(levels: Levels, values: np.ndarray, most: int = MOST_STEPS) -> Gri
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
     return Grid(step, zero, int(stored.min()), int(stored.max()), deviation, np.abs(values).max(0),
-                levels.bipolar and np.array_equal(values, -values[::-1]))
+                levels.bipolar and np.array_equal(values, -values[::-1]), np.unique(stored))
 
 
 def _different_columns(integers: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

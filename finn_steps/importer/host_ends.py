@@ -60,6 +60,13 @@ def _operations(link: Link, network: Network) -> list[HostOp]:
         return [] if np.array_equal(index, np.arange(int(np.prod(shape)))) else [HostOp("take", index)]
     if kind in ("Relu", "Sigmoid", "Tanh", "Floor", "Ceil", "Round"):
         return [HostOp(kind.lower())]
+    if kind in ("LeakyRelu", "Elu"):
+        return [HostOp({"LeakyRelu": "leaky_relu", "Elu": "elu"}[kind], np.float32(attribute(link.node, "alpha", {"Elu": 1.0}.get(kind, 0.01))))]
+    if kind == "Softplus":
+        return [HostOp("softplus")]
+    if kind == "HardSigmoid":
+        slope, shift = (np.float32(attribute(link.node, name, default)) for name, default in (("alpha", 0.2), ("beta", 0.5)))
+        return [HostOp("mul", slope), HostOp("add", shift), HostOp("clip", [0, 1])]
     if kind == "Neg":
         return [HostOp("mul", np.float32(-1))]
     if kind in ("Softmax", "ArgMax", "TopK", "LogSoftmax"):

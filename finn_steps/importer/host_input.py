@@ -13,17 +13,18 @@ GREATEST, GREATEST_HALF = float(np.finfo(np.float32).max), float(np.finfo(np.flo
 PROBES = 4096
 
 
-def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: int, low: int, high: int, name: str,
+def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: int, integers: np.ndarray, name: str,
                         reach: float = GREATEST) -> tuple[HostOp, ...]:
     """HostOps that turn inputs [N, features] into stored(inputs), for a function that is elementwise and monotone.
 
-    stored  float32 [N, features] -> int64 [N, features], each between low and high
-    reach   the greatest size of an input
+    stored    float32 [N, features] -> int64 [N, features]
+    integers  int64, ascending: those that occur
+    reach     the greatest size of an input
     ValueError, naming `name`, where a feature rises and falls.
     """
     ends = stored(np.array([[-reach], [reach]], np.float32) * np.ones(features, np.float32))
     direction = np.where(ends[1] < ends[0], -1, 1).astype(np.float32)
-    wanted = np.arange(low + 1, high + 1)[:, None]
+    wanted, low = integers[1:, None], int(integers[0])
     shape = (len(wanted), features)
     first = np.broadcast_to(ordinal(-reach), shape).copy()
     last = np.broadcast_to(ordinal(reach) + 1, shape).copy()
@@ -33,7 +34,8 @@ def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: in
         reached |= middle > ordinal(reach)
         first, last = np.where(reached, first, middle + 1), np.where(reached, middle, last)
     thresholds = np.where(first > ordinal(reach), np.float32(np.inf), number(np.minimum(first, ordinal(reach))))
-    thresholds = np.where(first == ordinal(-reach), np.float32(-np.inf), thresholds).T
+    thresholds = np.where(first == ordinal(-reach), np.float32(-np.inf), thresholds)
+    thresholds = np.repeat(thresholds, np.diff(integers), axis=0).T
     operations = (*((HostOp("mul", direction),) if np.any(direction < 0) else ()), HostOp("count", thresholds),
                   *((HostOp("add", np.float32(low)),) if low else ()))
     _check(stored, operations, thresholds * direction[:, None], features, name)

@@ -119,9 +119,9 @@ def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
     halves = any(network.tensors[link.output].element == TensorProto.FLOAT16 for link in links)
     reach = GREATEST_HALF if halves else GREATEST
     if len(np.unique(index)) == len(index):
-        return (*taken, *counting_operations(stored, len(index), grid.low, grid.high, name, reach))
+        return (*taken, *counting_operations(stored, len(index), grid.reached, name, reach))
     columns = [_column(stored, position, len(index)) for position in range(len(index))]
-    made = [counting_operations(column, 1, grid.low, grid.high, name, reach) for column in columns]
+    made = [counting_operations(column, 1, grid.reached, name, reach) for column in columns]
     return (*taken, *_side_by_side(made))
 
 

@@ -75,7 +75,7 @@ class Part:
 
 
 def part_of(model: onnx.ModelProto, nodes: Sequence[NodeProto], inputs, outputs: Sequence[str]) -> onnx.ModelProto:
-    """A model of these nodes with the same constants, functions and operator versions."""
+    """A model of these nodes with the same constants, functions and operator versions, without their names, which files repeat."""
     part = onnx.ModelProto()
     part.opset_import.extend(model.opset_import)
     if all(entry.domain not in ("", "ai.onnx") for entry in part.opset_import):
@@ -85,6 +85,8 @@ def part_of(model: onnx.ModelProto, nodes: Sequence[NodeProto], inputs, outputs:
     part.graph.name = model.graph.name or "part"
     given = {value.name for value in inputs}
     part.graph.node.extend(node for node in nodes if not given & set(node.output))
+    for node in part.graph.node:
+        node.ClearField("name")
     part.graph.input.extend(inputs)
     read = {name for node in nodes for name in inputs_of(node)} - given
     part.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read | set(outputs))

@@ -17,7 +17,7 @@ from brevitas.quant import binary, fixed_point, scaled_int, shifted_scaled_int, 
 
 from tests.fuzz.network import SAMPLES, Network
 
-ROUNDINGS = ("ROUND", "CEIL", "FLOOR", "ROUND_TO_ZERO")
+ROUNDINGS = (*("ROUND", "CEIL", "FLOOR") * 3, "ROUND_TO_ZERO")
 CALIBRATION = 3
 
 
@@ -49,6 +49,14 @@ def exported(exporter, net: RandomNet, dynamo: bool) -> bytes:
         options = {"optimize": True, "external_data": False} if dynamo else {}
         exporter(net, torch.zeros(1, net.features), export_path=str(path), dynamo=dynamo, **options)
         return path.read_bytes()
+
+
+class Trunc(qnn.TruncQuantAccumulator):
+    """Brevitas 0.13.4's own cannot be made: it takes a submodule before torch's Module is there."""
+
+    def __init__(self, trunc_quant, bit_width: int):
+        torch.nn.Module.__init__(self)
+        super().__init__(trunc_quant=trunc_quant, bit_width=bit_width, return_quant_tensor=True)
 
 
 class RandomNet(torch.nn.Module):
@@ -174,9 +182,12 @@ class RandomNet(torch.nn.Module):
             if self._chance(0.35):
                 self._add(qnn.QuantIdentity(**self._act(True)))
             return outputs
-        kind = self._pick("relu", "relu", "relu", "identity", "identity", "hardtanh", "sigmoid", "tanh")
+        kind = self._pick("relu", "relu", "relu", "identity", "identity", "hardtanh", "sigmoid", "tanh", "trunc")
         if kind == "relu":
             self._add(qnn.QuantReLU(**self._act(False), return_quant_tensor=True))
+        elif kind == "trunc":
+            self._add(qnn.QuantReLU(bit_width=8, return_quant_tensor=True))
+            self._add(Trunc(self._pick(scaled_int.TruncTo8bit, scaled_int.RoundTo8bit), int(self.rng.integers(2, 8))))
         elif kind == "sigmoid":
             self._add(qnn.QuantSigmoid(**self._act(False), return_quant_tensor=True))
         elif kind == "hardtanh":

@@ -11,13 +11,17 @@ import numpy as np
 import onnx
 
 from build_dataflow.hold import Held
-from finn_steps.importer.lower import import_model
+from finn_steps.accelerator import Accelerator
+from finn_steps.importer.lower import Imported, import_model
 from finn_steps.original.executor import Original
 from finn_steps.original.locate import DifferenceError
+from finn_steps.reference import write_standard_onnx
 from tests.fuzz.judge import Verdict, judge
 from tests.fuzz.network import Network
 
 OUTCOMES = ("exact", "refused", "stopped", "wrong", "traceback", "unjudged")
+LEVELS = 2000
+"""Most samples of the build's own that are compared."""
 BAD = ("wrong", "traceback", "unjudged")
 
 
@@ -46,12 +50,12 @@ def outcome(network: Network) -> Outcome:
         return file_outcome(path, network.inputs)
 
 
-def file_outcome(path: Path, x: np.ndarray) -> Outcome:
-    """`x`: inputs [N, features]."""
+def file_outcome(path: Path, x: np.ndarray, folder: Path | None = None) -> Outcome:
+    """`x`: inputs [N, features]; `folder` takes a file of its own for a while, the model's folder if None."""
     try:
-        answers = _answers(path, x)
-    except DifferenceError as error:
-        return Outcome("stopped", str(error))
+        imported = import_model(path)
+        answers = _answers(imported.accelerator, x)
+        stopped = _stopped(imported, path, x, folder or path.parent)
     except (ValueError, OSError) as error:
         return _refusal(error)
     except Exception as error:  # noqa: BLE001 - any exception that is not a refusal is what is looked for
@@ -60,7 +64,8 @@ def file_outcome(path: Path, x: np.ndarray) -> Outcome:
         verdict = judge(onnx.load(path), x)
     except Exception as error:  # noqa: BLE001
         return Outcome("unjudged", _last_lines(error))
-    return compared(answers, verdict, x)
+    found = compared(answers, verdict, x)
+    return found if stopped is None else Outcome("stopped", f"{stopped} (judged {found.kind})", found.borderline)
 
 
 def compared(answers: np.ndarray, verdict: Verdict, x: np.ndarray) -> Outcome:
@@ -76,12 +81,23 @@ def compared(answers: np.ndarray, verdict: Verdict, x: np.ndarray) -> Outcome:
                             f"{answers[sample, output]:.9g}, the file {verdict.outputs[sample, output]:.9g}", borderline)
 
 
-def _answers(path: Path, x: np.ndarray) -> np.ndarray:
-    imported = import_model(path)
-    accelerator = imported.accelerator
-    Held(Original(path), imported.meetings, accelerator, imported.borderline, None).compare(x)
+def _answers(accelerator: Accelerator, x: np.ndarray) -> np.ndarray:
     answers = accelerator.dequantise(accelerator.execute(accelerator.quantise(x)))
     return np.asarray(answers, np.float64).reshape(len(x), -1)
+
+
+def _stopped(imported: Imported, path: Path, x: np.ndarray, folder: Path) -> str | None:
+    """What a build says that does not agree with the file, on its own levels and corners and on x."""
+    standard = folder / f"{path.stem}.standard.onnx"
+    write_standard_onnx(imported, standard)
+    held = Held(Original(path), imported.meetings, imported.accelerator, imported.borderline, standard)
+    try:
+        held.compare(np.concatenate([held.levels().x[:LEVELS], x]))
+    except DifferenceError as error:
+        return str(error)
+    finally:
+        standard.unlink()
+    return None
 
 
 def _refusal(error: Exception) -> Outcome:

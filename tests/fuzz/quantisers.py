@@ -38,8 +38,8 @@ def quantised(b: Builder, signal: Signal, style: str, place: str) -> tuple[Signa
 
 
 def _types(opset: int) -> list[int]:
-    types = [T.INT8, T.UINT8, T.INT8, T.UINT8]
-    types += [T.INT4, T.UINT4, T.INT16, T.UINT16] if opset >= 21 else []
+    types = [T.INT8, T.UINT8] * 4
+    types += [T.INT4, T.UINT4] * 2 + [T.INT16, T.UINT16] if opset >= 21 else []
     return types + ([T.INT2, T.UINT2] if opset >= 25 else [])
 
 

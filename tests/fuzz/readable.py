@@ -12,7 +12,7 @@ ALIASES = {"ai.onnx": "", "finn.custom_op.general": QONNX}
 
 
 def readable(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy without names of nodes, which onnxruntime wants to be unique with the domains' usual names."""
+    """A copy without names of nodes, which onnxruntime wants to be unique, and with the domains' usual names."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     copy.ir_version = min(copy.ir_version, NEWEST_IR)

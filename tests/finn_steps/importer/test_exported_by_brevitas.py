@@ -10,6 +10,8 @@ qnn = pytest.importorskip("brevitas.nn")
 from brevitas.export import export_onnx_qcdq, export_qonnx  # noqa: E402
 from brevitas.quant import fixed_point, scaled_int, shifted_scaled_int  # noqa: E402
 
+from tests.fuzz.brevitas_nets import Trunc  # noqa: E402
+
 EXPORTERS = [export_qonnx, export_onnx_qcdq]
 IDENTITY = scaled_int.Int8ActPerTensorFloat
 
@@ -93,10 +95,9 @@ def test_finns_own_networks(name, weight, act):
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_a_truncated_accumulator_is_exact_or_named(exporter):
-    """Brevitas' Trunc, behind an unsigned activation."""
+@pytest.mark.parametrize("kind", [scaled_int.TruncTo8bit, scaled_int.RoundTo8bit, scaled_int.ShiftRoundSaturateTo8bit], ids=lambda kind: kind.__name__)
+def test_truncated_activations(kind, exporter):
     net = torch.nn.Sequential(qnn.QuantIdentity(bit_width=6, return_quant_tensor=True), qnn.QuantLinear(8, 6, bias=False, weight_bit_width=4),
-                              qnn.QuantReLU(bit_width=8, return_quant_tensor=True),
-                              qnn.TruncQuantAccumulator(trunc_quant=scaled_int.TruncTo8bit, bit_width=4, return_quant_tensor=True),
+                              qnn.QuantReLU(bit_width=8, return_quant_tensor=True), Trunc(kind, bit_width=4),
                               qnn.QuantLinear(6, 4, bias=False, weight_bit_width=4))
     exact(calibrated(net, 8), exporter)
