@@ -30,8 +30,8 @@ class Grid:
     low, high    of the stored integers, over all channels
     deviation    float64 [width]: how far the model's float values lie from step * n + zero
     largest      float64 [width]: the greatest size of a value
-    bipolar      the values are -v and +v, stored as 0 and 1
     reached      int64, ascending: the stored integers that occur in any channel
+    bipolar      the values are -v and +v, stored as 0 and 1
     """
 
     step: np.ndarray
@@ -40,8 +40,8 @@ class Grid:
     high: int
     deviation: np.ndarray
     largest: np.ndarray
+    reached: np.ndarray
     bipolar: bool = False
-    reached: np.ndarray = np.zeros(0, np.int64)
 
     @property
     def datatype(self) -> str:
@@ -69,7 +69,7 @@ def read_grid(levels: Levels, values: np.ndarray, most: int = MOST_STEPS) -> Gri
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
     return Grid(step, zero, int(stored.min()), int(stored.max()), deviation, np.abs(values).max(0),
-                levels.bipolar and np.array_equal(values, -values[::-1]), np.unique(stored))
+                np.unique(stored), levels.bipolar and np.array_equal(values, -values[::-1]))
 
 
 def _different_columns(integers: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

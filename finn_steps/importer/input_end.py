@@ -112,7 +112,7 @@ def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
 
     def stored(columns: np.ndarray) -> np.ndarray:
         inputs = np.zeros((len(columns), tensor.width), np.float32)
-        inputs[:, index] = columns
+        inputs[:, index] = columns if head.quantiser is not None else np.rint(columns)
         return np.clip(grid.stored(piece(inputs)), grid.low, grid.high)
 
     name = (head.quantiser or links[-1]).name

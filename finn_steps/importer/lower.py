@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -180,8 +180,7 @@ def _as_operand(grid: Grid, layer: Link, network: Network) -> Grid:
     if layer.kind != "MatMulInteger" or len(layer.nodes[-1].input) < 3 or not layer.nodes[-1].input[2]:
         return grid
     zero = network.constants[layer.nodes[-1].input[2]].array.astype(np.float64).reshape(-1)
-    return Grid(grid.step, grid.zero - zero, grid.low, grid.high, grid.deviation, np.maximum(np.abs(grid.largest - zero), grid.largest + np.abs(zero)),
-                grid.bipolar)
+    return replace(grid, zero=grid.zero - zero, largest=grid.largest + np.abs(zero))
 
 
 def _meeting(tensor: str, grid: Grid, bipolar: bool = False) -> Meeting:
