@@ -98,11 +98,11 @@ def _annotated(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid
         return (*taken, HostOp("add", np.float32(1)), HostOp("div", np.float32(2))), grid
     if _straight(levels, grid):
         return taken, grid
-    return _counted(head, grid, network), grid
+    return _counted(head, grid, network, (low, high)), grid
 
 
-def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
-    """By evaluation of the whole head: for heads that no list of float32 operations gives bit by bit."""
+def _counted(head: Stage, grid: Grid, network: Network, limits: tuple[int, int] | None = None) -> tuple[HostOp, ...]:
+    """By evaluation of the whole head: for heads that no list of float32 operations gives bit by bit. limits: inputs are whole numbers."""
     links = head.links
     index = _index(links, network)
     taken = _indexing(links, network)
@@ -112,7 +112,7 @@ def _counted(head: Stage, grid: Grid, network: Network) -> tuple[HostOp, ...]:
 
     def stored(columns: np.ndarray) -> np.ndarray:
         inputs = np.zeros((len(columns), tensor.width), np.float32)
-        inputs[:, index] = columns if head.quantiser is not None else np.rint(columns)
+        inputs[:, index] = columns if limits is None else np.clip(np.rint(columns), *limits)
         return np.clip(grid.stored(piece(inputs)), grid.low, grid.high)
 
     name = (head.quantiser or links[-1]).name
