@@ -24,14 +24,17 @@ UNIT = 2.0**-24 * 1.001
 
 @dataclass(frozen=True, eq=False)
 class BorderlineLayer:
-    """Entries [K] of one imported layer: `accumulator` of `neuron` is `slack` accumulator units from the next threshold.
+    """Entries [K] of one imported layer, two for each threshold that rounding could carry a sum over.
 
+    `accumulator` of `neuron` is the first at the threshold (`above`) or the last below it, `slack` accumulator units from where the model
+    steps; one that is n accumulators farther away has n more.
     zero   float64 [MW]: in units of the accumulator, input c adds weights[:, c] * (q[c] + zero[c]) to the model's sum
     extra  float64 [K]: further error, in accumulator units, of levels and weights that lie off their grid
     """
 
     neuron: np.ndarray
     accumulator: np.ndarray
+    above: np.ndarray
     slack: np.ndarray
     zero: np.ndarray
     extra: np.ndarray
@@ -41,16 +44,26 @@ class BorderlineLayer:
         touched = np.zeros(len(q), dtype=bool)
         accumulated = layer.accumulate(q)
         for neuron in np.unique(self.neuron):
-            rows, entries = layer.weights[neuron] != 0, self.neuron == neuron
+            rows = layer.weights[neuron] != 0
             terms = (q[:, rows] + self.zero[rows]) * layer.weights[neuron, rows]
             total, size, count = np.abs(terms.sum(1)), np.abs(terms).sum(1), np.count_nonzero(terms, axis=1)
             error = UNIT * (np.maximum(count - 1, 0) * (size + total) / 2 + 3 * size)
-            order = np.lexsort((self.slack[entries], self.accumulator[entries]))
-            known = self.accumulator[entries][order]
-            at = np.minimum(np.searchsorted(known, accumulated[:, neuron]), len(known) - 1)
-            slack, extra = self.slack[entries][order][at], self.extra[entries][order][at]
-            touched |= (known[at] == accumulated[:, neuron]) & (error + extra >= slack)
+            for above in (True, False):
+                touched |= self._reached(neuron, above, accumulated[:, neuron], error)
         return touched
+
+    def _reached(self, neuron: int, above: bool, accumulated: np.ndarray, error: np.ndarray) -> np.ndarray:
+        """bool [N]: is the nearest entry on the way to the threshold within the error?"""
+        entries = (self.neuron == neuron) & (self.above == above)
+        if not entries.any():
+            return np.zeros(len(accumulated), bool)
+        sign = 1 if above else -1
+        order = np.lexsort((-self.slack[entries], sign * self.accumulator[entries]))
+        known = sign * self.accumulator[entries][order]
+        at = np.searchsorted(known, sign * accumulated, side="right") - 1
+        near = np.maximum(at, 0)
+        slack = self.slack[entries][order][near] + (sign * accumulated - known[near])
+        return (at >= 0) & (error + self.extra[entries][order][near] >= slack)
 
 
 @dataclass(frozen=True, eq=False)

@@ -148,10 +148,10 @@ class _Import:
         turned = SparseLayer(name, weights, np.zeros(len(direction)), None, grid.datatype, "INT64")
         limits = np.clip(activation.thresholds, turned.accumulator_min[:, None], turned.accumulator_max[:, None] + 1)
         self.meetings[name] = _meeting(end, answer, bipolar)
-        neuron, accumulator, slack = _with_wavering(touched, activation.wavering)
+        neuron, accumulator, above, slack = _with_wavering(touched, activation.wavering)
         if len(neuron):
             zero = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=grid.step != 0)
-            self.borderline[name] = BorderlineLayer(neuron, accumulator * direction[neuron], slack / matrix.unit[neuron], zero,
+            self.borderline[name] = BorderlineLayer(neuron, accumulator * direction[neuron], above, slack / matrix.unit[neuron], zero,
                                                     (matrix.extra / matrix.unit)[neuron])
         return SparseLayer(name, weights, np.zeros(len(direction)), limits, grid.datatype, odt)
 
@@ -192,7 +192,7 @@ def _meeting(tensor: str, grid: Grid, bipolar: bool = False) -> Meeting:
 def _with_wavering(touched, wavering):
     """Accumulators for which the model's answer is off by a rounding lie on a threshold, with no slack at all."""
     neuron, accumulator = wavering
-    return tuple(np.concatenate(parts) for parts in zip(touched, (neuron, accumulator, np.zeros(len(neuron)))))
+    return tuple(np.concatenate(parts) for parts in zip(touched, (neuron, accumulator, np.ones(len(neuron), bool), np.zeros(len(neuron)))))
 
 
 def _value(op: str, value: np.ndarray, neutral: float) -> tuple[HostOp, ...]:

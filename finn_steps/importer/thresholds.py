@@ -113,8 +113,9 @@ def _refuse(name: str, neuron: int) -> None:
 
 def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarray], values: Callable[[np.ndarray], np.ndarray],
                             activation: Activation, low: np.ndarray, high: np.ndarray, error: np.ndarray,
-                            levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Accumulators that float rounding of the layer's MatMul could carry over a threshold: neuron, accumulator, slack, [K] each.
+                            levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Accumulators next to a threshold that float rounding of the layer's MatMul could carry a sum over: neuron, accumulator, whether it is
+    at the threshold or below it, slack, [K] each.
 
     integers_of_values  the model's chain on the MatMul's float output [N, MH]
     values              int64 accumulators [N, MH] -> the exact float output
@@ -140,5 +141,5 @@ def borderline_accumulators(integers_of_values: Callable[[np.ndarray], np.ndarra
             middle = (safe + unsafe) / 2
             crossed = flipped(middle)
             safe, unsafe = np.where(crossed, safe, middle), np.where(crossed, middle, unsafe)
-        found.append((np.nonzero(touched)[1], accumulators[touched], safe[touched]))
+        found.append((np.nonzero(touched)[1], accumulators[touched], np.full(np.count_nonzero(touched), not below), safe[touched]))
     return tuple(np.concatenate(parts) for parts in zip(*found))

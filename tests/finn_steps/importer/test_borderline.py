@@ -22,7 +22,7 @@ def test_float32_sums_stay_within_the_bound_and_come_near_it():
         exact = float((weights * q).sum())
         error = abs(float(summed) / (float(scales[0]) * float(scales[1])) - exact)
         layer = SparseLayer("a", weights, [0], None, "UINT4", "INT32")
-        entry = BorderlineLayer(np.array([0]), layer.accumulate(q)[0], np.array([error]), np.zeros(40), np.zeros(1))
+        entry = BorderlineLayer(np.array([0]), layer.accumulate(q)[0], np.array([True]), np.array([error]), np.zeros(40), np.zeros(1))
         assert entry.samples(layer, q)[0]
         terms = np.abs(weights * q).sum()
         nearest = max(nearest, error / (UNIT * 43 * terms))
@@ -31,8 +31,23 @@ def test_float32_sums_stay_within_the_bound_and_come_near_it():
 
 def test_an_accumulator_far_from_its_threshold_is_clear():
     layer = SparseLayer("a", [[1, 2]], [0], None, "UINT4", "INT32")
-    entry = BorderlineLayer(np.array([0]), np.array([3]), np.array([0.1]), np.zeros(2), np.zeros(1))
+    entry = BorderlineLayer(np.array([0]), np.array([3]), np.array([True]), np.array([0.1]), np.zeros(2), np.zeros(1))
     assert not entry.samples(layer, np.array([[1, 1]])).any()
+
+
+def test_sums_of_many_units_can_be_carried_over_several_accumulators():
+    """With an error of about 30 units, what lies 20 above a threshold is borderline, what lies 2,000 above is not; below likewise."""
+    layer = SparseLayer("a", [[2**20] * 20 + [1]], [0], None, "UINT8", "INT64")
+    near, far = np.full((1, 21), 100), np.full((1, 21), 100)
+    near[0, 20], far[0, 20] = 20, 255
+    threshold = 20 * 100 * 2**20
+    for above, sign in ((True, 1), (False, -1)):
+        q = near.copy()
+        at = threshold if above else layer.accumulate(near)[0, 0] + 20
+        entry = BorderlineLayer(np.array([0]), np.array([at]), np.array([above]), np.array([0.5]), np.zeros(21), np.zeros(1))
+        assert entry.samples(layer, q)[0]
+        beyond = BorderlineLayer(np.array([0]), np.array([at - sign * 10**5]), np.array([above]), np.array([0.5]), np.zeros(21), np.zeros(1))
+        assert not beyond.samples(layer, q)[0]
 
 
 def test_save_and_load(tmp_path):

@@ -53,7 +53,8 @@ def test_borderline_accumulators_lie_next_to_a_threshold():
     low, high = np.array([-20, -20]), np.array([20, 20])
     activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), low, high, LEVELS)
     found = borderline_accumulators(integers_of_values, values, activation, low, high, np.array([0.0, 1e-3]), LEVELS)
-    neuron, accumulator, slack = found
+    neuron, accumulator, above, slack = found
+    assert above.tolist() == [True, True]
     assert neuron.tolist() == [1, 1] and accumulator.tolist() == [10, 20]
     assert np.all(slack < 1e-6)
 
@@ -68,6 +69,6 @@ def test_slack_is_the_distance_to_the_next_integer():
     low, high = np.array([0]), np.array([5])
     activation = find_activation("node n", lambda a: integers_of_values(values(a).astype(np.float32)), low, high, LEVELS)
     error = np.array([0.01])
-    neuron, accumulator, slack = borderline_accumulators(integers_of_values, values, activation, low, high, error, LEVELS)
+    neuron, accumulator, _, slack = borderline_accumulators(integers_of_values, values, activation, low, high, error, LEVELS)
     assert accumulator.tolist() == [4]
     assert slack == pytest.approx([1 - 4 * 0.2497], rel=1e-2) and slack[0] <= 1 - 4 * 0.2497
