@@ -32,5 +32,5 @@ converted = ModelWrapper(model).transform(InferShapes()).transform(QCDQToQuant()
 read = execute_onnx(converted, {"x": x})["y"]
 print("the file ", file, "\nconverted", read)
 assert np.array_equal(file, [[5.0, 110.0]]), "onnxruntime no longer follows the ONNX text"
-assert np.array_equal(read, [[41.0, 43.0]]), "QCDQToQuant has changed"
+assert not np.array_equal(read, file), "QCDQToQuant reads the axis now"
 PY

@@ -71,7 +71,11 @@ def _limits(link: Link, network: Network) -> tuple[np.ndarray, np.ndarray] | Non
 
 def _quantize_linear_limits(link: Link, network: Network) -> tuple[np.ndarray, np.ndarray]:
     """Of the element type, and of the Clips that follow."""
-    low, high = type_limits(network.tensors[link.output].element)
+    element = network.tensors[link.output].element
+    if element in (onnx.TensorProto.INT2, onnx.TensorProto.UINT2) and network.constants[link.node.input[1]].array.size > 1:
+        raise ValueError(f"node {link.name} (QuantizeLinear) gives two bits with scales along an axis, which onnxruntime computes wrongly "
+                         "(findings/); supported: one scale, or four bits and more")
+    low, high = type_limits(element)
     clipped = link.levels or (low, high)
     return np.array(max(low, clipped[0])), np.array(min(high, clipped[1]))
 
