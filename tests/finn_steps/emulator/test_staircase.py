@@ -15,7 +15,7 @@ def same(thresholds):
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 15, 255])
-@pytest.mark.parametrize("step", [1, 2, 3, 1.37, 9.01, 64.4, 1024])
+@pytest.mark.parametrize("step", [1, 2, 3, 1.37, 9.01, 16.4, 1024])
 def test_even_thresholds_are_a_staircase(count, step):
     for start in (-5000, 0, 77):
         assert same(start + np.ceil((np.arange(count) + 0.5) * step).astype(np.int64))
