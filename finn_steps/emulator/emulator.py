@@ -38,6 +38,11 @@ class Emulator:
         self._narrow = _fits(INT16, DataType[accelerator.idt].min(), DataType[accelerator.idt].max())
         self._layers = (_Layer * len(accelerator.layers))(*map(self._compress, accelerator.layers))
 
+    @staticmethod
+    def can(accelerator: Accelerator) -> bool:
+        """Whether 32 bits hold every accumulator."""
+        return all(_fits(INT32, layer.accumulator_min.min(), layer.accumulator_max.max()) for layer in accelerator.layers)
+
     def execute(self, x: np.ndarray) -> np.ndarray:
         """int [N, MW] in idt -> int32 [N, MH], equal to Accelerator.execute."""
         accelerator = self.accelerator

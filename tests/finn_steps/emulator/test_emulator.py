@@ -57,5 +57,7 @@ def test_refuses_inputs_outside_the_datatype():
 
 def test_refuses_accumulators_beyond_32_bits():
     layer = SparseLayer("layer0", np.full((1, 2), 2**31), np.zeros(1), None, "INT8", "INT41")
+    wide = Accelerator("wide", (layer,), 2, np.arange(2))
+    assert not Emulator.can(wide) and Emulator.can(random_accelerator((4, 3, 2), seed=0))
     with pytest.raises(ValueError, match="layer0: accumulators .* do not fit"):
-        Emulator(Accelerator("wide", (layer,), 2, np.arange(2)))
+        Emulator(wide)
