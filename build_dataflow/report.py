@@ -46,6 +46,8 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         samples = verification["samples"]
         text = f"{samples - verification['mismatches']:,} of {samples:,} samples equal to {verification['reference']}"
         text += f" ({verification['data']})"
+        if verification.get("emulator_samples"):
+            text += f"; {verification['rtl_samples']:,} of them in the RTL, the others in the emulator"
         if verification["borderline"]:
             text += f"; {verification['borderline']:,} on a threshold within float rounding"
         lines.append(("verification", text))

@@ -28,6 +28,8 @@ STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
 PACKAGED_VECTORS = 1000
 LOCATED_SAMPLES = 4
 CHUNK = 50_000
+RTL_CYCLES = 2_000_000
+"""Simulated back to back in a build; samples for which they are not enough go through the emulator instead, if that can take them."""
 
 
 class VerificationError(RuntimeError):
@@ -59,8 +61,11 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     q = accelerator.quantise(x)
     computed = accelerator.execute(q)
     borderline = require_equal_to_model(folder, x, computed)
-    result = simulation.run(q, seed=options.seed)
-    require_equal_rtl(accelerator, q, computed, result.y, "back to back")
+    affordable = max(STALLED_SAMPLES, RTL_CYCLES // simulation.design.ii)
+    through_rtl = min(len(x), affordable) if Emulator.can(accelerator) else len(x)
+    result = simulation.run(q[:through_rtl], seed=options.seed)
+    require_equal_rtl(accelerator, q[:through_rtl], computed[:through_rtl], result.y, "back to back")
+    require_equal_emulator(accelerator, q, computed, through_rtl)
     few = q[:STALLED_SAMPLES]
     for gaps, stalls in STALL_PATTERNS:
         y = simulation.run(few, input_gaps=gaps, output_stalls=stalls, seed=options.seed).y
@@ -70,16 +75,18 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     require_levels(folder, accelerator, simulation)
 
     answers = answers_of(folder, accelerator)
-    outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
+    outputs, model_outputs = accelerator.dequantise(computed), reference.outputs(x)
     decided = ends_in_label(Accelerator.load(folder / "import"))
     answered, model_labels = labels_of(outputs, decided), labels_of(model_outputs, decided)
     if accelerator.labels is not None:
-        answered, model_outputs = result.y[:, 0], model_labels[:, None]
-    differing = differing_samples(answers(reference.integers(x)), result.y)
+        answered, model_outputs = computed[:, 0], model_labels[:, None]
+    differing = differing_samples(answers(reference.integers(x)), computed)
     report = {
         "reference": "onnxruntime",
         "data": source,
         "samples": len(x),
+        "rtl_samples": through_rtl,
+        "emulator_samples": len(x) - through_rtl,
         "mismatches": int((differing & ~borderline).sum()),
         "borderline": int(borderline.sum()),
         "borderline_differing": int((differing & borderline).sum()),
@@ -96,7 +103,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     write_json(folder / "report" / "verification.json", report)
     (folder / "verification_output").mkdir(exist_ok=True)
     kept = slice(0, PACKAGED_VECTORS)
-    np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=result.y[kept], outputs=outputs[kept])
+    np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=computed[kept], outputs=outputs[kept])
     return report
 
 
@@ -152,6 +159,15 @@ def require_equal_rtl(accelerator: Accelerator, q: np.ndarray, expected: np.ndar
     raise VerificationError(f"the RTL differs from the integers ({condition}): {mismatch}; {where}")
 
 
+def require_equal_emulator(accelerator: Accelerator, q: np.ndarray, expected: np.ndarray, first: int) -> None:
+    """VerificationError where the compiled integers differ from sample `first` on; nothing is compiled where there is none."""
+    if first == len(q):
+        return
+    got = np.concatenate([expected[:first], Emulator(accelerator).execute(q[first:])])
+    if mismatch := first_mismatch(expected, got, accelerator.layers[-1].name):
+        raise VerificationError(f"the emulator differs from the integers: {mismatch}")
+
+
 def simulate_alone(accelerator: Accelerator, q: np.ndarray) -> np.ndarray:
     """int64 [N, MW] -> int64 [N, MH] through freshly generated RTL."""
     with tempfile.TemporaryDirectory() as folder:
@@ -168,7 +184,8 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     held = Held.load(folder)
     left = held.original.affordable(samples)
     accelerator = Accelerator.load(folder)
-    emulator, reference, simulation = Emulator(accelerator), Reference(folder / "standard.onnx"), Simulation.build(folder / "rtl")
+    emulator, reference = Emulator(accelerator), Reference(folder / "standard.onnx")
+    simulation = Simulation.build(folder / "rtl", samples=rtl_samples)
     imported, touched = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
     answers, counts = answers_of(folder, accelerator), {"samples": 0, "rtl_samples": 0, "borderline": 0, "original_samples": 0}
     for number, start in enumerate(range(0, samples, CHUNK)):

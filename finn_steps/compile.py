@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 from functools import cache
 from pathlib import Path
 
 from finn_steps.cache import cache_folder, cached, content_key
+from finn_steps.processes import run_child
 
 
 def shared_library(sources: list[Path], flags: list[str]) -> Path:
@@ -31,7 +31,7 @@ def compiler() -> str:
 
 def run_compiler(arguments: list[str], folder: Path | None = None) -> None:
     """Run g++ in `folder`; RuntimeError with its first error line where it fails."""
-    done = subprocess.run([compiler(), *arguments], cwd=folder, capture_output=True, text=True)
+    done = run_child([compiler(), *arguments], cwd=folder)
     if done.returncode:
         lines = done.stderr.splitlines() or ["no message"]
         error = next((line for line in lines if "error" in line), lines[0])
@@ -40,7 +40,7 @@ def run_compiler(arguments: list[str], folder: Path | None = None) -> None:
 
 @cache
 def compiler_version() -> str:
-    return subprocess.run([compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    return run_child([compiler(), "--version"]).stdout
 
 
 def processor() -> str:

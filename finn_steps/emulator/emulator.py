@@ -10,9 +10,13 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.compile import shared_library
+from finn_steps.emulator.staircase import Staircase, staircase
 
 SOURCE = Path(__file__).with_name("emulator.cpp")
-INT32 = np.iinfo(np.int32)
+FLAGS = ["-O3", "-march=native", "-fwrapv", "-Wno-psabi"]
+INT32, INT16 = np.iinfo(np.int32), np.iinfo(np.int16)
+FEW = 8
+"""So many thresholds are counted in 16 bits as fast as they are multiplied out in 32."""
 
 
 class _Layer(ctypes.Structure):
@@ -20,7 +24,7 @@ class _Layer(ctypes.Structure):
 
     _fields_ = [("rows", ctypes.c_int64)] + [
         (name, ctypes.c_void_p)
-        for name in ("row_start", "columns", "weights", "bias", "threshold_start", "thresholds", "base")
+        for name in ("row_start", "columns", "weights", "bias", "threshold_start", "thresholds", *Staircase._fields, "base")
     ] + [("step", ctypes.c_int32)]
 
 
@@ -29,9 +33,15 @@ class Emulator:
 
     def __init__(self, accelerator: Accelerator):
         self.accelerator = accelerator
-        self._library = ctypes.CDLL(str(shared_library([SOURCE], ["-O3", "-march=native"])))
+        self._library = ctypes.CDLL(str(shared_library([SOURCE], FLAGS)))
         self._arrays: list[np.ndarray] = []
+        self._narrow = _fits(INT16, DataType[accelerator.idt].min(), DataType[accelerator.idt].max())
         self._layers = (_Layer * len(accelerator.layers))(*map(self._compress, accelerator.layers))
+
+    @staticmethod
+    def can(accelerator: Accelerator) -> bool:
+        """Whether 32 bits hold every accumulator."""
+        return all(_fits(INT32, layer.accumulator_min.min(), layer.accumulator_max.max()) for layer in accelerator.layers)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
         """int [N, MW] in idt -> int32 [N, MH], equal to Accelerator.execute."""
@@ -46,7 +56,7 @@ class Emulator:
         x = np.ascontiguousarray(x, dtype=kind)
         y = np.empty((len(x), accelerator.layers[-1].MH), dtype=np.int32)
         widest = max(max(layer.MW, layer.MH) for layer in accelerator.layers)
-        getattr(self._library, f"emulate_{kind}")(
+        getattr(self._library, f"emulate_{16 if self._narrow else 32}_from_{kind}")(
             self._layers, ctypes.c_int64(len(self._layers)), ctypes.c_int64(widest), ctypes.c_int64(accelerator.MW),
             ctypes.c_int64(len(x)), ctypes.c_void_p(x.ctypes.data), ctypes.c_void_p(y.ctypes.data),
         )
@@ -54,22 +64,34 @@ class Emulator:
 
     def _compress(self, layer: SparseLayer) -> _Layer:
         low, high = layer.accumulator_min, layer.accumulator_max
-        if low.min() < INT32.min or high.max() > INT32.max:
+        if not _fits(INT32, low.min(), high.max()):
             raise ValueError(f"{layer.name}: accumulators {low.min()}..{high.max()} do not fit the emulator's 32 bits")
         rows, columns = np.nonzero(layer.weights)
         base, step = np.zeros(layer.MH, np.int64), 0
-        threshold_start, thresholds = np.zeros(layer.MH + 1, np.int64), np.zeros(0, np.int64)
+        open_ = [np.zeros(0, np.int64)] * layer.MH
         if layer.thresholds is not None:
             step = 2 if layer.odt == "BIPOLAR" else 1
-            open_ = (layer.thresholds > low[:, None]) & (layer.thresholds <= high[:, None])
             base = int(DataType[layer.odt].min()) + step * (layer.thresholds <= low[:, None]).sum(1)
-            threshold_start = np.concatenate([[0], np.cumsum(open_.sum(1))])
-            thresholds = layer.thresholds[open_]
+            open_ = [row[(row > least) & (row <= most)] for row, least, most in zip(layer.thresholds, low, high)]
+        stairs = [staircase(row) for row in open_]
+        self._narrow &= _fits(INT16, low.min(), high.max()) and all(map(_narrow, open_, stairs)) and \
+            _fits(INT16, DataType[layer.odt].min(), DataType[layer.odt].max())
+        threshold_start = np.concatenate([[0], np.cumsum([len(row) for row in open_])])
         row_start = np.searchsorted(rows, np.arange(layer.MH + 1))
-        arrays = [row_start, columns, layer.weights[rows, columns], layer.bias, threshold_start, thresholds, base]
+        arrays = [row_start, columns, layer.weights[rows, columns], layer.bias, threshold_start, np.concatenate(open_),
+                  *np.array(stairs, np.int64).T, base]
         return _Layer(layer.MH, *map(self._keep, arrays), step)
 
     def _keep(self, array: np.ndarray) -> int:
         """The address of an int32 copy that lives as long as the emulator."""
         self._arrays.append(np.ascontiguousarray(array, dtype=np.int32))
         return self._arrays[-1].ctypes.data
+
+
+def _fits(integers: np.iinfo, low: int, high: int) -> bool:
+    return low >= integers.min and high <= integers.max
+
+
+def _narrow(thresholds: np.ndarray, stairs: Staircase) -> bool:
+    """Whether 16 bits are enough, and faster, for a row whose accumulators they hold."""
+    return stairs.greatest <= INT16.max and stairs.low >= INT16.min if stairs.factor else len(thresholds) <= FEW

@@ -9,6 +9,12 @@ from finn_steps.rtl.netlist import Function, Netlist, Node
 from finn_steps.rtl.retiming import retimed
 
 WIDTH = 120
+WIDE = 8
+"""A netlist that has a function of so many inputs has hundreds of them: an expression may name each input a hundred times, and
+simulators compile for minutes. There, functions are written as constant tables. (Without wide ones expressions are the better: Yosys
+makes 1 % more LUTs of jet_qap's functions as tables, but 2 % fewer of an 8-bit network's.)"""
+TABLED = 5
+"""Inputs from which on a function is a table there."""
 
 
 def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int) -> Core:
@@ -69,6 +75,8 @@ class Writer:
 
     def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n", taps: int = 0):
         self.net, self.stages, self.ages, self.bus, self.prefix, self.taps = net, stages, ages, bus, prefix, taps
+        self.tabled = any(len(inputs) >= WIDE for node in net.nodes for inputs, _ in node.b)
+        self.declared: set[str] = set()
 
     def nodes(self) -> list[str]:
         """Declarations and continuous assignments of all that something reads."""
@@ -106,10 +114,10 @@ class Writer:
         lines = []
         if node.kind == "function":
             lines.append(f"    logic {name};")
-            lines.append(f"    assign {name} = {self.function(node.b[0], stage)};")
+            lines.append(f"    assign {name} = {self.function(node.b[0], stage, lines)};")
         elif node.kind == "adder":
             a = [self.literal(literal, stage) for literal in node.a]
-            b = [self.complement(function, stage) for function in node.b]
+            b = [self.complement(function, stage, lines) for function in node.b]
             if node.carry != 1:
                 a, b = [self.literal(node.carry, stage)] + a, [self.literal(node.carry ^ 1, stage)] + b
             lines.append(f"    logic [{len(a) - 1}:0] {name};")
@@ -121,15 +129,23 @@ class Writer:
             age += 1
         return lines
 
-    def function(self, function: Function, stage: int) -> str:
-        """The expression of a function whose inputs are read in `stage`."""
+    def function(self, function: Function, stage: int, lines: list[str] | None = None) -> str:
+        """The expression of a function whose inputs are read in `stage`; with `lines`, it may be a table declared there."""
         inputs, table = function
-        return truth_table.expression(table, [self.literal(literal, stage) for literal in inputs])
+        names = [self.literal(literal, stage) for literal in inputs]
+        if lines is None or not self.tabled or len(inputs) < TABLED:
+            return truth_table.expression(table, names)
+        size = 1 << len(inputs)
+        constant = f"{self.prefix}t{len(inputs)}_{table:x}"
+        if constant not in self.declared:
+            self.declared.add(constant)
+            lines.append(f"    localparam logic [{size - 1}:0] {constant} = {size}'h{table:x};")
+        return f"{constant}[{concatenation(names)}]"
 
-    def complement(self, function: Function, stage: int) -> str:
+    def complement(self, function: Function, stage: int, lines: list[str] | None = None) -> str:
         """The expression of a function's complement."""
         inputs, table = function
-        return self.function((inputs, table ^ truth_table.full(len(inputs))), stage)
+        return self.function((inputs, table ^ truth_table.full(len(inputs))), stage, lines)
 
     def registers(self, index: int) -> list[str]:
         """The assignments of a node's delayed bits."""

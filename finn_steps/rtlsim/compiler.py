@@ -4,32 +4,50 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import shutil
-import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from subprocess import CompletedProcess
 
 from finn_steps.cache import cached, content_key
 from finn_steps.compile import compiler, compiler_version, run_compiler
+from finn_steps.processes import run_child, side_by_side
 from finn_steps.rtl.design import Design
 
+LOG = logging.getLogger(__name__)
 HARNESS = Path(__file__).with_name("harness.cpp")
-FLAGS = ("-std=c++17", "-O0", "-w", "-pthread")
-"""A 3,000-LUT net compiles in 5 s of CPU and simulates 100,000 cycles/s; -O1 takes 10 s for 300,000 cycles/s, -O2 32 s."""
-RUNTIME_FLAGS = ("-std=c++17", "-O1", "-w", "-pthread")
-HEADER = "precompiled.hpp"
+FLAGS = ("-std=c++17", "-w", "-pthread")
+OPTIMISED = 0.7e6
+"""Cycles from which on -O1 pays. A megabyte of Verilator's C++ compiles in 1.5 s of CPU at -O0 and in 3 s at -O1; a cycle of it then
+takes 3.2 or 1.1 microseconds: both in proportion to the size, so that the cycles decide alone."""
+SPLIT = ("--output-split", "10000", "--output-split-cfuncs", "2000")
+"""Files and functions of so many operations at most: g++ takes more than its share of time and memory for a long function."""
+UNIT = 1_000_000
+"""Bytes of C++ compiled at once, more only if a file of Verilator's is larger: g++ takes 250 MB for them. Fewer would read the
+header more often than they share the work."""
+HEADER, LIBRARY = "precompiled.hpp", "library.o"
+LEVELS = ("-O0", "-O1")
 WARNINGS_OFF = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-DECLFILENAME")
 """Not warned about: bits and parameters that a generic module does not need, and several modules in a generated file."""
 
 
-def compile_design(design: Design, cache_folder: Path) -> Path:
-    """The folder with `simulation` (executable) and the memory files that it reads from its working directory."""
+def compile_design(design: Design, cache_folder: Path, cycles: float = 0) -> Path:
+    """The folder with `simulation` (executable) and the memory files that it reads from its working directory.
+
+    cycles  to be simulated, about: decides whether g++ optimises. What is there already, optimised or not, is taken as it is.
+    """
     contents = design.contents()
     parts = [part for item in sorted(contents.items()) for part in item]
-    key = content_key(versions(), HARNESS.read_bytes(), design.top, *parts)
-    return cached(cache_folder, key, lambda folder: _compile(design, contents, folder, cache_folder))
+    keys = [content_key(versions(), level, HARNESS.read_bytes(), design.top, *parts) for level in LEVELS]
+    for key in reversed(keys):
+        if (cache_folder / key).is_dir():
+            return cache_folder / key
+    place = int(cycles >= OPTIMISED)
+    reason = f"about {cycles:,.0f} cycles, optimising pays from {OPTIMISED:,.0f} on"
+    LOG.info("simulation of %s: g++ %s (%s)", design.folder, LEVELS[place], reason)
+    return cached(cache_folder, keys[place], lambda folder: _compile(design, contents, folder, cache_folder, LEVELS[place]))
 
 
 def lint(sources: list[Path], top: str, folder: Path | None = None, library: Path | None = None) -> str:
@@ -39,40 +57,71 @@ def lint(sources: list[Path], top: str, folder: Path | None = None, library: Pat
     return _verilator(command, folder).stderr
 
 
-def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_folder: Path) -> None:
+def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_folder: Path, level: str) -> None:
     compiler()
     for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    command = ["--cc", "-O3", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "--top-module", design.top,
+    with side_by_side(os.cpu_count()) as pool:
+        header, library = pool.submit(_header, cache_folder, level), pool.submit(_library, cache_folder)
+        generated = _verilate(design, folder)
+        options = [*FLAGS, level, *_includes(), "-include", str(header.result().resolve())]
+        objects = list(pool.map(lambda unit: _object(options, unit, generated), _units(generated)))
+        objects.append(str(library.result().resolve()))
+    run_compiler([*FLAGS, *objects, "-o", "../simulation"], generated)
+    shutil.rmtree(generated)
+
+
+def _object(options: list[str], unit: str, generated: Path) -> str:
+    run_compiler([*options, "-c", unit, "-o", f"{unit}.o"], generated)
+    return f"{unit}.o"
+
+
+def _verilate(design: Design, folder: Path) -> Path:
+    """The folder of the C++ that Verilator makes of the design."""
+    command = ["--cc", "-O3", "--x-initial", "unique", *SPLIT, "--prefix", "Vtop", "--top-module", design.top,
                "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "generated", *design.files]
     verilated = _verilator(command, folder)
     if verilated.returncode:
         raise RuntimeError(f"Verilator rejects {design.folder}: {_first_error(verilated.stderr)}")
-    units = sorted(path.name for path in (folder / "generated").glob("*.cpp"))
-    includes = [f'#include "{name}"\n' for name in (*units, HARNESS.name)]
-    (folder / "generated" / "all.cpp").write_text("".join(includes))
-    shutil.copy(HARNESS, folder / "generated")
-    runtime = _runtime(cache_folder).resolve()
-    objects = [str(path) for path in sorted(runtime.glob("*.o"))]
-    header = ["-include", str(runtime / HEADER)]
-    run_compiler([*FLAGS, *_includes(), *header, "all.cpp", *objects, "-o", "../simulation"], folder / "generated")
-    shutil.rmtree(folder / "generated")
+    return folder / "generated"
 
 
-def _runtime(cache_folder: Path) -> Path:
-    """Verilator's own library as object files, and its header precompiled, once on a machine."""
-    sources = ("verilated.cpp", "verilated_threads.cpp")
+def _units(generated: Path) -> list[str]:
+    """Files to compile, each of which includes some of Verilator's; one of them the harness."""
+    groups, size = [[f'#include "{HARNESS.name}"\n']], 0
+    for path in sorted(generated.glob("*.cpp")):
+        size += path.stat().st_size
+        if size > UNIT:
+            groups, size = [*groups, []], path.stat().st_size
+        groups[-1].append(f'#include "{path.name}"\n')
+    shutil.copy(HARNESS, generated)
+    names = [f"unit{number}.cc" for number in range(len(groups))]
+    for name, includes in zip(names, groups):
+        (generated / name).write_text('#include "Vtop.h"\n' + "".join(includes))
+    return names
+
+
+def _library(cache_folder: Path) -> Path:
+    """Verilator's own library as an object file, once on a machine. Hardly any of a simulation's time is spent in it, so that it is
+    not optimised."""
+
+    def build(folder: Path) -> None:
+        sources = (verilator_root() / "include" / name for name in ("verilated.cpp", "verilated_threads.cpp"))
+        (folder / "library.cc").write_text("".join(f'#include "{source}"\n' for source in sources))
+        run_compiler([*FLAGS, "-O0", *_includes(), "-c", "library.cc", "-o", LIBRARY], folder)
+
+    return cached(cache_folder, content_key("library", versions(), str(verilator_root())), build) / LIBRARY
+
+
+def _header(cache_folder: Path, level: str) -> Path:
+    """The header that every simulation includes, precompiled, once on a machine."""
 
     def build(folder: Path) -> None:
         (folder / HEADER).write_text('#include "verilated.h"\n')
-        paths = {f"{source}.o": str(verilator_root() / "include" / source) for source in sources}
-        runs = [[*RUNTIME_FLAGS, *_includes(), "-c", path, "-o", name] for name, path in paths.items()]
-        runs.append([*FLAGS, *_includes(), "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch"])
-        with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda arguments: run_compiler(arguments, folder), runs))
+        run_compiler([*FLAGS, level, *_includes(), "-x", "c++-header", HEADER, "-o", f"{HEADER}.gch"], folder)
 
-    return cached(cache_folder, content_key("runtime", versions(), str(verilator_root())), build)
+    return cached(cache_folder, content_key("header", level, versions(), str(verilator_root())), build) / HEADER
 
 
 def _includes() -> list[str]:
@@ -91,14 +140,14 @@ def verilator_root() -> Path:
 @cache
 def versions() -> str:
     """Versions of Verilator and g++ and the flags: what a compiled simulation depends on besides its sources."""
-    return f"verilator {importlib.metadata.version('verilator')}, {compiler_version()}, {' '.join(FLAGS)}"
+    return f"verilator {importlib.metadata.version('verilator')}, {compiler_version()}, {' '.join((*FLAGS, *SPLIT))}"
 
 
-def _verilator(arguments: list[str], folder: Path | None) -> subprocess.CompletedProcess:
+def _verilator(arguments: list[str], folder: Path | None) -> CompletedProcess:
     root = verilator_root()
     environment = {**os.environ, "VERILATOR_ROOT": str(root)}
     command = [root / "bin" / "verilator_bin", *arguments]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return run_child(command, cwd=folder, env=environment)
 
 
 def _first_error(text: str) -> str:

@@ -51,13 +51,14 @@ class Simulation:
     folder: Path
 
     @classmethod
-    def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None) -> Simulation:
+    def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None, samples: int = 0) -> Simulation:
         """Compile what generate() wrote, or take it from the cache (default: $QAPFLOW_CACHE/rtlsim or ~/.cache/qapflow/rtlsim).
 
+        samples  to be simulated, about: for many of them it is compiled slowly, to run fast
         RuntimeError where g++ is missing or the RTL is rejected.
         """
         design = Design.load(rtl_folder)
-        return cls(design, compile_design(design, Path(cache_folder or default_cache_folder("rtlsim"))))
+        return cls(design, compile_design(design, Path(cache_folder or default_cache_folder("rtlsim")), samples * design.ii))
 
     def run(self, x: np.ndarray, input_gaps: float = 0.0, output_stalls: float = 0.0, seed: int = 0) -> SimulationResult:
         """int64 [N, MW], N at least 1, as one batch (TLAST with its last beat).

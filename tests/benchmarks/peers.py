@@ -25,12 +25,12 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.networks import FINN, ROOT, makers
 from tests.benchmarks.page import page
-from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, tuner, unrolled
+from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, simulation, tuner, unrolled
 
-SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "designs": designs, "tuner": tuner,
+SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "simulation": simulation, "designs": designs, "tuner": tuner,
             "clock": clock, "unrolled": unrolled}
 """In the order of measuring: the long one last."""
-ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "tuner", "clock", "emulation")
+ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "tuner", "clock", "emulation", "simulation")
 FOLDER = ROOT / "build" / "peers"
 
 

@@ -12,8 +12,9 @@ import pytest
 import build_dataflow.steps
 from build_dataflow.build import build
 from build_dataflow.configuration import ROOT, BuildOptions
-from build_dataflow.verify import VerificationError, extend_verification, require_equal_to_model
+from build_dataflow.verify import VerificationError, extend_verification, require_equal_to_model, verify_build
 from finn_steps.accelerator import Accelerator
+from finn_steps.emulator import Emulator
 from finn_steps.importer.lower import import_model
 from finn_steps.reference import Reference, write_standard_onnx
 from finn_steps.rtl.generate import generate
@@ -40,6 +41,7 @@ def test_summary_is_the_public_interface(built):
     assert summary["verification"]["reference"] == "onnxruntime"
     assert summary["verification"]["samples"] == summary["verification"]["equal_float_outputs"] == 300
     assert summary["verification"]["mismatches"] == summary["verification"]["borderline"] == 0
+    assert (summary["verification"]["rtl_samples"], summary["verification"]["emulator_samples"]) == (300, 0)
     assert summary["hardware"]["ii_cycles"] == 1
     assert all(summary["estimate"][key] == summary["hardware"][key] for key in ("latency_cycles", "ii_cycles"))
     assert summary["model"]["weights"] == 6 * 8 + 8 * 5 + 5 * 3
@@ -52,6 +54,20 @@ def test_folder_follows_finns_contract(built):
                  "accelerator.json", "build.log", "folding_config.json"):
         assert (folder / name).exists(), name
     assert not list(folder.parent.glob(".small.partial"))
+
+
+@pytest.mark.parametrize("last_layer", ["raw", "label"])
+def test_what_the_rtl_has_no_cycles_for_goes_through_the_emulator(small_model, tmp_path, monkeypatch, last_layer):
+    monkeypatch.setattr("build_dataflow.verify.RTL_CYCLES", 100)
+    monkeypatch.setattr("build_dataflow.verify.STALLED_SAMPLES", 70)
+    asked = options(small_model, last_layer=last_layer)
+    verification = build(asked, tmp_path / "bulk")["verification"]
+    assert [verification[name] for name in ("samples", "rtl_samples", "emulator_samples")] == [300, 100, 200]
+    assert verification["mismatches"] == 0 and verification["equal_float_outputs"] == 300
+    execute = Emulator.execute
+    monkeypatch.setattr(Emulator, "execute", lambda self, q: execute(self, q) + (np.arange(len(q)) == 150)[:, None])
+    with pytest.raises(VerificationError, match="emulator differs .* sample 250"):
+        verify_build(tmp_path / "bulk", asked)
 
 
 @pytest.mark.parametrize("target_ii", [1, 16])

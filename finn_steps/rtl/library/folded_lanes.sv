@@ -80,17 +80,18 @@ module folded_lanes #(
     end else if (DEPTH == 1) begin : g_wire
       assign x = frame[OWNER*XBITS+:XBITS];
     end else begin : g_select
-      logic [XBITS-1:0] owned[2**ADDRESS];
+      // Packed: of an unpacked array Verilator copies each element for each lane, and its C++ is ten times as long.
+      logic [2**ADDRESS*XBITS-1:0] owned;
       for (genvar i = 0; i < 2 ** ADDRESS; i++) begin : g_owned
         if (i < DEPTH) begin : g_there
-          assign owned[i] = frame[(OWNER*DEPTH+i)*XBITS+:XBITS];
+          assign owned[i*XBITS+:XBITS] = frame[(OWNER*DEPTH+i)*XBITS+:XBITS];
         end else if (i == DEPTH && IDLE != 0) begin : g_idle
-          assign owned[i] = LEAST;
+          assign owned[i*XBITS+:XBITS] = LEAST;
         end else begin : g_none
-          assign owned[i] = 'x;
+          assign owned[i*XBITS+:XBITS] = 'x;
         end
       end
-      assign x = owned[index];
+      assign x = owned[index*XBITS+:XBITS];
     end
     logic [MAGNITUDE-1:0] magnitude;
     if (IDLE != 0) begin : g_one

@@ -78,6 +78,13 @@ def test_rows_of_few_input_bits_are_tables_of_one_unit(tmp_path):
     assert core.latency == 1 and core.counts["columns"] == 0
 
 
+def test_many_thresholds_are_written_as_tables(tmp_path):
+    accelerator = random_accelerator(widths=(6, 3, 2), weight_bits=6, activation_bits=8, zeros=0.3, seed=1, scales="float")
+    core = check(accelerator.layers, tmp_path, samples=3000)
+    assert core.verilog.count("localparam") > 50
+    assert "localparam" not in unrolled_core(random_accelerator(widths=(6, 3, 2), seed=1, scales="float").layers, "core").verilog
+
+
 def test_same_text_twice():
     layers = random_accelerator(widths=(16, 8, 4), seed=3).layers
     assert unrolled_core(layers, "core").verilog == unrolled_core(layers, "core").verilog

@@ -1,11 +1,15 @@
 """The simulator finds what is wrong with a stream: each fault is in a small design written for it."""
 
+import re
+
 import numpy as np
 import pytest
 
 from finn_steps.rtl.design import TOP, Design
-from finn_steps.rtlsim import Simulation
+from finn_steps.rtl.generate import generate
+from finn_steps.rtlsim import Simulation, compiler
 from finn_steps.stream import StreamFormat
+from tests.nets import random_accelerator, random_inputs
 
 GOOD = {"valid": "full", "last": "last", "data": "data", "ready": "!full || m_axis_0_tready"}
 
@@ -95,7 +99,38 @@ def test_no_compiler(tmp_path, monkeypatch):
 def test_compiled_once(tmp_path, monkeypatch):
     made = design(tmp_path / "rtl")
     first = Simulation.build(made.folder, tmp_path / "a cache")
-    assert len(list((tmp_path / "a cache").iterdir())) == 2
+    assert len(list((tmp_path / "a cache").iterdir())) == 3, "the design, and Verilator's library and header"
     assert np.array_equal(first.run(np.ones((3, 3))).y, np.ones((3, 3)))
     monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
     assert Simulation.build(made.folder, tmp_path / "a cache").folder == first.folder
+
+
+def test_many_samples_are_optimised_for(tmp_path, caplog):
+    made = design(tmp_path / "rtl")
+    x = frames(np.random.default_rng(1), 50, 3, 23)
+    slow = Simulation.build(made.folder, tmp_path / "a cache", samples=100)
+    with caplog.at_level("INFO"):
+        fast = Simulation.build(design(tmp_path / "rtl", elements=4).folder, tmp_path / "a cache", samples=10**6)
+    assert "g++ -O1 (about 1,000,000 cycles" in caplog.text
+    assert np.array_equal(slow.run(x).y, x)
+    x = frames(np.random.default_rng(1), 50, 4, 23)
+    assert np.array_equal(fast.run(x).y, x)
+
+
+def test_no_unit_of_much_code(tmp_path, monkeypatch):
+    """A file of Verilator's C++ is at most what SPLIT says, and a unit not more than one of them over UNIT."""
+    net = random_accelerator((12, 24, 3), seed=3)
+    generate(net, tmp_path / "rtl")
+    sizes = []
+
+    def spy(options, unit, generated, compile_one=compiler._object):
+        names = re.findall('"(.*)"', (generated / unit).read_text())[1:]
+        sizes.append(sum((generated / name).stat().st_size for name in names))
+        return compile_one(options, unit, generated)
+
+    monkeypatch.setattr(compiler, "UNIT", 300_000)
+    monkeypatch.setattr(compiler, "_object", spy)
+    simulation = Simulation.build(tmp_path / "rtl", tmp_path / "cache")
+    assert len(sizes) > 2 and max(sizes) < 700_000
+    x = random_inputs(np.random.default_rng(0), 40, net.MW, net.idt)
+    assert np.array_equal(simulation.run(x).y, net.execute(x))

@@ -5,7 +5,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.emulator import Emulator
 from finn_steps.stimulus import corner_inputs
-from tests.nets import random_accelerator
+from tests.nets import random_accelerator, random_inputs
 
 
 @pytest.mark.parametrize("scales", ["pow2", "float"])
@@ -18,6 +18,25 @@ def test_equals_execute(scales, samples):
     emulator = Emulator(accelerator)
     assert np.array_equal(emulator.execute(x), accelerator.execute(x))
     assert np.array_equal(emulator.execute(x.astype(np.int8)), accelerator.execute(x))
+
+
+@pytest.mark.parametrize(("weight_bits", "input_bits", "activation_bits"), [(2, 4, 2), (8, 8, 8), (12, 12, 4), (4, 15, 6)])
+@pytest.mark.parametrize("scales", ["pow2", "float"])
+def test_accumulators_of_any_width(scales, weight_bits, input_bits, activation_bits):
+    widths = (12, 10, 4)
+    accelerator = random_accelerator(widths, weight_bits, activation_bits, seed=weight_bits, scales=scales, input_bits=input_bits)
+    x = random_inputs(np.random.default_rng(1), 300, widths[0], accelerator.idt)
+    assert np.array_equal(Emulator(accelerator).execute(x), accelerator.execute(x))
+
+
+def test_thresholds_without_any_order_in_their_distances():
+    rng = np.random.default_rng(5)
+    weights = rng.integers(-7, 8, (6, 12))
+    thresholds = np.sort(rng.integers(-90, 90, (6, 31)), axis=1)
+    layer = SparseLayer("layer0", weights, np.zeros(6), thresholds, "INT4", "UINT5")
+    accelerator = Accelerator("uneven", (layer,), 12, np.arange(12))
+    x = random_inputs(rng, 500, 12, "INT4")
+    assert np.array_equal(Emulator(accelerator).execute(x), accelerator.execute(x))
 
 
 def test_bipolar_output():
@@ -38,5 +57,7 @@ def test_refuses_inputs_outside_the_datatype():
 
 def test_refuses_accumulators_beyond_32_bits():
     layer = SparseLayer("layer0", np.full((1, 2), 2**31), np.zeros(1), None, "INT8", "INT41")
+    wide = Accelerator("wide", (layer,), 2, np.arange(2))
+    assert not Emulator.can(wide) and Emulator.can(random_accelerator((4, 3, 2), seed=0))
     with pytest.raises(ValueError, match="layer0: accumulators .* do not fit"):
-        Emulator(Accelerator("wide", (layer,), 2, np.arange(2)))
+        Emulator(wide)
