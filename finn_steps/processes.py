@@ -1,0 +1,78 @@
+"""Programs that are started by a build and end with it: on an error, Ctrl-C, SIGTERM, and even SIGKILL of the build."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+
+GUARD = 'exec 3<&0 </dev/null; (read _ <&3; kill -KILL 0) >/dev/null 2>&1 & exec "$@" 3<&-'
+"""A shell that becomes the program, and leaves a guard in its process group. The guard reads a pipe whose other end only we hold: when
+we are gone, however that came, it reads the end and kills the group with all that the program started."""
+
+_running: set[int] = set()
+_lock = threading.Lock()
+
+
+def run_child(command: Sequence[str | os.PathLike], timeout: float | None = None, **options) -> subprocess.CompletedProcess:
+    """subprocess.run with its output captured as text, for a program that must not outlive this process; its input is empty.
+
+    timeout  seconds after which the program and all that it started are killed, and subprocess.TimeoutExpired is raised
+    options  cwd and env, as subprocess.Popen takes them
+    """
+    command = [os.fspath(part) for part in command]
+    for_guard, ours = os.pipe()
+    try:
+        process = subprocess.Popen(["/bin/sh", "-c", GUARD, "sh", *command], stdin=for_guard, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(for_guard)
+    with process, _group(process.pid, ours):
+        out, err = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+@contextmanager
+def side_by_side(workers: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A pool of threads for run_child; leaving it by an exception (Ctrl-C in the middle) ends what they run."""
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_children()
+            raise
+
+
+def end_children() -> None:
+    """Kill every program that run_child runs now, in whatever thread."""
+    with _lock:
+        groups = list(_running)
+    for group in groups:
+        _kill(group)
+
+
+@contextmanager
+def _group(group: int, ours: int) -> Iterator[None]:
+    """The time in which a program runs; its guard ends with it, and whatever it left behind."""
+    with _lock:
+        _running.add(group)
+    try:
+        yield
+    finally:
+        with _lock:
+            _running.discard(group)
+        _kill(group)
+        os.close(ours)
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
