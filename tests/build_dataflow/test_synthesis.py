@@ -114,10 +114,13 @@ def test_no_yosys_is_left_when_a_build_ends(small_model, tmp_path, ending):
     command = [sys.executable, "-m", "build_dataflow", "build", str(small_model), "--samples", "100", "--output", str(tmp_path / "out")]
     environment = {**os.environ, "QAPFLOW_CACHE": str(tmp_path / "cache")}
     build = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-    while not (yosys := yosys_below(build)):
-        assert build.poll() is None, "the build ended before Yosys was seen"
-        time.sleep(0.05)
-    build.send_signal(ending)
-    build.wait(30)
+    try:
+        while not (yosys := yosys_below(build)):
+            assert build.poll() is None, "the build ended before Yosys was seen"
+            time.sleep(0.05)
+        build.send_signal(ending)
+        build.wait(30)
+    finally:
+        build.kill()
     psutil.wait_procs(yosys, timeout=10)
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in yosys)
