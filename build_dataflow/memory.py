@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-EVERY_S = 0.2
+EVERY_S = 0.5
 RESET_PEAK = "5"
 """Into /proc/self/clear_refs: the kernel's peak of this process (VmHWM) begins anew."""
 

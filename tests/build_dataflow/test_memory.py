@@ -33,7 +33,7 @@ def test_a_peak_that_is_over_in_no_time_is_seen_and_forgotten():
 
 def test_children_count_with_this_process():
     before = peak_of(lambda: None)
-    assert before + 280 < peak_of(lambda: child(300, 1.0)) < before + 400
+    assert before + 280 < peak_of(lambda: child(300, 2.0)) < before + 400
 
 
 def test_a_child_that_no_sample_met_counts_alone():
