@@ -16,7 +16,7 @@ from finn_steps.synthesis.yosys import SynthesisResult
 
 ERROR = 0.06
 """The sum's LUTs differ from the whole's by so much at most: `python -m tests.benchmarks.by_layer`. Measured were jet_qap and jet_dpp
-unrolled and in bit planes and jet_qap folded: -2.5 to +3.7 %; designs of more than 3,000 LUT have not been."""
+in three styles: -2.5 to +3.7 %; designs of more than 3,000 LUT have not been."""
 
 
 @dataclass(frozen=True)
