@@ -9,6 +9,7 @@ from pathlib import Path
 from build_dataflow import steps
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.jsonfile import read_json, write_json
+from build_dataflow.memory import PeakMemory
 from build_dataflow.output_folder import OutputFolder
 from build_dataflow.progress import Progress
 from build_dataflow.summary import summarise
@@ -57,14 +58,18 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
 
 
 def recorder(folder: Path, progress: Progress):
-    """A context manager for one step: shows it, and writes its time down when it is done."""
+    """A context manager for one step: shows it, and writes its time and its memory down when it is done."""
+
+    def note(file: str, name: str, value: float) -> None:
+        path = folder / "report" / file
+        write_json(path, {**(read_json(path) or {}), name: value})
 
     @contextmanager
     def around(name: str):
-        path = folder / "report" / "steps.json"
-        with progress.step(name):
+        with progress.step(name), PeakMemory() as peak:
             yield
-        write_json(path, {**(read_json(path) or {}), name: progress.seconds[name]})
+        note("memory.json", name, peak.mb)
+        note("steps.json", name, progress.seconds[name])
 
     return around
 

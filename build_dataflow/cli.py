@@ -9,7 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -63,12 +66,22 @@ def cli() -> None:
     """
 
 
+@contextmanager
+def sigterm_as_exit() -> Iterator[None]:
+    """SIGTERM ends the process as an error does: what it has started is ended, and temporary folders are removed."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(args: list[str] | None = None) -> int:
     """Run the command line on `args` (default: the process's own) and return its exit status: 0, 1 for an error,
-    2 for a wrong use, 130 for an interrupt, or what the command itself ended with."""
+    2 for a wrong use, 130 for an interrupt, 143 for SIGTERM, or what the command itself ended with."""
     args = sys.argv[1:] if args is None else list(args)
     try:
-        with cli.make_context(PROGRAM, args.copy()) as ctx:
+        with sigterm_as_exit(), cli.make_context(PROGRAM, args.copy()) as ctx:
             cli.invoke(ctx)
         sys.stdout.flush()
         return 0

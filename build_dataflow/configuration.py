@@ -38,9 +38,11 @@ class BuildOptions:
     samples: int = 2000
     seed: int = 0
     synthesis: bool = True
+    families: str = "auto"
+    synthesis_timeout: float = 1800.0
 
     def __post_init__(self):
-        for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples"):
+        for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples", "synthesis_timeout"):
             value = getattr(self, field)
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
                 raise ValueError(f"{self.name}: {field} ({value}) must be a number above zero")
@@ -50,6 +52,8 @@ class BuildOptions:
                 raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
         if self.last_layer not in (None, "raw", "label"):
             raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
+        if self.families not in ("auto", "all", "part"):
+            raise ValueError(f"{self.name}: families ({self.families}) must be auto, all or part")
         if not Path(self.model).is_file():
             raise FileNotFoundError(f"{self.model}: no such model")
         family_of(self.part)

@@ -61,8 +61,10 @@ def rows(summary: dict) -> list[tuple[str, str]]:
     lines.append(("II", f"{ii:g} cycles ({1e3 / (ii * clock):.4g} million inferences/s at {clock:g} ns)"))
     if synthesis := summary.get("synthesis"):
         for result in (synthesis, *synthesis.get("other_families", {}).values()):
-            counts = ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS)
-            lines.append((f"Yosys, {result['family']}", f"{counts}, {result['logic_levels']} logic levels"))
+            lines.append((f"Yosys, {result['family']}", counted(result)))
+    if memory := summary.get("memory_mb"):
+        most = max(memory["steps"], key=memory["steps"].get)
+        lines.append(("this build", f"{summary['time_s']['total']:,.0f} s, {memory['peak']:,} MB of memory at most ({most})"))
     return lines
 
 
@@ -72,6 +74,16 @@ def describe_original(original: dict) -> str:
     if original["borderline"]:
         text += f"; {original['borderline']:,} on a threshold within float rounding"
     return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them"
+
+
+def counted(result: dict) -> str:
+    """Cells of one family: Yosys' counts, or what stands for them where it was not done."""
+    counts = ", ".join(f"{result[key]:,} {label}" for key, label in COUNTS if key in result)
+    if not result.get("timed_out"):
+        return f"{counts}, {result['logic_levels']} logic levels"
+    error = result.get("by_layer", {}).get("error")
+    source = f"its layers synthesised apart, to {error:.0%} of the LUTs" if error else "the cost model"
+    return f"not done after {result['timeout_s']:g} s; an estimate by {source}: {counts}"
 
 
 COUNTS = (("lut", "LUT"), ("ff", "FF"), ("carry", "CARRY4"), ("dsp", "DSP"), ("bram", "BRAM18"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
 from build_dataflow.suspicious import undecided, warnings_of
+from build_dataflow.synthesis import luts_for_budget, synthesise_build
 from build_dataflow.verify import samples_for, verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
@@ -30,7 +30,6 @@ from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.synthesis.yosys import FAMILIES, synthesise
 
 
 def step_hold_to_original(model, cfg):
@@ -76,7 +75,7 @@ def synthesised_luts(accelerator: Accelerator, build: BuildOptions) -> int:
     """Of the whole design, for the part's family. Yosys' result is kept, so that step_synthesise finds it."""
     with tempfile.TemporaryDirectory(prefix="qapflow-budget-") as folder:
         generate(accelerator, folder)
-        return synthesise(folder, family_of(build.part)).lut
+        return luts_for_budget(Path(folder), build)
 
 
 def adders_between_registers(build: BuildOptions) -> int:
@@ -107,12 +106,9 @@ def step_verify_rtl(model, cfg):
 
 
 def step_synthesise(model, cfg):
-    """Yosys counts for the family of the part and for the other one."""
-    folder, family = Path(cfg.output_dir), family_of(cfg.build.part)
-    with ThreadPoolExecutor() as side_by_side:
-        found = side_by_side.map(lambda name: synthesise(folder / "rtl", name), FAMILIES)
-        results = {name: {"family": name, **asdict(result)} for name, result in zip(FAMILIES, found)}
-    write_json(folder / "report" / "synthesis.json", {**results.pop(family), "other_families": results})
+    """Yosys counts for the family of the part, and for the other one where that costs little."""
+    folder = Path(cfg.output_dir)
+    write_json(folder / "report" / "synthesis.json", synthesise_build(folder, cfg.build))
     return model
 
 

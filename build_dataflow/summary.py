@@ -18,7 +18,8 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    parts = {name: read_json(report / f"{name}.json") for name in ("import", "original", "verification", "synthesis", "estimate", "warnings")}
+    names = ("import", "original", "verification", "synthesis", "estimate", "memory", "warnings")
+    parts = {name: read_json(report / f"{name}.json") for name in names}
     verification = parts["verification"] or {}
     if parts["original"] is not None:
         verification["original"] = parts["original"]
@@ -41,6 +42,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
         "synthesis": parts["synthesis"],
         "estimate": parts["estimate"],
         "time_s": {"total": round(sum(step_seconds.values()), 2), "steps": step_seconds},
+        "memory_mb": {"peak": max(parts["memory"].values()), "steps": parts["memory"]} if parts["memory"] else None,
     }
     return {key: value for key, value in summary.items() if value is not None}
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,11 @@ import numpy as np
 
 if __package__:
     from .bitfile import find_bitstream
-    from .fabric import Fabric, FabricError
+    from .fabric import SAMPLES_OUT, Fabric, FabricError, Patience
     from .network import Network, load_vectors
 else:
     from bitfile import find_bitstream
-    from fabric import Fabric, FabricError
+    from fabric import SAMPLES_OUT, Fabric, FabricError, Patience
     from network import Network, load_vectors
 
 HERE = Path(__file__).resolve().parent
@@ -59,9 +60,10 @@ class Driver:
 
     folder      the package's driver/ folder
     bitfile     the .bit to load; by default the one in ../bitfile or in `folder`
-    timeout     seconds without an answer after which a transfer is given up
+    timeout     seconds without an answer after which a transfer is given up; a slow accelerator that answers is waited for
     batch       samples of one DMA transfer
     download    False leaves the fabric as it is (the same bitstream was loaded before)
+    clock       what `timeout` is counted by; the simulated board has a time of its own
     """
 
     def __init__(
@@ -71,12 +73,14 @@ class Driver:
         timeout: float = 5.0,
         batch: int = 16384,
         download: bool = True,
+        clock: Callable[[], float] = time.monotonic,
     ):
         self.network = Network.load(folder)
         self.folder = Path(folder)
         self.bitstream = find_bitstream(self.folder, bitfile, self.network)
         self.timeout = timeout
         self.batch = batch
+        self.clock = clock
         self.times = Times()
         self._lock = take_lock()
         try:
@@ -91,7 +95,7 @@ class Driver:
 
         self.overlay = load_overlay(pynq, self.bitstream, download)
         check_clock(float(pynq.Clocks.fclk0_mhz), self.bitstream)
-        self.fabric = Fabric(block_registers(pynq, self.overlay))
+        self.fabric = Fabric(block_registers(pynq, self.overlay), self.clock)
         self.dma_bytes = self.fabric.check(self.network)
         self.dma = self.overlay.dma
         self._recover()
@@ -183,7 +187,7 @@ class Driver:
 
     def _wait(self, slot: Slot, times: Times) -> None:
         """Until both directions are done; DMAError, with the streams' state, when one fails, ends short or takes too long."""
-        begin = time.perf_counter()
+        begin, patience = time.perf_counter(), Patience(self.timeout, self.clock, lambda: self.fabric.read(SAMPLES_OUT))
         channels = {"sending": self.dma.sendchannel, "receiving": self.dma.recvchannel}
         for name, channel in channels.items():
             while True:
@@ -194,8 +198,8 @@ class Driver:
                     break
                 if self.fabric.cut_short:
                     self._give_up(f"the fabric lost its place while {name} {slot.samples} samples")
-                if time.perf_counter() - begin > self.timeout:
-                    self._give_up(f"the DMA was not done {name} {slot.samples} samples after {self.timeout} s")
+                if patience.over():
+                    self._give_up(f"the DMA was not done {name} {slot.samples} samples, and none came for {self.timeout:g} s")
             channel.wait()
         expected = slot.samples * slot.receive.shape[1]
         if self.dma.recvchannel.transferred != expected or self.fabric.cut_short:

@@ -7,6 +7,7 @@ cycles from the cycle in which its first input beat is taken to the cycle in whi
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,11 +75,27 @@ class Counters:
     interval_mean: float | None
 
 
-class Fabric:
-    """The block behind `mmio`: anything with read(offset) and write(offset, value), such as pynq's MMIO."""
+class Patience:
+    """Is over once `count()` has stood still for `timeout` seconds of `clock`: slow work that goes on is waited for."""
 
-    def __init__(self, mmio):
-        self.mmio = mmio
+    def __init__(self, timeout: float, clock: Callable[[], float], count: Callable[[], int]):
+        self.timeout, self.clock, self.count = timeout, clock, count
+        self.seen, self.since = count(), clock()
+
+    def over(self) -> bool:
+        if self.clock() - self.since <= self.timeout:
+            return False
+        before, self.seen, self.since = self.seen, self.count(), self.clock()
+        return self.seen == before
+
+
+class Fabric:
+    """The block behind `mmio`: anything with read(offset) and write(offset, value), such as pynq's MMIO.
+
+    clock  seconds; what time-outs are counted in"""
+
+    def __init__(self, mmio, clock: Callable[[], float] = time.monotonic):
+        self.mmio, self.clock = mmio, clock
 
     def read(self, offset: int) -> int:
         return int(self.mmio.read(offset))
@@ -129,9 +146,10 @@ class Fabric:
 
     def describe(self) -> str:
         """The state of the streams in words, for an error message."""
-        status = self.read(STATUS)
+        status, came_out = self.read(STATUS), self.read(SAMPLES_OUT)
+        went_in = self.read(SAMPLES_IN)  # after what came out: in between samples may move, and none comes out that did not go in
         words = [text for bit, text in STATES.items() if status & bit] or ["all streams are quiet"]
-        return f"{', '.join(words)}; {self.read(SAMPLES_IN)} samples went in, {self.read(SAMPLES_OUT)} came out"
+        return f"{', '.join(words)}; {went_in} samples went in, {came_out} came out"
 
     def counters(self) -> Counters:
         """Read every counter; they stand still while no sample is under way."""
@@ -167,18 +185,26 @@ class Fabric:
     def run_pattern(self, samples: int, timeout: float = 10.0) -> Counters:
         """Feed `samples` samples from the internal source, drop their outputs, and return the counters.
 
-        The pattern's samples follow each other without a gap, so interval_mean is the accelerator's own initiation interval."""
+        The pattern's samples follow each other without a gap, so interval_mean is the accelerator's own initiation interval.
+        FabricError where nothing comes out for `timeout` seconds, or not as many come out as went in."""
         if not 1 <= samples < 1 << 32:
             raise ValueError(f"the pattern source runs 1 to 4294967295 samples, not {samples}")
         self.clear()
         self.mmio.write(PATTERN_SAMPLES, samples)
         self.mmio.write(CONTROL, PATTERN)
-        end = time.monotonic() + timeout
-        while self.read(SAMPLES_OUT) != samples:
-            if time.monotonic() > end:
+        patience = Patience(timeout, self.clock, lambda: self.read(SAMPLES_OUT))
+        while self.read(SAMPLES_OUT) < samples:
+            if patience.over():
                 state = self.describe()
                 self.flush(True)
                 self.flush(False)
-                raise FabricError(f"{samples} samples of the pattern source did not come out within {timeout} s: {state}")
+                raise FabricError(f"of {samples} samples of the pattern source none came out for {timeout:g} s: {state}")
         self.mmio.write(CONTROL, 0)
-        return self.counters()
+        return self.require_all(samples)
+
+    def require_all(self, samples: int) -> Counters:
+        """The counters, of which both must be `samples` now that nothing is under way; FabricError where they are not."""
+        counters = self.counters()
+        if not counters.samples_in == counters.samples_out == samples:
+            raise FabricError(f"of {samples} samples {counters.samples_in} went in and {counters.samples_out} came out")
+        return counters

@@ -28,7 +28,11 @@ else:
 
 SCHEMA = 1
 LARGEST = 1_000_000
-PATTERN_SAMPLES = 100_000
+PROBE_SAMPLES = 16
+BOARD_CYCLES, SIMULATED_CYCLES = (2**28, 2**33), (250_000, 2_500_000)
+"""Of the fabric, that the pattern source's run and the largest batch may take."""
+TIMEOUT_S, SIMULATED_TIMEOUT_S = 5.0, 0.2
+"""Without any answer. The simulated board counts in its own time, of which a second is 100 million cycles."""
 IDLE_S, WORK_S = 2.0, 5.0
 
 
@@ -56,17 +60,22 @@ class BatchResult:
     fabric_samples_per_s: float | None
 
 
-def measure(driver: Driver, largest: int, clock_mhz: float, simulated: bool) -> dict:
-    """The whole measurement as a dictionary for JSON. RuntimeError where a test vector's answer differs."""
+def measure(driver: Driver, largest: int | None, clock_mhz: float, simulated: bool) -> dict:
+    """The whole measurement as a dictionary for JSON. RuntimeError where a test vector's answer differs, in whatever batch.
+
+    largest  samples of the largest batch; None: LARGEST, or fewer where those would keep the fabric too long"""
     verified = driver.verify()
     if verified["differing"]:
         raise RuntimeError(
             f"{verified['differing']} of {verified['samples']} test vectors differ from onnxruntime; nothing was measured"
         )
-    alone = driver.fabric.run_pattern(1)
-    steady = driver.fabric.run_pattern(PATTERN_SAMPLES)
-    x = load_vectors(driver.folder)["x"]
-    batches = [measure_batch(driver, x, batch, clock_mhz, simulated) for batch in batch_sizes(largest)]
+    alone = driver.fabric.run_pattern(1, driver.timeout)
+    interval = driver.fabric.run_pattern(PROBE_SAMPLES, driver.timeout).interval_mean
+    pattern_cycles, batch_cycles = SIMULATED_CYCLES if simulated else BOARD_CYCLES
+    steady = driver.fabric.run_pattern(samples_within(pattern_cycles, interval), driver.timeout)
+    vectors = load_vectors(driver.folder)
+    sizes = batch_sizes(largest or samples_within(batch_cycles, interval))
+    batches = [measure_batch(driver, vectors, batch, clock_mhz, simulated) for batch in sizes]
     return {
         "schema": SCHEMA,
         "network": driver.network.name,
@@ -77,6 +86,7 @@ def measure(driver: Driver, largest: int, clock_mhz: float, simulated: bool) -> 
         "dma_bits": 8 * driver.dma_bytes,
         "vectors": verified,
         "accelerator": {
+            "pattern_samples": steady.samples_out,
             "latency_cycles": alone.latency_max,
             "latency_ns": alone.latency_max * 1000 / clock_mhz,
             "interval_cycles": steady.interval_mean,
@@ -86,8 +96,13 @@ def measure(driver: Driver, largest: int, clock_mhz: float, simulated: bool) -> 
             {**asdict(b), "bottleneck": bottleneck(b, batches[-1], steady.interval_mean, clock_mhz, simulated)} for b in batches
         ],
         "latencies": driver.fabric.latencies(),
-        "power": measure_power(driver, x),
+        "power": measure_power(driver, vectors["x"]),
     }
+
+
+def samples_within(cycles: int, interval: float) -> int:
+    """A power of ten of samples, 10 to LARGEST, that take about so many cycles of the fabric or fewer."""
+    return 10 ** max(1, min(len(str(LARGEST)), len(str(int(cycles / interval)))) - 1)
 
 
 def batch_sizes(largest: int) -> list:
@@ -96,21 +111,23 @@ def batch_sizes(largest: int) -> list:
     return sizes + [largest]
 
 
-def measure_batch(driver: Driver, x: np.ndarray, batch: int, clock_mhz: float, simulated: bool) -> BatchResult:
-    """predict() on `batch` samples, a few times where a batch is short; the counters are of the last time."""
-    samples = np.resize(x, (batch, x.shape[1]))
+def measure_batch(driver: Driver, vectors: dict, batch: int, clock_mhz: float, simulated: bool) -> BatchResult:
+    """predict() on `batch` samples, a few times where a batch is short; the counters are of the last time. The vectors are taken again
+    and again; RuntimeError where an answer is not theirs, FabricError where not as many come out as went in."""
+    samples = np.resize(vectors["x"], (batch, vectors["x"].shape[1]))
+    expected = driver.network.dequantise(np.resize(vectors["integers"], (batch, vectors["integers"].shape[1])))
     repeats = 1 if simulated or batch >= 100_000 else 10
     best, times = np.inf, None
     for _ in range(repeats):
         driver.fabric.clear()
         begin = time.perf_counter()
-        driver.predict(samples)
+        answers = driver.predict(samples)
         seconds = time.perf_counter() - begin
         if seconds < best:
             best, times = seconds, driver.times
-    counters = driver.fabric.counters()
-    if counters.samples_out != batch:
-        raise RuntimeError(f"the fabric counted {counters.samples_out} samples in a batch of {batch}")
+        if differing := np.any(answers.reshape(batch, -1) != expected.reshape(batch, -1), axis=1).sum():
+            raise RuntimeError(f"{differing} answers in a batch of {batch} are not those of the test vectors")
+    counters = driver.fabric.require_all(batch)
     rate = None if counters.interval_mean is None else clock_mhz * 1e6 / counters.interval_mean
     return BatchResult(
         batch=batch,
@@ -188,7 +205,8 @@ def print_table(result: dict) -> None:
     vectors, alone = result["vectors"], result["accelerator"]
     print(f"test vectors: {vectors['samples'] - vectors['differing']} of {vectors['samples']} equal")
     print(
-        f"accelerator alone (pattern source): latency {alone['latency_cycles']} cycles = {alone['latency_ns']:.0f} ns,"
+        f"accelerator alone (pattern source, {alone['pattern_samples']:,} samples):"
+        f" latency {alone['latency_cycles']} cycles = {alone['latency_ns']:.0f} ns,"
         f" a sample every {alone['interval_cycles']:.3g} cycles = {alone['samples_per_s'] / 1e6:.3g} M/s"
     )
     if simulated:
@@ -218,21 +236,28 @@ def print_table(result: dict) -> None:
         )
 
 
+def measure_here(largest: int | None, timeout: float | None) -> dict:
+    """On the board that pynq finds. A simulated one has a time of its own: however slow it is, it is not late."""
+    import pynq
+
+    simulated = bool(os.environ.get("QAPFLOW_SIMULATION"))
+    clock = pynq.Device.active_device.seconds if simulated else time.monotonic
+    with Driver(timeout=timeout or (SIMULATED_TIMEOUT_S if simulated else TIMEOUT_S), clock=clock) as driver:
+        return measure(driver, largest, float(pynq.Clocks.fclk0_mhz), simulated)
+
+
 def main(arguments: list | None = None) -> int:
     parser = argparse.ArgumentParser(description="Measure the accelerator of this package on this board.")
-    parser.add_argument("--largest", type=int, default=LARGEST, help="the largest batch (default: %(default)s)")
+    parser.add_argument("--largest", type=int, help=f"the largest batch (default: {LARGEST:,}, or fewer for a slow accelerator)")
     parser.add_argument("--json", type=Path, help="write the measurement here")
     parser.add_argument("--plot", type=Path, help="draw it here (needs matplotlib)")
-    parser.add_argument("--timeout", type=float, default=5.0, help="seconds until a transfer is given up (default: %(default)s)")
+    parser.add_argument("--timeout", type=float, help="seconds without an answer after which it is given up, on the simulated board "
+                        f"in its own time (default: {TIMEOUT_S:g}; simulated {SIMULATED_TIMEOUT_S:g}, which are 20 million cycles)")
     options = parser.parse_args(arguments)
-    if options.largest < 1:
+    if options.largest is not None and options.largest < 1:
         parser.error("--largest must be at least 1")
-    simulated = bool(os.environ.get("QAPFLOW_SIMULATION"))
     try:
-        with Driver(timeout=options.timeout) as driver:
-            import pynq
-
-            result = measure(driver, options.largest, float(pynq.Clocks.fclk0_mhz), simulated)
+        result = measure_here(options.largest, options.timeout)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from deploy.ssh import run_on_board
 PYNQ_PORT = 7967
 
 
-def measure_simulated(folder: Path, board: str, clock_mhz: float | None, largest: int, output: Path, say) -> None:
+def measure_simulated(folder: Path, board: str, clock_mhz: float | None, largest: int | None, output: Path, say) -> None:
     """Measure a build's package on the simulated board into output/measure.json and .png. RuntimeError where that fails.
 
     clock_mhz  by default what the package's settings for Vivado say"""
@@ -26,10 +26,10 @@ def measure_simulated(folder: Path, board: str, clock_mhz: float | None, largest
     chosen, package = find_board(board), package_of(folder)
     clock_mhz = chosen.clock(clock_mhz or clock_of((package / "shell" / f"{chosen.name}.tcl").read_text()))
     with simulated_board(package, chosen, clock_mhz, place, say=say) as run:
-        require_success(run("measure.py", *options(largest, output), "--timeout", "600"))
+        require_success(run("measure.py", *options(largest, output)))
 
 
-def measure_remotely(folder: Path, host: str, largest: int, output: Path, say) -> None:
+def measure_remotely(folder: Path, host: str, largest: int | None, output: Path, say) -> None:
     """Measure on the board at `host`: by PYNQ's remote device where one answers, else by ssh."""
     package = package_of(folder)
     if not any((package / "bitfile").glob("*.bit")):
@@ -46,7 +46,7 @@ def measure_remotely(folder: Path, host: str, largest: int, output: Path, say) -
         run_on_board(
             host,
             package,
-            ["measure.py", "--largest", str(largest), "--json", "../measure.json"],
+            ["measure.py", *largest_option(largest), "--json", "../measure.json"],
             [],
             ["measure.json"],
             output,
@@ -62,10 +62,13 @@ def package_of(folder: Path) -> Path:
     return folder / "deploy"
 
 
-def options(largest: int, output: Path) -> list[str]:
+def largest_option(largest: int | None) -> list[str]:
+    return [] if largest is None else ["--largest", str(largest)]
+
+
+def options(largest: int | None, output: Path) -> list[str]:
     return [
-        "--largest",
-        str(largest),
+        *largest_option(largest),
         "--json",
         str(output.resolve() / "measure.json"),
         "--plot",

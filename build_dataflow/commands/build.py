@@ -31,6 +31,10 @@ import click
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
 @click.option("--explore", is_flag=True, help="Print and plot II against LUT over all styles; nothing is built.")
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
+@click.option("--families", type=click.Choice(["auto", "all", "part"]),
+              help="Count cells for both FPGA families, or for the part's alone (default: both up to 20,000 LUT).")
+@click.option("--synthesis-timeout", type=float, metavar="SECONDS",
+              help="Give up on Yosys after this long and report an estimate instead (default: 1800).")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
 def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool,

@@ -25,14 +25,14 @@ import click
 @click.option(
     "--clock-mhz", type=float, help="The clock that --simulate reckons with (default: the build's, or the board's fastest)."
 )
-@click.option("--largest", type=click.IntRange(1), default=1_000_000, show_default=True, help="The largest batch.")
+@click.option("--largest", type=click.IntRange(1), help="The largest batch (default: 1,000,000, or fewer by the II).")
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of measure.json and measure.png (default: the build's report/).",
 )
 def command(
-    name: str, simulate: bool, host: str | None, board: str, clock_mhz: float | None, largest: int, output: Path | None
+    name: str, simulate: bool, host: str | None, board: str, clock_mhz: float | None, largest: int | None, output: Path | None
 ) -> None:
     """Check the test vectors on the board, then measure latency, throughput and what limits them.
 

@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deploy.network import Network
@@ -21,6 +22,10 @@ from deploy.shell import wrapper
 HARNESS = Path(__file__).with_name("board.cpp")
 WATCHED = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "hold", "core_rst_n", "pattern")
 FLAGS = ("-std=c++17", "-O1", "-w", "-fPIC", "-pthread", "-DVL_TIME_CONTEXT")
+IN_ONE_UNIT = 1_500_000
+"""Bytes of C++ up to which one call of g++ is fastest. More is compiled unit by unit, by all cores, so that memory is bounded too."""
+SPLIT = ("--output-split", "40000", "--output-split-cfuncs", "4000")
+"""Nodes of Verilator's in a unit and in a function, about."""
 
 
 def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
@@ -61,7 +66,7 @@ def collect(rtl: Path) -> dict[str, bytes]:
 
 def _key(sources: dict[str, bytes]) -> str:
     key = hashlib.sha256()
-    for part in (_versions(), HARNESS.read_text(), *FLAGS):
+    for part in (_versions(), HARNESS.read_text(), *FLAGS, *SPLIT):
         key.update(part.encode() + b"\0")
     for name, content in sources.items():
         key.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -119,8 +124,7 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
         "-O3",
         "--x-initial",
         "unique",
-        "--output-split",
-        "0",
+        *SPLIT,
         "--prefix",
         "Vtop",
         "-Wno-fatal",
@@ -136,11 +140,21 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
     done = subprocess.run(command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(f"Verilator rejects the shell with this accelerator: {_first_error(done.stderr)}")
-    units = sorted(path.name for path in (folder / "generated").glob("*.cpp"))
-    text = "".join(f'#include "{name}"\n' for name in ("Vtop.h", "Vtop___024root.h", *units))
-    (folder / "generated" / "all.cpp").write_text(text + HARNESS.read_text())
-    _gxx(["-shared", "all.cpp", *map(str, objects), "-o", "../board.so"], folder / "generated")
-    shutil.rmtree(folder / "generated")
+    generated = folder / "generated"
+    units = sorted(path.name for path in generated.glob("*.cpp"))
+    large = sum((generated / name).stat().st_size for name in units) > IN_ONE_UNIT
+    included = ["Vtop.h", "Vtop___024root.h", *([] if large else units)]
+    (generated / "all.cpp").write_text("".join(f'#include "{name}"\n' for name in included) + HARNESS.read_text())
+    apart = compile_apart(units, generated) if large else []
+    _gxx(["-shared", "all.cpp", *apart, *map(str, objects), "-o", "../board.so"], generated)
+    shutil.rmtree(generated)
+
+
+def compile_apart(units: list[str], folder: Path) -> list[str]:
+    """Every unit to an object file, as many at once as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(lambda name: _gxx(["-c", name, "-o", f"{name}.o"], folder), units))
+    return [f"{name}.o" for name in units]
 
 
 def verilator_root() -> Path:

@@ -18,7 +18,7 @@ from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from deploy.fabric import CONTROL as FABRIC_CONTROL
-from deploy.fabric import PATTERN
+from deploy.fabric import PATTERN, SAMPLES_OUT
 from deploy.shell.boards import KIB, find_board
 from deploy.simulated_board.library import RECEIVE, RUNNING, SEND, BoardLibrary
 
@@ -62,6 +62,10 @@ class SimulatedDevice(Device):
         traffic = json.loads(os.environ.get("QAPFLOW_TRAFFIC", "{}"))
         self.fabric.traffic(**traffic)
 
+    def seconds(self) -> float:
+        """The time of this board, for time-outs: its cycles as if of 100 MHz."""
+        return self.fabric.watch.cycles / 1e8
+
     # What pynq asks of a device.
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False):
@@ -97,9 +101,10 @@ class SimulatedDevice(Device):
 
     def _read(self, address: int) -> int:
         if self._within(address, self.board.accelerator_address, 4 * KIB):
-            if self._pattern_runs:
+            offset = address - self.board.accelerator_address
+            if self._pattern_runs and offset == SAMPLES_OUT:  # what the driver polls
                 self.fabric.run(POLL_CYCLES)
-            return self.fabric.read(address - self.board.accelerator_address)
+            return self.fabric.read(offset)
         if self._within(address, self.board.dma_address, 64 * KIB):
             return self._read_dma(address - self.board.dma_address)
         return self._storage.get(address, 0)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from finn_steps.cache import cache_folder, cached, content_key
+from finn_steps.processes import run_child
 
 FAMILIES = ("xcup", "xc7")
 MULTIPLIERS = "multiplier_group.sv"
@@ -25,6 +26,10 @@ LUTRAM_LUTS = {
 """LUTs that a primitive in a SLICEM occupies (UG474 table 2-3, UG574)."""
 BRAM_18K = {"RAMB18E1": 1, "RAMB36E1": 2, "RAMB18E2": 1, "RAMB36E2": 2}
 DSPS = ("DSP48E1", "DSP48E2")
+
+
+class SynthesisTimeout(RuntimeError):
+    """Yosys was ended before it was done."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,18 @@ class SynthesisResult:
     tool: str
 
 
-def synthesise(folder: Path | str, family: str, strict: bool = False, top: str = "finn_accel") -> SynthesisResult:
+def synthesise(folder: Path | str, family: str, strict: bool = False, top: str = "finn_accel",
+               timeout: float | None = None) -> SynthesisResult:
     """Synthesise the files that `folder`/filelist.f names, out of context, flattened, without DSP but for
     folded layers of products "dsp".
 
     family  "xcup" (UltraScale+) or "xc7" (7 series)
     strict  no LUTRAM, shift-register LUT or block RAM either: everything becomes LUTs and flip-flops
     top     the top module
+    timeout seconds after which Yosys is ended and SynthesisTimeout raised
 
-    The result is kept by content under $QAPFLOW_CACHE/synthesis. RuntimeError with Yosys' first error line where it fails.
+    The result is kept by content under $QAPFLOW_CACHE/synthesis. RuntimeError with Yosys' first error line where it fails. Yosys ends
+    with this process.
     """
     if family not in FAMILIES:
         raise ValueError(f"family '{family}' is none of {', '.join(FAMILIES)}")
@@ -71,7 +79,7 @@ def synthesise(folder: Path | str, family: str, strict: bool = False, top: str =
     key = content_key(Path(__file__).read_bytes(), version(), *script, *(part for item in contents.items() for part in item))
 
     def run(workplace: Path) -> None:
-        result = _run_yosys(script, contents)
+        result = _run_yosys(script, contents, timeout)
         (workplace / "result.json").write_text(json.dumps(asdict(result)))
 
     kept = cached(cache_folder("synthesis"), key, run)
@@ -96,14 +104,17 @@ def version() -> str:
     return f"yosys {importlib.metadata.version('pyosys')}"
 
 
-def _run_yosys(script: list[str], contents: dict[str, bytes]) -> SynthesisResult:
+def _run_yosys(script: list[str], contents: dict[str, bytes], timeout: float | None) -> SynthesisResult:
     """pyosys ends the process on an error, so it runs in a process of its own, in a folder without spaces."""
     code = "import sys; from pyosys import libyosys as ys; d = ys.Design(); [ys.run_pass(line, d) for line in sys.argv[1:]]"
     with tempfile.TemporaryDirectory(prefix="qapflow-yosys-") as name:
         folder = Path(name)
         for file, content in contents.items():
             (folder / file).write_bytes(content)
-        done = subprocess.run([sys.executable, "-c", code, *script], cwd=folder, capture_output=True, text=True)
+        try:
+            done = run_child([sys.executable, "-c", code, *script], timeout, cwd=folder)
+        except subprocess.TimeoutExpired:
+            raise SynthesisTimeout(f"Yosys was not done after {timeout:g} s") from None
         if done.returncode or not (folder / "ltp.txt").exists():
             error = re.search(r".*ERROR.*", done.stdout + done.stderr)
             raise RuntimeError(f"Yosys: {error[0]}" if error else f"Yosys ended with exit code {done.returncode} and no message")

@@ -36,7 +36,8 @@ def built(small_model, tmp_path_factory):
 def test_summary_is_the_public_interface(built):
     folder, summary = built
     assert summary == json.loads((folder / "report" / "summary.json").read_text())
-    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "warnings", "estimate", "time_s"}
+    assert set(summary) == {"schema", "name", "build_dataflow", "model", "hardware", "verification", "warnings", "estimate", "time_s",
+                            "memory_mb"}
     assert summary["schema"] == 1
     assert summary["verification"]["reference"] == "onnxruntime"
     assert summary["verification"]["samples"] == summary["verification"]["equal_float_outputs"] == 300
@@ -45,6 +46,9 @@ def test_summary_is_the_public_interface(built):
     assert summary["hardware"]["ii_cycles"] == 1
     assert all(summary["estimate"][key] == summary["hardware"][key] for key in ("latency_cycles", "ii_cycles"))
     assert summary["model"]["weights"] == 6 * 8 + 8 * 5 + 5 * 3
+    memory = summary["memory_mb"]
+    assert set(memory["steps"]) == set(summary["time_s"]["steps"]) and memory["peak"] == max(memory["steps"].values())
+    assert all(50 < much < 10_000 for much in memory["steps"].values()), "FINN and onnxruntime take more, and no step that much"
     assert sum(summary["time_s"]["steps"].values()) == pytest.approx(summary["time_s"]["total"])
 
 

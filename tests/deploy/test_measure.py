@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from deploy import environment, power
-from deploy.measure import BatchResult, batch_sizes, bottleneck, measure_power
+from deploy.measure import (
+    BOARD_CYCLES,
+    SIMULATED_CYCLES,
+    BatchResult,
+    batch_sizes,
+    bottleneck,
+    measure_power,
+    samples_within,
+)
 from deploy.measure_from_here import measure_remotely
 
 
@@ -37,6 +45,12 @@ def test_bottleneck_of_a_million_at_100_mhz(largest, batch, expected):
 def test_batch_sizes():
     assert batch_sizes(1_000_000) == [1, 10, 100, 1000, 10_000, 100_000, 1_000_000]
     assert batch_sizes(300) == [1, 10, 100, 300] and batch_sizes(1) == [1]
+
+
+def test_the_largest_batch_is_by_the_ii():
+    cycles = SIMULATED_CYCLES[1]
+    assert [samples_within(cycles, ii) for ii in (1.0, 2.4, 128.0, 2048.0, 10**6, 10**9)] == [10**6, 10**6, 10**4, 1000, 10, 10]
+    assert samples_within(BOARD_CYCLES[1], 1.0) == samples_within(BOARD_CYCLES[1], 2048.0) == 10**6
 
 
 def test_power_is_read_where_there_are_rails(monkeypatch):

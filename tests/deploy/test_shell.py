@@ -1,9 +1,11 @@
 """The shell's RTL in Verilator: width conversion, and the measurement block against what is seen at the accelerator's ports."""
 
+import re
+
 import numpy as np
 import pytest
 
-from deploy.fabric import BIN_CYCLES, BINS, Fabric, FabricError
+from deploy.fabric import BIN_CYCLES, BINS, CONTROL, PATTERN, PATTERN_SAMPLES, Fabric, FabricError, Patience
 from deploy.network import Network
 from deploy.simulated_board.build import build
 from deploy.simulated_board.library import RECEIVE, RUNNING, SEND, BoardLibrary
@@ -104,6 +106,55 @@ def test_a_folded_network_in_several_beats(tmp_path):
         assert np.array_equal(run(board, network, x), integers)
         board.run(10)
         assert_counters_equal_watch(fabric, board)
+
+
+class Passing:
+    """Registers of a board on which `cycles` pass with every access, as they do with a real one's."""
+
+    def __init__(self, board, cycles):
+        self.board, self.cycles = board, cycles
+
+    def read(self, offset):
+        self.board.run(self.cycles)
+        return self.board.read(offset)
+
+    def write(self, offset, value):
+        self.board.write(offset, value)
+
+
+def test_a_slow_accelerator_is_waited_for_and_gives_back_what_it_took(tmp_path):
+    network_package(tmp_path, widths=(12, 6, 4), folding=Folding("folded", PE=1, SIMD=1))
+    board = BoardLibrary(build(tmp_path / "deploy", 8, CACHE), seed=1)
+    fabric = Fabric(Passing(board, 300), clock=lambda: board.watch.cycles)
+    counters = fabric.run_pattern(200, timeout=1000)
+    assert counters.samples_in == counters.samples_out == 200 and counters.interval_mean > 20
+    assert board.watch.cycles > 4 * 1000, "the whole run takes longer than the time-out, which counts from answer to answer"
+
+
+def test_of_samples_under_way_none_comes_out_that_did_not_go_in(tmp_path):
+    """The two counters are read one after the other, while samples move."""
+    network_package(tmp_path, widths=(12, 6, 4), folding=Folding("folded", PE=1, SIMD=1))
+    board = BoardLibrary(build(tmp_path / "deploy", 8, CACHE), seed=1)
+    fabric = Fabric(Passing(board, 500))
+    fabric.clear()
+    fabric.mmio.write(PATTERN_SAMPLES, 1000)
+    fabric.mmio.write(CONTROL, PATTERN)
+    for _ in range(5):
+        went_in, came_out = map(int, re.search(r"(\d+) samples went in, (\d+) came out", fabric.describe()).groups())
+        assert 0 < came_out < went_in
+    fabric.mmio.write(CONTROL, 0)
+    with pytest.raises(FabricError, match=r"of 1000 samples \d+ went in and \d+ came out"):
+        fabric.require_all(1000)
+
+
+def test_patience_ends_when_nothing_moves():
+    now, count = [0.0], [0]
+    patience = Patience(1.0, lambda: now[0], lambda: count[0])
+    for step in range(5):
+        now[0], count[0] = 1.5 * step, step
+        assert not patience.over()
+    now[0] += 1.5
+    assert patience.over()
 
 
 def test_pattern_source_runs_at_full_speed_and_leaves_nothing_behind(jets):

@@ -1,0 +1,223 @@
+"""How building grows with the network: time, memory, LUT and simulated samples a second against nonzero weights.
+
+    nice -n 10 python -m tests.benchmarks.scale                      100 to 1,000,000 nonzeros, folded; hours on two cores
+    nice -n 10 python -m tests.benchmarks.scale --most 10000         sooner
+    nice -n 10 python -m tests.benchmarks.scale --tuned              the tuner chooses the foldings, which takes time of its own
+
+Networks of three layers, 4 bits, 90 % zeros, at about II cycles from frame to frame, built by `build` with empty caches, each in a process
+of its own that is given up after --limit seconds. Writes scale.csv and scale.png into build/benchmarks, and prints the exponents of
+the fits: time ~ nonzeros ^ exponent. What was not built is told, with what the fit expects of it, and is no point of the fit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import psutil
+
+from finn_steps.accelerator import Accelerator
+from finn_steps.importer.lower import import_model
+from finn_steps.processes import run_child
+from finn_steps.simplify import simplify
+from tests.benchmarks.networks import ROOT
+from tests.qonnx_nets import Net, qonnx_net
+
+ZEROS, OUTPUTS, PART = 0.9, 10, "xcvu13p-fhga2104-2-e"
+"""The part is the largest that is known, so that it limits nothing."""
+FITTED_FROM = 1000
+"""Nonzeros asked for, below which a build is mostly what every build takes."""
+STEPS = ("choose_folding", "generate_rtl", "compile_simulation", "verify_rtl")
+FITTED = {"build_s": "build time (s)", "cpu_s": "CPU time of the build (s)", "memory_mb": "peak memory (MB)", "lut": "LUT",
+          "samples_per_s": "samples/s through the simulated RTL"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """II: cycles from frame to frame; `synthesise`: nonzeros up to which Yosys counts; `limit`: seconds of one build."""
+
+    ii: int
+    tuned: bool
+    samples: int
+    synthesise: int
+    limit: float
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--least", type=int, default=100, help="nonzeros of the smallest network (default: %(default)s)")
+    parser.add_argument("--most", type=int, default=1_000_000, help="nonzeros of the largest (default: %(default)s)")
+    parser.add_argument("--ii", type=int, default=256, help="cycles from frame to frame (default: %(default)s)")
+    parser.add_argument("--tuned", action="store_true", help="the tuner chooses style, PE and SIMD for this II; else folded, lanes by the II")
+    parser.add_argument("--samples", type=int, default=200, help="random inputs that each build verifies on (default: %(default)s)")
+    parser.add_argument("--synthesise", type=int, default=1000, metavar="NONZEROS",
+                        help="up to so many nonzeros Yosys counts, beyond them the cost model (default: %(default)s)")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds after which a build is given up (default: %(default)s)")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "benchmarks")
+    told = parser.parse_args(arguments)
+    rows = run(sizes(told.least, told.most), Asked(told.ii, told.tuned, told.samples, told.synthesise, told.limit), told.output)
+    for line in fits_told(rows):
+        print(line)
+
+
+def sizes(least: int, most: int) -> list[int]:
+    """1 and 3 times each power of ten, from `least` to `most`, and both of them."""
+    steps = [factor * 10**power for power in range(2, 7) for factor in (1, 3)]
+    return sorted({least, most, *(size for size in steps if least <= size <= most)})
+
+
+def run(wanted: Iterable[int], asked: Asked, output: Path) -> list[dict]:
+    """A row for each size, written and drawn after each of them. After one that was given up no larger one is tried."""
+    output.mkdir(parents=True, exist_ok=True)
+    rows: list[dict] = []
+    for size in wanted:
+        given_up = bool(rows) and rows[-1]["lut_from"] == "fit"
+        row = None if given_up else measured(size, asked)
+        rows.append({"asked": size, **(row or expected(size, rows))})
+        print(told_row(rows[-1], asked), flush=True)
+        write_csv(rows, output / "scale.csv")
+        if any(row["lut_from"] != "fit" for row in rows):
+            draw(rows, output / "scale.png", asked)
+    return rows
+
+
+def measured(size: int, asked: Asked) -> dict | None:
+    """One build, with empty caches; None where it takes longer than the limit. RuntimeError with its last line where it fails."""
+    with tempfile.TemporaryDirectory(prefix="qapflow-scale-") as name:
+        folder, model = Path(name), Path(name) / "model.onnx"
+        onnx.save(network(size), model)
+        command = [sys.executable, "-m", "build_dataflow", "build", str(model), "--output", str(folder / "out"), "--part", PART, "--samples",
+                   str(asked.samples), "--families", "part", *foldings(model, asked), *([] if size <= asked.synthesise else ["--no-synthesis"])]
+        before = psutil.Process().cpu_times()
+        try:
+            done = run_child(command, asked.limit, cwd=ROOT, env={**os.environ, "QAPFLOW_CACHE": str(folder / "cache")})
+        except subprocess.TimeoutExpired:
+            return None
+        after = psutil.Process().cpu_times()
+        if done.returncode:
+            raise RuntimeError(f"the build of {size} nonzeros failed: {done.stderr.strip().splitlines()[-1]}")
+        cpu = after.children_user + after.children_system - before.children_user - before.children_system
+        return row_of(json.loads((folder / "out" / "report" / "summary.json").read_text()), cpu)
+
+
+def network(size: int) -> onnx.ModelProto:
+    """(w, w, w, OUTPUTS), with about `size` nonzeros; fewer once those are gone that reach no output."""
+    width = max(4, round(math.sqrt(size / (1 - ZEROS) / 2 + OUTPUTS**2 / 16) - OUTPUTS / 4))
+    return qonnx_net(Net(widths=(width, width, width, OUTPUTS), zeros=ZEROS), seed=1)
+
+
+def foldings(model: Path, asked: Asked) -> list[str]:
+    """The build's options: a rate for the tuner, or a folding file with as many lanes as the rate needs."""
+    if asked.tuned:
+        return ["--target-ii", str(asked.ii)]
+    path = model.with_name("folding.json")
+    path.write_text(json.dumps(lanes(simplify(import_model(model, "scale").accelerator).accelerator, asked.ii)))
+    return ["--folding", str(path)]
+
+
+def lanes(accelerator: Accelerator, ii: int) -> dict[str, dict]:
+    """Every layer folded."""
+    found = {}
+    for layer in accelerator.layers:
+        PE = min(layer.MH, -(-layer.nonzeros // ii))
+        found[layer.name] = {"style": "folded", "PE": PE, "SIMD": min(layer.MW, -(-layer.nonzeros // (ii * PE)))}
+    return found
+
+
+def row_of(summary: dict, cpu_s: float) -> dict:
+    """What a build measured, in one row. samples_per_s: all samples of the build's verification by the seconds of that step."""
+    synthesis, verification, steps = summary.get("synthesis"), summary["verification"], summary["time_s"]["steps"]
+    samples = verification["samples"] + verification["stall_patterns"] * verification["stalled_samples"]
+    return {
+        "nonzeros": sum(layer["nonzeros"] for layer in summary["hardware"]["layers"]),
+        "build_s": summary["time_s"]["total"] - steps.get("step_synthesise", 0),
+        "cpu_s": round(cpu_s, 1),
+        "memory_mb": summary["memory_mb"]["peak"],
+        "lut": synthesis["lut"] if synthesis else summary["estimate"]["lut"],
+        "lut_from": synthesis["lut_from"] if synthesis else "estimate",
+        "ii": summary["hardware"]["ii_cycles"],
+        "samples_per_s": round(samples / max(0.01, steps["step_verify_rtl"]), 1),
+        **{f"{step}_s": steps[f"step_{step}"] for step in STEPS},
+        "styles": " ".join(sorted({layer["style"] for layer in summary["hardware"]["layers"]})),
+    }
+
+
+def expected(size: int, rows: list[dict]) -> dict:
+    """A row for what was not built, by the fits."""
+    found = {name: fit(rows, name) for name in FITTED}
+    told = {name: round(factor * size**exponent, 1) for name, (factor, exponent) in found.items() if not math.isnan(exponent)}
+    return {"nonzeros": size, **told, "lut_from": "fit"}
+
+
+def fit(rows: list[dict], name: str) -> tuple[float, float]:
+    """(factor, exponent) of name = factor * nonzeros ^ exponent, by least squares of the logarithms; nan with fewer than two points."""
+    points = [(row["nonzeros"], row[name]) for row in rows if is_point(row) and row[name]]
+    if len(points) < 2:
+        return math.nan, math.nan
+    exponent, logarithm = np.polyfit(*np.log(np.array(points, float)).T, 1)
+    return math.exp(logarithm), float(exponent)
+
+
+def is_point(row: dict) -> bool:
+    """Whether the row is one of the fits': built, and large enough."""
+    return row["lut_from"] != "fit" and row["asked"] >= FITTED_FROM
+
+
+def fits_told(rows: list[dict]) -> list[str]:
+    names = {**FITTED, **{f"{step}_s": f"step_{step} (s)" for step in STEPS}}
+    points = sum(map(is_point, rows))
+    return [f"{text}: nonzeros ^ {fit(rows, name)[1]:.2f}, from {points} builds of {FITTED_FROM:,} nonzeros and more"
+            for name, text in names.items()]
+
+
+def told_row(row: dict, asked: Asked) -> str:
+    if row["lut_from"] == "fit":
+        return f"{row['nonzeros']:>9,} nonzeros: not built within {asked.limit:g} s; {row.get('build_s', math.nan):,.0f} s by the fit"
+    return (f"{row['nonzeros']:>9,} nonzeros: {row['build_s']:8.1f} s, {row['cpu_s']:8.1f} s of CPU, {row['memory_mb']:6,} MB, "
+            f"{row['lut']:9,} LUT ({row['lut_from']}), II {row['ii']:g}, {row['samples_per_s']:,.0f} samples/s")
+
+
+def write_csv(rows: list[dict], path: Path) -> None:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw(rows: list[dict], path: Path, asked: Asked) -> None:
+    """Four panels, both axes logarithmic; hollow points are expected, not measured."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    panels = {name: text for name, text in FITTED.items() if name != "cpu_s"}
+    figure, places = plt.subplots(2, 2, figsize=(9, 6.5), layout="constrained", sharex=True)
+    for axes, (name, text) in zip(places.flat, panels.items()):
+        for built, look in ((True, {"marker": "o"}), (False, {"marker": "o", "mfc": "white", "ls": ":"})):
+            points = [(row["nonzeros"], row[name]) for row in rows if row.get(name) and (row["lut_from"] != "fit") == built]
+            axes.plot(*(zip(*points) if points else ((), ())), color="#0072b2", **look)
+        exponent = fit(rows, name)[1]
+        axes.set(xscale="log", yscale="log", ylabel=text, title="" if math.isnan(exponent) else f"nonzeros ^ {exponent:.2f}")
+        axes.grid(True, which="both", alpha=0.3)
+    for axes in places[1]:
+        axes.set_xlabel("nonzero weights")
+    figure.suptitle(f"{'tuned' if asked.tuned else 'folded'}, II about {asked.ii}, 90 % zeros, 4 bits")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
