@@ -12,18 +12,19 @@ accumulator's, not after: a layer waits for its slowest).
 from __future__ import annotations
 
 import ctypes
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from finn_steps.compile import shared_library
 from finn_steps.rtl.netlist import Function, Netlist
 
 PLANNER = Path(__file__).with_name("heap_planner.cpp")
-FLAGS = ["-O2", "-std=c++17", "-ffp-contract=off"]
+ROOM = 512
+"""Numbers that nearly every plan is told in."""
+FLAGS = ["-O1", "-std=c++17", "-ffp-contract=off"]
 Source = tuple[int, int]
 """A bit to add: (-1, a literal), or (a row of the plan, a bit of its word)."""
 
@@ -85,16 +86,15 @@ def compress_to_functions(net: Netlist, terms: dict[int, int], constant: int, wi
 def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, accumulate: bool) -> Plan:
     """The plan for (sum of weight * literal over `terms`, plus `constant`) mod 2**width; `accumulate`: all ends in its `last` row."""
     literals = sorted(terms)
-    columns = [literals, [terms[literal] for literal in literals], [net.unit(literal) for literal in literals]]
-    arrays = [np.array(column, dtype=np.int64) for column in columns]
-    room = 1024
-    while True:
-        told = np.empty(room, dtype=np.int64)
-        needed = _planner()(*(array.ctypes.data for array in arrays), len(literals), constant & (1 << width) - 1, width, accumulate,
-                            told.ctypes.data, room)
-        if needed <= room:
-            return _plan(iter(told[:needed].tolist()), width, accumulate)
-        room = needed
+    columns = [array("q", column) for column in
+               (literals, [terms[literal] for literal in literals], [net.unit(literal) for literal in literals])]
+    given = [*(column.buffer_info()[0] for column in columns), len(literals), constant & (1 << width) - 1, width, accumulate]
+    told = array("q", bytes(8 * ROOM))
+    needed = _planner()(*given, told.buffer_info()[0], len(told))
+    if needed > len(told):
+        told = array("q", bytes(8 * needed))
+        _planner()(*given, told.buffer_info()[0], needed)
+    return _plan(iter(told), width, accumulate)
 
 
 @lru_cache(maxsize=1)
@@ -151,10 +151,14 @@ def _literal(words: list[list[int]], source: Source) -> int:
 
 def sum_functions(bits: list[tuple[int, int]], span: int) -> list[Function]:
     """The bits of a sum of weighted literals, as functions of them."""
-    literals = tuple(literal for literal, _ in bits)
+    return [(tuple(literal for literal, _ in bits), table) for table in _sum_tables(tuple(weight for _, weight in bits), span)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _sum_tables(weights: tuple[int, ...], span: int) -> list[int]:
     tables = [0] * span
-    for value in range(1 << len(bits)):
-        total = sum(weight for position, (_, weight) in enumerate(bits) if value >> position & 1)
+    for value in range(1 << len(weights)):
+        total = sum(weight for position, weight in enumerate(weights) if value >> position & 1)
         for position in range(span):
             tables[position] |= (total >> position & 1) << value
-    return [(literals, table) for table in tables]
+    return tables

@@ -5,7 +5,6 @@
 // fit are taken. Floating-point sums are in a fixed order and not contracted.
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -127,37 +126,67 @@ Densest densest(const Kinds* first, int span) {
     return found;
 }
 
-const Densest& best_group(const Kinds* first, int span) {
-    static thread_local std::unordered_map<std::string, Densest> known;
-    std::string key;
-    for (int offset = 0; offset < span; offset++) {
-        for (auto [weight, count] : first[offset]) {
+// What best_row() needs to know of a column: how many bits a chain can take, how many have weight 1, and the number of its Kinds without
+// the bit that goes to the chain (more than a group can take says nothing).
+struct Count { int64_t direct = 0, singles = 0; uint64_t kinds = 0; };
+
+// Kinds by number, and the densest group of each up to GROUP_SPAN of them.
+struct Known {
+    std::unordered_map<std::string, uint64_t> numbers;
+    std::vector<Kinds> kinds;
+    std::unordered_map<uint64_t, Densest> groups;
+
+    uint64_t number_of(const Kinds& column) {
+        std::string key;
+        for (auto [weight, count] : column) {
             key.append(reinterpret_cast<const char*>(&weight), sizeof weight);
             key.push_back(char(count));
         }
-        key.push_back('|');
+        auto [place, fresh] = numbers.try_emplace(std::move(key), kinds.size() + 1);
+        if (fresh) kinds.push_back(column);
+        return place->second;
     }
-    auto [place, fresh] = known.try_emplace(std::move(key));
-    if (fresh) place->second = densest(first, span);
-    return place->second;
-}
 
-// A column's bits by weight, without the one that goes to the chain; more than a group can take says nothing.
-Kinds kinds_of(const Column& column, bool chained) {
+    const Densest& best_group(const Count* first, int span) {
+        uint64_t key = 0;
+        for (int offset = span - 1; offset >= 0; offset--) key = key << 16 | first[offset].kinds;
+        auto [place, fresh] = groups.try_emplace(key);
+        if (fresh) {
+            Kinds columns[GROUP_SPAN];
+            for (int offset = 0; offset < span; offset++) columns[offset] = kinds[first[offset].kinds - 1];
+            place->second = densest(columns, span);
+        }
+        return place->second;
+    }
+
+    // Before numbers get longer than the 16 bits of a key, and memory large.
+    void forget() {
+        if (kinds.size() > 30000 || groups.size() > 1 << 18) *this = {};
+    }
+};
+thread_local Known known;
+
+Count count(const Column& column) {
+    Count found;
     Kinds counts;
     for (const Bit& bit : column) {
         auto there = std::lower_bound(counts.begin(), counts.end(), std::pair<int64_t, int>{bit.weight, 0});
         if (there == counts.end() || there->first != bit.weight) there = counts.insert(there, {bit.weight, 0});
         there->second++;
+        found.direct += bit.direct && bit.weight == 1;
+        found.singles += bit.weight == 1;
     }
-    if (chained && --counts.front().second == 0) counts.erase(counts.begin());
-    for (auto& [weight, count] : counts) count = std::min(count, GROUP_INPUTS);
-    return counts;
+    if (found.direct && --counts.front().second == 0) counts.erase(counts.begin());
+    for (auto& [weight, many] : counts) many = std::min(many, GROUP_INPUTS);
+    found.kinds = known.number_of(counts);
+    return found;
 }
 
-int64_t count_direct(const Column& column) {
-    return std::count_if(column.begin(), column.end(), [](const Bit& bit) { return bit.direct && bit.weight == 1; });
-}
+// The bits of a heap that a stage of rows may take.
+struct Ready {
+    Columns columns;
+    std::vector<Count> counts;
+};
 
 int64_t weight_of(const Column& column) {
     int64_t sum = 0;
@@ -213,14 +242,9 @@ Row fill(const Columns& columns, int start, const std::vector<Shape>& shape, boo
 }
 
 // The row that removes most digits beyond `threshold` for each of its columns; false where there is none.
-bool best_row(const Columns& columns, double threshold, Row& row) {
-    const int width = int(columns.size());
-    std::vector<int64_t> direct(width);
-    std::vector<Kinds> kinds(width);
-    for (int column = 0; column < width; column++) {
-        direct[column] = count_direct(columns[column]);
-        kinds[column] = kinds_of(columns[column], direct[column] > 0);
-    }
+bool best_row(const Ready& ready, double threshold, Row& row) {
+    const std::vector<Count>& counts = ready.counts;
+    const int width = int(counts.size());
     struct Best { double value; int span; const Densest* group; };
     std::vector<Best> best(width + 1, {0.0, 0, nullptr});
     best[width].value = 1.0;
@@ -233,10 +257,9 @@ bool best_row(const Columns& columns, double threshold, Row& row) {
     bool lead_carry = false;
     for (int start = width - 1; start >= 0; start--) {
         int64_t chained = 0, summed = 0;
-        const int64_t singles = std::count_if(columns[start].begin(), columns[start].end(), [](const Bit& bit) { return bit.weight == 1; });
         for (int span = 1; span <= std::min(GROUP_SPAN, width - start); span++) {
-            if (direct[start + span - 1]) chained++, summed += 1 << (span - 1);
-            const Densest& group = best_group(&kinds[start], span);
+            if (counts[start + span - 1].direct) chained++, summed += 1 << (span - 1);
+            const Densest& group = known.best_group(&counts[start], span);
             const double value = double(chained + group.digits) - span * (1 + threshold) + best[start + span].value;
             Wide total = summed;
             int64_t used = 0;
@@ -246,9 +269,9 @@ bool best_row(const Columns& columns, double threshold, Row& row) {
             }
             int end = start + span;
             if (best[end].span) total += greatest[end] << span, end = ends[end];
-            const bool carry = direct[start] > 1 && singles - 1 > used;
+            const bool carry = counts[start].direct > 1 && counts[start].singles - 1 > used;
             const double whole = value + carry - (end == width || total + carry >= Wide(1) << end - start);
-            if (whole > lead && (direct[start] || !group.parts.empty()))
+            if (whole > lead && (counts[start].direct || !group.parts.empty()))
                 lead = whole, lead_start = start, lead_span = span, lead_group = &group, lead_carry = carry;
             if (value > best[start].value + 1e-9) best[start] = {value, span, &group}, greatest[start] = total, ends[start] = end;
         }
@@ -257,7 +280,7 @@ bool best_row(const Columns& columns, double threshold, Row& row) {
     std::vector<Shape> shape = {{lead_span, lead_group->parts}};
     for (int column = lead_start + lead_span; column < width && best[column].span; column += best[column].span)
         shape.push_back({best[column].span, best[column].group->parts});
-    row = fill(columns, lead_start, shape, lead_carry);
+    row = fill(ready.columns, lead_start, shape, lead_carry);
     return true;
 }
 
@@ -274,7 +297,7 @@ bool final_row(const Columns& columns, bool accumulate, Row& row) {
             if (there == kinds[column].end()) kinds[column].push_back({bit.weight, 1});
             else there->second++;
         }
-        const int64_t direct = count_direct(columns[column]);
+        const int64_t direct = std::count_if(columns[column].begin(), columns[column].end(), [](const Bit& bit) { return bit.direct && bit.weight == 1; });
         int chained = !accumulate && column >= start && direct > 0;
         if (column == start) {
             carry = direct > chained && (accumulate || columns[column].size() > 2);
@@ -348,11 +371,11 @@ uint64_t split(Columns& columns, uint64_t constant) {
 }
 
 // Move the bits of a row out of the columns and the bits of its word in.
-void apply(Plan& plan, Columns& columns, const Row& row, Columns* ready = nullptr) {
+void apply(Plan& plan, Columns& columns, const Row& row, Ready* ready = nullptr) {
     auto taken = [&](int column, const Bit& bit) {
         if (!bit) return;
         remove(columns[column], bit);
-        if (ready) remove((*ready)[column], bit);
+        if (ready) remove(ready->columns[column], bit);
     };
     taken(row.start, row.carry);
     for (size_t i = 0; i < row.chain.size(); i++) taken(row.start + int(i), row.chain[i]);
@@ -361,6 +384,7 @@ void apply(Plan& plan, Columns& columns, const Row& row, Columns* ready = nullpt
         for (auto& [offset, bit] : group.bits) taken(column + offset, bit);
         column += group.span;
     }
+    for (size_t i = 0; ready && i < row.chain.size(); i++) ready->counts[row.start + i] = count(ready->columns[row.start + i]);
     for (size_t offset = 0; offset < row.chain.size(); offset++)
         columns[row.start + offset].push_back({int64_t(plan.rows.size()), int64_t(offset), 1, true, row.unit + 1});
     plan.rows.push_back(row);
@@ -368,9 +392,11 @@ void apply(Plan& plan, Columns& columns, const Row& row, Columns* ready = nullpt
 
 // Place rows over the bits that are there at unit `now`, the best first; false where no row is worth it.
 bool stage(Plan& plan, Columns& columns, int64_t now, const Thresholds& thresholds) {
-    Columns ready(columns.size());
-    for (size_t column = 0; column < columns.size(); column++)
-        for (const Bit& bit : columns[column]) if (bit.unit <= now) ready[column].push_back(bit);
+    Ready ready{Columns(columns.size()), {}};
+    for (size_t column = 0; column < columns.size(); column++) {
+        for (const Bit& bit : columns[column]) if (bit.unit <= now) ready.columns[column].push_back(bit);
+        ready.counts.push_back(count(ready.columns[column]));
+    }
     Row row;
     for (double threshold : thresholds) {
         bool placed = false;
@@ -430,6 +456,7 @@ Plan make_plan(Columns columns, uint64_t constant, const Thresholds& thresholds,
 
 // Of several plans the cheapest of those that are done at most SLACK units after the first (an accumulator's: not after).
 Plan best_plan(const Columns& columns, uint64_t constant, bool accumulate, size_t terms) {
+    known.forget();
     std::vector<Plan> plans;
     for (const Thresholds& thresholds : terms <= LARGE ? PLANS : PLANS_OF_LARGE)
         plans.push_back(make_plan(columns, constant, thresholds, accumulate));
