@@ -201,7 +201,8 @@ def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int
     begins with the longest; the next is then the one whose work is most where the lanes would else be idle, or, where the rule
     is a backlog, the one that brings what is left to do when the current row is done nearest to so many cycles of all lanes.
     """
-    counts = (nonzero[rows].astype(np.float32) @ (owner[:, None] == np.arange(owners)).astype(np.float32)).astype(np.int64)
+    row, taken = np.nonzero(nonzero[rows])
+    counts = np.bincount(row * owners + owner[taken], minlength=len(rows) * owners).reshape(len(rows), owners)
     fixed = isinstance(rule, np.ndarray)
     left = np.array([rows.index(row) for row in rule]) if fixed else np.argsort(-counts.sum(1), kind="stable")
     backlog = -1 if fixed or rule is None else round(2 * rule)
