@@ -112,7 +112,7 @@ void divide_columns(const uint8_t* nonzero, const int64_t* pe_of, const int64_t*
 // taken (`fixed`), or from which the next is chosen by twice the backlog, or, if negative, by idle lanes. Returns the cycles; of each,
 // column and ahead [SIMD]; of each row done, its place and cycle.
 int64_t pack_pe(const uint8_t* nonzero, int64_t MW, const int64_t* rows, int64_t count, int64_t owners, const int64_t* owner, int64_t SIMD,
-                int64_t ahead, const int64_t* left, int64_t fixed, int64_t twice_backlog, int64_t* column, uint8_t* later, int64_t* done,
+                int64_t ahead, const int64_t* left, int64_t fixed, int64_t twice_backlog, int32_t* column, uint8_t* later, int64_t* done,
                 int64_t* finish) {
     const int64_t ports = SIMD / owners;
     std::vector<std::vector<std::vector<int64_t>>> queues(count, std::vector<std::vector<int64_t>>(owners));
@@ -150,7 +150,7 @@ int64_t pack_pe(const uint8_t* nonzero, int64_t MW, const int64_t* rows, int64_t
     if (count) current = waiting.front(), waiting.erase(waiting.begin());
     for (; current >= 0; cycle++) {
         if (following < 0 && !waiting.empty()) following = take_next(current);
-        int64_t* taken = column + cycle * SIMD;
+        int32_t* taken = column + cycle * SIMD;
         std::fill(taken, taken + SIMD, -1);
         std::fill(later + cycle * SIMD, later + (cycle + 1) * SIMD, 0);
         for (int64_t row : {current, ahead ? following : -1}) {
@@ -159,7 +159,7 @@ int64_t pack_pe(const uint8_t* nonzero, int64_t MW, const int64_t* rows, int64_t
                 std::vector<int64_t>& queue = queues[row][o];
                 for (int64_t lane = o; lane < SIMD && !queue.empty(); lane += owners) {
                     if (taken[lane] >= 0) continue;
-                    taken[lane] = queue.back(), later[cycle * SIMD + lane] = row != current;
+                    taken[lane] = int32_t(queue.back()), later[cycle * SIMD + lane] = row != current;
                     queue.pop_back();
                     counts[row * owners + o]--;
                 }

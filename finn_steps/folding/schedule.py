@@ -38,7 +38,7 @@ SLACK = 1.03
 class Schedule:
     """cycles   T, from frame to frame
     owner    int64 [MW], the owner of each input; address int64 [MW], its place among its owner's
-    column   int64 [PE, T, SIMD], the input that each lane takes, -1 for none; the weight is that of the row it works for
+    column   int32 [PE, T, SIMD], the input that each lane takes, -1 for none; the weight is that of the row it works for
     ahead    bool [PE, T, SIMD], the lane works for the PE's next row
     rows     for each PE its rows in the order in which they finish
     finish   for each PE the cycles in which they finish
@@ -70,7 +70,7 @@ class Schedule:
     def padded(self, cycles: int) -> Schedule:
         """The same with idle cycles behind it."""
         PE, T, SIMD = self.column.shape
-        column = np.concatenate([self.column, np.full((PE, cycles - T, SIMD), -1)], axis=1)
+        column = np.concatenate([self.column, np.full((PE, cycles - T, SIMD), -1, dtype=np.int32)], axis=1)
         ahead = np.concatenate([self.ahead, np.zeros((PE, cycles - T, SIMD), dtype=bool)], axis=1)
         return replace(self, cycles=cycles, column=column, ahead=ahead)
 
@@ -82,19 +82,15 @@ class Schedule:
 def schedule(layer: SparseLayer) -> Schedule:
     """The schedule of a layer by its folding's PE, SIMD and max_cycles: of those that take at most max_cycles, or hardly more than the
     fewest, the one with the cheapest lanes. The same layer always gets the same one."""
-    found = list(_organisations(_Pattern(layer)))
-    enough = max(min(plan.cycles for plan in found) * SLACK, layer.folding.max_cycles)
-    one_a_beat = layer.MW + LOADING
-    found += [plan.padded(one_a_beat) for plan in found if plan.cycles < one_a_beat]
-    return min((plan for plan in found if plan.cycles <= enough), key=lambda plan: lane_luts(layer, plan))
+    return _cheapest(_Pattern(layer, layer.folding.max_cycles, layer.idt, int(np.abs(layer.weights).max())))
 
 
 class _Pattern:
-    """What a layer's schedules hang on: where it has weights, and PE and SIMD. A key for a cache."""
+    """What a layer's schedules hang on: where it has weights, PE and SIMD, and what `more` is told. A key for a cache."""
 
-    def __init__(self, layer: SparseLayer):
-        self.nonzero, self.PE, self.SIMD = layer.weights != 0, layer.folding.PE, layer.folding.SIMD
-        self.key = (self.PE, self.SIMD, self.nonzero.shape, self.nonzero.tobytes())
+    def __init__(self, layer: SparseLayer, *more: object):
+        self.layer, self.nonzero, self.PE, self.SIMD = layer, layer.weights != 0, layer.folding.PE, layer.folding.SIMD
+        self.key = (self.PE, self.SIMD, self.nonzero.shape, self.nonzero.tobytes(), *more)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -104,6 +100,16 @@ class _Pattern:
 
 
 @lru_cache(maxsize=64)
+def _cheapest(pattern: _Pattern) -> Schedule:
+    layer = pattern.layer
+    found = list(_organisations(_Pattern(layer)))
+    enough = max(min(plan.cycles for plan in found) * SLACK, layer.folding.max_cycles)
+    one_a_beat = layer.MW + LOADING
+    found += [plan.padded(one_a_beat) for plan in found if plan.cycles < one_a_beat <= enough]
+    return min((plan for plan in found if plan.cycles <= enough), key=lambda plan: lane_luts(layer, plan))
+
+
+@lru_cache(maxsize=4)
 def _organisations(pattern: _Pattern) -> tuple[Schedule, ...]:
     """A schedule for every number of owners, without and with lanes that run ahead."""
     nonzero, PE, SIMD = pattern.nonzero, pattern.PE, pattern.SIMD
@@ -168,7 +174,7 @@ def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool
     """Run every PE's lanes cycle by cycle."""
     packed = [_shortest(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
     T = max(LEAST_CYCLES, *(len(columns) for _, _, columns, _ in packed))
-    column = np.full((len(dealt), T, SIMD), -1, dtype=np.int64)
+    column = np.full((len(dealt), T, SIMD), -1, dtype=np.int32)
     is_ahead = np.zeros((len(dealt), T, SIMD), dtype=bool)
     for pe, (_, _, columns, aheads) in enumerate(packed):
         column[pe, : len(columns)], is_ahead[pe, : len(columns)] = columns, aheads
@@ -207,7 +213,7 @@ def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int
     left = np.array([rows.index(row) for row in rule]) if fixed else np.argsort(-counts.sum(1), kind="stable")
     backlog = -1 if fixed or rule is None else round(2 * rule)
     most = int(np.maximum(1, -(-counts.max(1, initial=0) // (SIMD // owners))).sum())
-    column, ahead_of = np.empty((most, SIMD), dtype=np.int64), np.empty((most, SIMD), dtype=bool)
+    column, ahead_of = np.empty((most, SIMD), dtype=np.int32), np.empty((most, SIMD), dtype=bool)
     done, finish = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
     cycles = _library().pack_pe(nonzero, nonzero.shape[1], np.array(rows, dtype=np.int64), len(rows), owners, owner, SIMD, ahead,
                                 left.astype(np.int64), fixed, backlog, column, ahead_of, done, finish)
@@ -222,7 +228,8 @@ def _library() -> ctypes.CDLL:
     array = np.ctypeslib.ndpointer(np.int64, flags="C")
     library.deal_rows.argtypes = [array, array, number, number, array, array]
     library.divide_columns.argtypes = [flags, array, array, number, number, number, number, array, number, array]
-    library.pack_pe.argtypes = [flags, number, array, number, number, array, number, number, array, number, number, array, flags, array, array]
+    library.pack_pe.argtypes = [flags, number, array, number, number, array, number, number, array, number, number,
+                                np.ctypeslib.ndpointer(np.int32, flags="C"), flags, array, array]
     library.pack_pe.restype = number
     library.deal_rows.restype = library.divide_columns.restype = None
     return library

@@ -19,6 +19,7 @@ from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unr
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.schedule import LEAST_CYCLES
+from finn_steps.progress import tell
 from finn_steps.rtl.generate import bits
 from finn_steps.rtl.serial import DELAYS
 
@@ -80,6 +81,7 @@ class Tuner:
         self.accelerator, self.registers_every, self.styles = accelerator, registers_every, styles
         self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
         self._made: dict[tuple[int, Folding], Choice] = {}
+        self._counted = 0
 
     @property
     def slowest(self) -> int:
@@ -99,6 +101,8 @@ class Tuner:
             if not open_choices:
                 return best
             for choice in open_choices:
+                self._counted += 1
+                tell(f"{' and '.join(layer.name for layer in choice.layers)}, {choice.style}: count {self._counted}")
                 choice.settle()
 
     def best_rate(self, limits: Limits) -> Partial | None:

@@ -10,6 +10,7 @@ search   binary search over the row's thresholds, one pipeline stage for each ou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -219,10 +220,14 @@ def _logic_luts(width: int, depth: int) -> float:
     return width * max(0.5, depth / 64 * (1 if depth <= 256 else 1.35))
 
 
-def memory_text(words: list[int], width: int) -> str:
+def memory_text(words: Sequence[int], width: int) -> str:
     """A file for $readmemh; negative words in two's complement."""
     digits = (width + 3) // 4
-    return "".join(f"{word % (1 << width):0{digits}x}\n" for word in words)
+    if width > 63:
+        return "".join(f"{word % (1 << width):0{digits}x}\n" for word in words)
+    numbers = np.asarray(words, dtype=np.int64) & (1 << width) - 1
+    lines = np.frombuffer(numbers.astype(">i8").tobytes().hex().encode(), dtype=np.uint8).reshape(-1, 16)[:, 16 - digits:]
+    return np.pad(lines, ((0, 0), (0, 1)), constant_values=ord("\n")).tobytes().decode()
 
 
 def signed_bits(low: int, high: int) -> int:
