@@ -82,7 +82,7 @@ class Schedule:
 def schedule(layer: SparseLayer) -> Schedule:
     """The schedule of a layer by its folding's PE, SIMD and max_cycles: of those that take at most max_cycles, or hardly more than the
     fewest, the one with the cheapest lanes. The same layer always gets the same one."""
-    return _cheapest(_Pattern(layer, layer.folding.max_cycles, layer.idt, int(np.abs(layer.weights).max())))
+    return _cheapest(_Pattern(layer, layer.folding.max_cycles, layer.idt, layer.greatest_weight))
 
 
 class _Pattern:
@@ -137,7 +137,7 @@ def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
     """Roughly the LUTs of one lane: its control bits, reading its input, its product and its share of the sums."""
     depth, bits = plan.depth, DataType[layer.idt].bitwidth()
     index, ahead = (depth - 1).bit_length(), int(plan.uses_ahead)
-    greatest = max(1, int(np.abs(layer.weights).max()))
+    greatest = max(1, layer.greatest_weight)
     ones = greatest == 1 and depth < 1 << index
     memory = (index + (0 if ones else greatest.bit_length()) + 1 + ahead) * max(0.5, plan.cycles / 64)
     select = select_luts(bits, depth, greatest)

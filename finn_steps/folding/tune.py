@@ -18,6 +18,7 @@ from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
+from finn_steps.folding.folded_counts import facts_of
 from finn_steps.folding.schedule import LEAST_CYCLES
 from finn_steps.progress import tell
 from finn_steps.rtl.generate import bits
@@ -227,8 +228,9 @@ def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Fol
     found: list[Folding] = []
     if target_ii < LEAST_CYCLES:
         return found
+    longest = facts_of(layer).longest
     for PE in spaced({-(-layer.MH // rows) for rows in range(1, layer.MH + 1)}):
-        least = max(-(-layer.nonzeros // (PE * target_ii)), -(-int((layer.weights != 0).sum(1).max()) // target_ii), 1)
+        least = max(-(-layer.nonzeros // (PE * target_ii)), -(-longest // target_ii), 1)
         if -(-layer.MH // PE) <= target_ii and least <= layer.MW:
             divisor = min(divisor for divisor in divisors(layer.MW) if divisor >= least)
             more = {min(layer.MW, max(least + extra, round(ratio * least))) for extra, ratio in MORE}

@@ -40,7 +40,7 @@ class Widths:
 
     @classmethod
     def of(cls, layer: SparseLayer) -> Widths:
-        idt, greatest = DataType[layer.idt], max(1, int(np.abs(layer.weights).max()))
+        idt, greatest = DataType[layer.idt], max(1, layer.greatest_weight)
         return cls(idt.bitwidth(), greatest.bit_length(), RowRange.of(layer).bits, DataType[layer.odt].bitwidth(), greatest,
                    int(idt.max()) - int(idt.min()), layer.folding.products == "dsp")
 
@@ -129,7 +129,7 @@ def takes_one_a_beat(layer: SparseLayer, cycles: int, owners: int, slots: int) -
     depth = -(-layer.MW // owners)
     loader = 15 + owners + (owners.bit_length() + depth.bit_length()) * -(-slots // 64)
     registers = FF_IN_LUTS * bits * (layer.MW + slots)
-    select = select_luts(bits, depth, int(np.abs(layer.weights).max()))
+    select = select_luts(bits, depth, layer.greatest_weight)
     return lanes * ram_luts(bits, 2 << (depth - 1).bit_length()) + loader <= lanes * select + registers
 
 
