@@ -1,7 +1,8 @@
-// The loops of schedule.py: rows to PEs, inputs to owners, nonzeros to lanes. All in integers, or in halves that doubles hold exactly.
+// The loops of schedule.py: rows to PEs, inputs to owners, nonzeros to lanes. All in integers.
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -37,6 +38,27 @@ bool exchange(Rows& rows, std::vector<int64_t>& load, const int64_t* work) {
     load[top] -= delta;
     load[partner] += delta;
     return true;
+}
+
+// How far two rows together are from half of `wanted` for each owner: the sum of squares, four times.
+int64_t distance(const int32_t* now, const int32_t* next, int64_t owners, int32_t wanted) {
+    int64_t sum = 0;
+    for (int64_t o = 0; o < owners; o++) {
+        const int32_t difference = 2 * (now[o] + next[o]) - wanted;
+        sum += int64_t(difference) * difference;
+    }
+    return sum;
+}
+
+int32_t most_of(const int32_t* now, const int32_t* next, int64_t owners) {
+    int32_t most = 0;
+    for (int64_t o = 0; o < owners; o++) most = std::max(most, now[o] + next[o]);
+    return most;
+}
+
+// (lanes that two rows together leave idle, less their work)
+std::pair<int64_t, int64_t> idle_lanes(int64_t most, int64_t work, int64_t ports, int64_t owners) {
+    return {(most + ports - 1) / ports * ports * owners - work, -work};
 }
 
 struct Feature { int64_t number, value; };
@@ -86,25 +108,27 @@ void divide_columns(const uint8_t* nonzero, const int64_t* pe_of, const int64_t*
         capacity[least]--;
         for (auto [number, value] : features[order[i]]) load[number * owners + least] += value;
     }
-    std::vector<int64_t> difference(MH + PE, 0);
+    const int64_t words = (MH + 63) / 64;
+    std::vector<uint64_t> rows(MW * words, 0);
+    for (int64_t column = 0; column < MW; column++)
+        for (auto [number, value] : features[column]) if (number < MH) rows[column * words + number / 64] |= uint64_t(1) << number % 64;
+    std::vector<Feature> difference;
     for (int64_t i = 0; i < tries; i++) {
         const int64_t a = pairs[2 * i], b = pairs[2 * i + 1], one = owner[a], two = owner[b];
         if (one == two) continue;
-        for (auto [number, value] : features[a]) difference[number] += value;
-        for (auto [number, value] : features[b]) difference[number] -= value;
-        int64_t change = 0;
-        auto judge = [&](int64_t number, int64_t share) {
-            change += share * (load[number * owners + two] - load[number * owners + one] + difference[number]);
-        };
-        for (auto [number, value] : features[a]) judge(number, value);
-        for (auto [number, value] : features[b]) judge(number, -value);
-        if (change < 0) {
-            for (auto [number, value] : features[a]) load[number * owners + one] -= value, load[number * owners + two] += value;
-            for (auto [number, value] : features[b]) load[number * owners + one] += value, load[number * owners + two] -= value;
-            owner[a] = two, owner[b] = one;
+        difference.clear();
+        for (int64_t word = 0; word < words; word++) {
+            const uint64_t mine = rows[a * words + word], unlike = mine ^ rows[b * words + word];
+            for (uint64_t left = unlike; left; left &= left - 1)
+                difference.push_back({64 * word + __builtin_ctzll(left), mine & left & -left ? 1 : -1});
         }
-        for (auto [number, value] : features[a]) difference[number] = 0;
-        for (auto [number, value] : features[b]) difference[number] = 0;
+        for (int64_t pe = 0; pe < PE; pe++)
+            if (of_pe[pe * MW + a] != of_pe[pe * MW + b]) difference.push_back({MH + pe, of_pe[pe * MW + a] - of_pe[pe * MW + b]});
+        int64_t change = 0;
+        for (auto [number, value] : difference) change += value * (load[number * owners + two] - load[number * owners + one] + value);
+        if (change >= 0) continue;
+        for (auto [number, value] : difference) load[number * owners + one] -= value, load[number * owners + two] += value;
+        owner[a] = two, owner[b] = one;
     }
 }
 
@@ -116,31 +140,28 @@ int64_t pack_pe(const uint8_t* nonzero, int64_t MW, const int64_t* rows, int64_t
                 int64_t* finish) {
     const int64_t ports = SIMD / owners;
     std::vector<std::vector<std::vector<int64_t>>> queues(count, std::vector<std::vector<int64_t>>(owners));
-    std::vector<int64_t> counts(count * owners, 0);
+    std::vector<int32_t> counts(count * owners, 0);
+    std::vector<int64_t> work(count, 0);
     for (int64_t row = 0; row < count; row++) {
-        for (int64_t input = MW - 1; input >= 0; input--)
-            if (nonzero[rows[row] * MW + input]) queues[row][owner[input]].push_back(input), counts[row * owners + owner[input]]++;
+        for (int64_t input = MW - 1; input >= 0; input--) {
+            if (!nonzero[rows[row] * MW + input]) continue;
+            queues[row][owner[input]].push_back(input);
+            counts[row * owners + owner[input]]++, work[row]++;
+        }
     }
     std::vector<int64_t> waiting(left, left + count);
     auto take_next = [&](int64_t current) {
-        const int64_t* now = &counts[current * owners];
+        const int32_t* now = &counts[current * owners];
         const int64_t cycles = std::max<int64_t>(1, (*std::max_element(now, now + owners) + ports - 1) / ports);
+        const int32_t wanted = int32_t(ports * (2 * cycles + twice_backlog));
         size_t best = 0;
-        double least = 0;
-        int64_t idle_least = 0, work_most = 0;
+        std::pair<int64_t, int64_t> least{INT64_MAX, 0};
         for (size_t place = 0; !fixed && place < waiting.size(); place++) {
-            const int64_t* next = &counts[waiting[place] * owners];
-            int64_t work = 0, most = 0;
-            double squares = 0;
-            const double wanted = ports * (double(cycles) + 0.5 * double(twice_backlog));
-            for (int64_t o = 0; o < owners; o++) {
-                const int64_t together = now[o] + next[o];
-                work += together, most = std::max(most, together);
-                squares += (double(together) - wanted) * (double(together) - wanted);
-            }
-            const int64_t idle = (most + ports - 1) / ports * ports * owners - work;
-            const bool better = twice_backlog >= 0 ? squares < least : idle < idle_least || (idle == idle_least && work > work_most);
-            if (!place || better) best = place, least = squares, idle_least = idle, work_most = work;
+            const int32_t* next = &counts[waiting[place] * owners];
+            const std::pair<int64_t, int64_t> found = twice_backlog >= 0
+                ? std::pair(distance(now, next, owners, wanted), int64_t(0))
+                : idle_lanes(most_of(now, next, owners), work[current] + work[waiting[place]], ports, owners);
+            if (found < least) best = place, least = found;
         }
         const int64_t row = waiting[best];
         waiting.erase(waiting.begin() + best);
@@ -161,11 +182,11 @@ int64_t pack_pe(const uint8_t* nonzero, int64_t MW, const int64_t* rows, int64_t
                     if (taken[lane] >= 0) continue;
                     taken[lane] = int32_t(queue.back()), later[cycle * SIMD + lane] = row != current;
                     queue.pop_back();
-                    counts[row * owners + o]--;
+                    counts[row * owners + o]--, work[row]--;
                 }
             }
         }
-        if (std::all_of(&counts[current * owners], &counts[current * owners] + owners, [](int64_t n) { return n == 0; })) {
+        if (std::all_of(&counts[current * owners], &counts[current * owners] + owners, [](int32_t n) { return n == 0; })) {
             done[finished] = current, finish[finished++] = cycle;
             current = following, following = -1;
         }

@@ -21,7 +21,7 @@ from finn_steps.accelerator import SparseLayer
 from finn_steps.compile import shared_library
 from finn_steps.rtl.lut_sizes import ram_luts, select_luts
 
-LOOPS, FLAGS = Path(__file__).with_name("schedule.cpp"), ["-O2", "-std=c++17"]
+LOOPS, FLAGS = Path(__file__).with_name("schedule.cpp"), ["-O3", "-std=c++17"]
 LEAST_CYCLES = 3
 """What folded_sequencer can do."""
 BACKLOGS = (None, 0.5, 1.0)
