@@ -22,10 +22,10 @@ LUT_INPUTS = 6
 DIRECT_INPUTS = 8
 
 
-def reachable(thresholds: np.ndarray, low: int, high: int) -> tuple[int, list[int]]:
+def reachable(thresholds: np.ndarray, low: int, high: int) -> tuple[int, tuple[int, ...]]:
     """How many of a row's ascending thresholds every accumulator in low..high reaches, and those that only some do."""
     always, some = np.searchsorted(thresholds, (low, high), side="right").tolist()
-    return always, np.asarray(thresholds)[always:some].tolist()
+    return always, tuple(np.asarray(thresholds)[always:some].tolist())
 
 
 @dataclass(frozen=True)

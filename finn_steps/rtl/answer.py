@@ -107,7 +107,7 @@ def answer_of(layer: SparseLayer, row: int, low: int, high: int, least: int) -> 
         origin, shift = zero + (least - zero) // (step * levels) * (step * levels), step.bit_length() - 1
         always, reachable, chosen = 0, thresholds.tolist(), None
     else:
-        chosen = activation.choose(tuple(reachable), least, high)
+        chosen = activation.choose(reachable, least, high)
         origin, shift = chosen.origin, chosen.shift
     reduced = tuple(threshold - origin >> shift for threshold in reachable)
     return Answer(layer, low, high, origin, shift, (high - origin).bit_length(), always, reduced, window, chosen)

@@ -53,7 +53,7 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
     if len(terms) <= LUT_INPUTS:
         reached = tabulate(net, terms, constant, thresholds)
     else:
-        chosen = activation.choose(tuple(thresholds), low, high)
+        chosen = activation.choose(thresholds, low, high)
         reached = chosen.apply(net, compress(net, terms, constant - chosen.origin, chosen.width, either=True))
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
 

@@ -24,7 +24,7 @@ def test_the_cheapest_of_all_candidates(seed):
         thresholds = low + (np.arange(count) << int(rng.integers(0, 7))) + int(rng.integers(1, high - low + 1))
     else:
         thresholds = np.sort(rng.integers(low - 20, high + 20, count))
-    reachable = tuple(activation.reachable(thresholds, low, high)[1])
+    reachable = activation.reachable(thresholds, low, high)[1]
     if reachable:
         least = low - int(rng.integers(0, 50))
         assert activation.choose(reachable, least, high) == plain_choice(reachable, least, high)
