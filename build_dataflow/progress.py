@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
+from finn_steps.progress import listening
+
 
 class Progress:
     """Prints to stderr, so that --json on stdout stays clean. `detail` replaces the running step's small print."""
@@ -21,7 +23,7 @@ class Progress:
     def step(self, name: str):
         """Time one step; its line appears when it ends, a spinner until then where stderr is a terminal."""
         self._step, started = name, time.monotonic()
-        with self.console.status(name) as self._status:
+        with listening(self.detail), self.console.status(name) as self._status:
             try:
                 yield self
             except BaseException:

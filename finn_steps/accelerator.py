@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,7 @@ class SparseLayer:
             if value is None:
                 continue
             array = np.ascontiguousarray(value, dtype=np.int64)
-            if not np.array_equal(array, value):
+            if array is not value and not np.array_equal(array, value):
                 raise ValueError(f"{self.name}: {attribute} must be integers")
             array.flags.writeable = False
             object.__setattr__(self, attribute, array)
@@ -115,9 +116,14 @@ class SparseLayer:
         """Thresholds of a neuron: the number of output levels minus one; 0 without thresholds."""
         return 0 if self.thresholds is None else DataType[self.odt].get_num_possible_values() - 1
 
-    @property
+    @cached_property
     def nonzeros(self) -> int:
         return int(np.count_nonzero(self.weights))
+
+    @cached_property
+    def greatest_weight(self) -> int:
+        """Of all magnitudes."""
+        return int(max(self.weights.max(), -self.weights.min()))
 
     @property
     def cycles(self) -> int:
@@ -131,12 +137,12 @@ class SparseLayer:
         """The smallest FINN integer datatype that holds every weight."""
         return smallest_datatype(int(self.weights.min()), int(self.weights.max()))
 
-    @property
+    @cached_property
     def accumulator_min(self) -> np.ndarray:
         """int64 [MH]: the least value of each row's accumulator over all inputs that idt allows, bias included."""
         return self._extreme(low=True)
 
-    @property
+    @cached_property
     def accumulator_max(self) -> np.ndarray:
         """int64 [MH]: the greatest value of each row's accumulator over all inputs that idt allows, bias included."""
         return self._extreme(low=False)
@@ -145,7 +151,9 @@ class SparseLayer:
         smallest, greatest = int(DataType[self.idt].min()), int(DataType[self.idt].max())
         if not low:
             smallest, greatest = greatest, smallest
-        return np.maximum(self.weights, 0).sum(1) * smallest + np.minimum(self.weights, 0).sum(1) * greatest + self.bias
+        extreme = np.maximum(self.weights, 0).sum(1) * smallest + np.minimum(self.weights, 0).sum(1) * greatest + self.bias
+        extreme.flags.writeable = False
+        return extreme
 
     @property
     def accdt(self) -> str:

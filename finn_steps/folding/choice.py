@@ -151,6 +151,7 @@ class Folded(Choice):
 @lru_cache(maxsize=1024)
 def digits_to_remove(layer: SparseLayer, bits: int) -> int:
     """Signed digits of the weights times `bits` of an input, less the digits of the accumulators."""
-    digits = sum(len(signed_digits(weight)) for weight in np.abs(layer.weights[layer.weights != 0]).tolist())
+    magnitudes, counts = np.unique(np.abs(layer.weights[layer.weights != 0]), return_counts=True)
+    digits = sum(len(signed_digits(weight)) * count for weight, count in zip(magnitudes.tolist(), counts.tolist()))
     kept = layer.MH * signed_bits(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
     return max(0, digits * bits - kept)

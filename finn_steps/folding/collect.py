@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -46,25 +47,25 @@ def _try(plan: Schedule, units: int) -> Collection | None:
         for row, at, until in zip(rows, finish, (*finish[1:], finish[0] + T)):
             jobs[pe % units].append((until - 1, at, pe, row))
     for unit_jobs in jobs:
-        unit_jobs.sort()
+        unit_jobs.sort(key=lambda job: -job[1])
+    ready: list[list[tuple]] = [[] for _ in range(units)]
     first, takes = None, []
     for cycle in range(2 * T):
-        if not any(jobs):
+        for unit_jobs, unit_ready in zip(jobs, ready):
+            while unit_jobs and unit_jobs[-1][1] <= cycle:
+                heappush(unit_ready, unit_jobs.pop())
+        if not any(jobs) and not any(ready):
             break
-        ready = [[job for job in unit_jobs if job[1] <= cycle] for unit_jobs in jobs]
-        urgent = any(job[0] <= cycle for unit_ready in ready for job in unit_ready)
+        urgent = any(unit_ready[0][0] <= cycle for unit_ready in ready if unit_ready)
         full = all(unit_ready or not unit_jobs for unit_ready, unit_jobs in zip(ready, jobs))
         if not (urgent or full or (cycle >= T - 1 and any(ready))):
             continue
         first = cycle if first is None else first
-        chosen = [unit_ready[0] if unit_ready else None for unit_ready in ready]
-        for unit_jobs, job in zip(jobs, chosen):
-            if job is not None:
-                if job[0] < cycle:
-                    return None
-                unit_jobs.remove(job)
+        chosen = [heappop(unit_ready) if unit_ready else None for unit_ready in ready]
+        if any(job is not None and job[0] < cycle for job in chosen):
+            return None
         takes.append((cycle, chosen))
-    if any(jobs) or first > T - 1 or takes[-1][0] >= first + T:
+    if any(jobs) or any(ready) or first > T - 1 or takes[-1][0] >= first + T:
         return None
     take, chosen_pe = np.zeros(T, dtype=bool), np.zeros((T, units), dtype=np.int64)
     rows = np.full((len(takes), units), -1, dtype=np.int64)

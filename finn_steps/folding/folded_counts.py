@@ -72,7 +72,7 @@ def facts_of(layer: SparseLayer) -> Facts:
 
 def shape_of(layer: SparseLayer) -> Shape:
     """The shape by the layer's schedule, kept on disk."""
-    nonzero, greatest = layer.weights != 0, np.abs(layer.weights).max()
+    nonzero, greatest = layer.weights != 0, layer.greatest_weight
     key = content_key(sources(), "shape", str(vars(layer.folding)), layer.idt, str(greatest), nonzero.tobytes(), str(nonzero.shape))
 
     def plan(workplace: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-import finn_steps.rtl
 from finn_steps.accelerator import SparseLayer
+from finn_steps.rtl import core_cache
 
 
 def layer_content(layer: SparseLayer) -> list[bytes]:
@@ -18,5 +18,5 @@ def layer_content(layer: SparseLayer) -> list[bytes]:
 def sources() -> bytes:
     """The generators, and what counts and schedules here."""
     here = Path(__file__).parent
-    counting = [here / f"{name}.py" for name in ("collect", "core_counts", "folded_counts", "mapped", "schedule")]
-    return b"".join(path.read_bytes() for path in (*sorted(Path(finn_steps.rtl.__file__).parent.glob("*.py")), *counting))
+    names = ("collect.py", "core_counts.py", "folded_counts.py", "mapped.py", "schedule.py", "schedule.cpp")
+    return core_cache.sources() + b"".join((here / name).read_bytes() for name in names)

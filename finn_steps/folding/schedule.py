@@ -9,15 +9,19 @@ PEs so that all finish together (longest processing time first, then exchanges).
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
+from finn_steps.compile import shared_library
 from finn_steps.rtl.lut_sizes import ram_luts, select_luts
 
+LOOPS, FLAGS = Path(__file__).with_name("schedule.cpp"), ["-O3", "-std=c++17"]
 LEAST_CYCLES = 3
 """What folded_sequencer can do."""
 BACKLOGS = (None, 0.5, 1.0)
@@ -34,7 +38,7 @@ SLACK = 1.03
 class Schedule:
     """cycles   T, from frame to frame
     owner    int64 [MW], the owner of each input; address int64 [MW], its place among its owner's
-    column   int64 [PE, T, SIMD], the input that each lane takes, -1 for none; the weight is that of the row it works for
+    column   int32 [PE, T, SIMD], the input that each lane takes, -1 for none; the weight is that of the row it works for
     ahead    bool [PE, T, SIMD], the lane works for the PE's next row
     rows     for each PE its rows in the order in which they finish
     finish   for each PE the cycles in which they finish
@@ -66,7 +70,7 @@ class Schedule:
     def padded(self, cycles: int) -> Schedule:
         """The same with idle cycles behind it."""
         PE, T, SIMD = self.column.shape
-        column = np.concatenate([self.column, np.full((PE, cycles - T, SIMD), -1)], axis=1)
+        column = np.concatenate([self.column, np.full((PE, cycles - T, SIMD), -1, dtype=np.int32)], axis=1)
         ahead = np.concatenate([self.ahead, np.zeros((PE, cycles - T, SIMD), dtype=bool)], axis=1)
         return replace(self, cycles=cycles, column=column, ahead=ahead)
 
@@ -78,19 +82,15 @@ class Schedule:
 def schedule(layer: SparseLayer) -> Schedule:
     """The schedule of a layer by its folding's PE, SIMD and max_cycles: of those that take at most max_cycles, or hardly more than the
     fewest, the one with the cheapest lanes. The same layer always gets the same one."""
-    found = list(_organisations(_Pattern(layer)))
-    enough = max(min(plan.cycles for plan in found) * SLACK, layer.folding.max_cycles)
-    one_a_beat = layer.MW + LOADING
-    found += [plan.padded(one_a_beat) for plan in found if plan.cycles < one_a_beat]
-    return min((plan for plan in found if plan.cycles <= enough), key=lambda plan: lane_luts(layer, plan))
+    return _cheapest(_Pattern(layer, layer.folding.max_cycles, layer.idt, layer.greatest_weight))
 
 
 class _Pattern:
-    """What a layer's schedules hang on: where it has weights, and PE and SIMD. A key for a cache."""
+    """What a layer's schedules hang on: where it has weights, PE and SIMD, and what `more` is told. A key for a cache."""
 
-    def __init__(self, layer: SparseLayer):
-        self.nonzero, self.PE, self.SIMD = layer.weights != 0, layer.folding.PE, layer.folding.SIMD
-        self.key = (self.PE, self.SIMD, self.nonzero.shape, self.nonzero.tobytes())
+    def __init__(self, layer: SparseLayer, *more: object):
+        self.layer, self.nonzero, self.PE, self.SIMD = layer, layer.weights != 0, layer.folding.PE, layer.folding.SIMD
+        self.key = (self.PE, self.SIMD, self.nonzero.shape, self.nonzero.tobytes(), *more)
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -100,6 +100,16 @@ class _Pattern:
 
 
 @lru_cache(maxsize=64)
+def _cheapest(pattern: _Pattern) -> Schedule:
+    layer = pattern.layer
+    found = list(_organisations(_Pattern(layer)))
+    enough = max(min(plan.cycles for plan in found) * SLACK, layer.folding.max_cycles)
+    one_a_beat = layer.MW + LOADING
+    found += [plan.padded(one_a_beat) for plan in found if plan.cycles < one_a_beat <= enough]
+    return min((plan for plan in found if plan.cycles <= enough), key=lambda plan: lane_luts(layer, plan))
+
+
+@lru_cache(maxsize=4)
 def _organisations(pattern: _Pattern) -> tuple[Schedule, ...]:
     """A schedule for every number of owners, without and with lanes that run ahead."""
     nonzero, PE, SIMD = pattern.nonzero, pattern.PE, pattern.SIMD
@@ -127,7 +137,7 @@ def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
     """Roughly the LUTs of one lane: its control bits, reading its input, its product and its share of the sums."""
     depth, bits = plan.depth, DataType[layer.idt].bitwidth()
     index, ahead = (depth - 1).bit_length(), int(plan.uses_ahead)
-    greatest = max(1, int(np.abs(layer.weights).max()))
+    greatest = max(1, layer.greatest_weight)
     ones = greatest == 1 and depth < 1 << index
     memory = (index + (0 if ones else greatest.bit_length()) + 1 + ahead) * max(0.5, plan.cycles / 64)
     select = select_luts(bits, depth, greatest)
@@ -140,68 +150,23 @@ def lane_luts(layer: SparseLayer, plan: Schedule) -> float:
 def deal_rows(work: np.ndarray, PE: int, SIMD: int) -> list[list[int]]:
     """Rows for each PE, by their nonzeros int64 [MH]: the longest first to the least loaded, then exchanges of pairs."""
     work = np.maximum(work, 1)
-    rows: list[list[int]] = [[] for _ in range(PE)]
-    load = np.zeros(PE, dtype=np.int64)
-    for row in np.argsort(-work, kind="stable"):
-        pe = min(range(PE), key=lambda p: (load[p], len(rows[p])))
-        rows[pe].append(int(row))
-        load[pe] += work[row]
-    for _ in range(50 * PE):
-        if not _exchange(rows, load, work, int(np.argmax(load))):
-            break
-    return rows
-
-
-def _exchange(rows: list[list[int]], load: np.ndarray, work: np.ndarray, top: int) -> bool:
-    """Move a row from the most loaded PE, or swap two, so that the greater of the two loads falls."""
-    best, change = load[top], None
-    for other in range(len(rows)):
-        gap = load[top] - load[other]
-        if gap < 2:
-            continue
-        for a in rows[top]:
-            for b in [None, *rows[other]]:
-                delta = work[a] - (work[b] if b is not None else 0)
-                if 0 < delta < gap and max(load[top] - delta, load[other] + delta) < best:
-                    best, change = max(load[top] - delta, load[other] + delta), (other, a, b, delta)
-    if change is None:
-        return False
-    other, a, b, delta = change
-    rows[top].remove(a)
-    rows[other].append(a)
-    if b is not None:
-        rows[other].remove(b)
-        rows[top].append(b)
-    load[top] -= delta
-    load[other] += delta
-    return True
+    dealt, counts = np.empty(len(work), dtype=np.int64), np.empty(PE, dtype=np.int64)
+    _library().deal_rows(work, np.argsort(-work, kind="stable"), len(work), PE, dealt, counts)
+    return [rows.tolist() for rows in np.split(dealt, np.cumsum(counts)[:-1])]
 
 
 def divide_columns(nonzero: np.ndarray, dealt: list[list[int]], owners: int, rng: np.random.Generator) -> np.ndarray:
     """int64 [MW]: an owner for each input, at most ceil(MW / owners) each, so that the owners' work is even in every row and PE."""
-    MW = nonzero.shape[1]
+    MH, MW = nonzero.shape
     if owners == 1:
         return np.zeros(MW, dtype=np.int64)
     if owners == MW:
         return np.arange(MW)
-    # A column is described by its nonzeros in each row and, weighed more, in each PE.
-    features = np.concatenate([nonzero, 2.0 * np.array([nonzero[rows].sum(0) for rows in dealt])]).T.astype(float)
-    order = np.argsort(-features.sum(1), kind="stable")
-    capacity, load = np.full(owners, -(-MW // owners)), np.zeros((owners, features.shape[1]))
-    owner = np.empty(MW, dtype=np.int64)
-    for column in order:
-        cost = load @ features[column] + np.where(capacity > 0, 0, np.inf)
-        owner[column] = int(np.argmin(cost))
-        capacity[owner[column]] -= 1
-        load[owner[column]] += features[column]
-    for a, b in rng.integers(0, MW, (min(20_000, 60 * MW), 2)):
-        one, two = owner[a], owner[b]
-        if one != two:
-            difference = features[a] - features[b]
-            if difference @ (load[two] - load[one] + difference) < -1e-9:
-                load[one] -= difference
-                load[two] += difference
-                owner[a], owner[b] = two, one
+    pe_of, owner = np.empty(MH, dtype=np.int64), np.empty(MW, dtype=np.int64)
+    for pe, rows in enumerate(dealt):
+        pe_of[rows] = pe
+    order, pairs = np.argsort(-nonzero.sum(0), kind="stable"), rng.integers(0, MW, (min(20_000, 60 * MW), 2))
+    _library().divide_columns(nonzero, pe_of, order, MH, MW, len(dealt), owners, pairs, len(pairs), owner)
     return owner
 
 
@@ -209,7 +174,7 @@ def _pack(nonzero, dealt, owners: int, owner: np.ndarray, SIMD: int, ahead: bool
     """Run every PE's lanes cycle by cycle."""
     packed = [_shortest(nonzero, rows, owners, owner, SIMD, ahead) for rows in dealt]
     T = max(LEAST_CYCLES, *(len(columns) for _, _, columns, _ in packed))
-    column = np.full((len(dealt), T, SIMD), -1, dtype=np.int64)
+    column = np.full((len(dealt), T, SIMD), -1, dtype=np.int32)
     is_ahead = np.zeros((len(dealt), T, SIMD), dtype=bool)
     for pe, (_, _, columns, aheads) in enumerate(packed):
         column[pe, : len(columns)], is_ahead[pe, : len(columns)] = columns, aheads
@@ -242,45 +207,29 @@ def _pack_pe(nonzero, rows: list[int], owners: int, owner: np.ndarray, SIMD: int
     begins with the longest; the next is then the one whose work is most where the lanes would else be idle, or, where the rule
     is a backlog, the one that brings what is left to do when the current row is done nearest to so many cycles of all lanes.
     """
-    ports, queues, counts = SIMD // owners, *_queues(nonzero[rows], owners, owner)
+    row, taken = np.nonzero(nonzero[rows])
+    counts = np.bincount(row * owners + owner[taken], minlength=len(rows) * owners).reshape(len(rows), owners)
     fixed = isinstance(rule, np.ndarray)
     left = np.array([rows.index(row) for row in rule]) if fixed else np.argsort(-counts.sum(1), kind="stable")
-    order, finish, columns, aheads = [], [], [], []
-    current, following, left = int(left[0]) if rows else None, None, left[1:]
-    while current is not None:
-        if following is None and len(left):
-            place = 0 if fixed else _next_row(counts[current], counts[left], ports, rule)
-            following, left = int(left[place]), np.delete(left, place)
-        taken, later = np.full(SIMD, -1, dtype=np.int64), np.zeros(SIMD, dtype=bool)
-        for row in (current, following) if ahead and following is not None else (current,):
-            for o in np.flatnonzero(counts[row]).tolist():
-                for lane in range(o, SIMD, owners):
-                    if taken[lane] < 0 and queues[row][o]:
-                        taken[lane], later[lane] = queues[row][o].pop(), row != current
-                        counts[row, o] -= 1
-        columns.append(taken)
-        aheads.append(later)
-        if not counts[current].any():
-            order.append(rows[current])
-            finish.append(len(columns) - 1)
-            current, following = following, None
-    return order, finish, columns, aheads
+    backlog = -1 if fixed or rule is None else round(2 * rule)
+    most = int(np.maximum(1, -(-counts.max(1, initial=0) // (SIMD // owners))).sum())
+    column, ahead_of = np.empty((most, SIMD), dtype=np.int32), np.empty((most, SIMD), dtype=bool)
+    done, finish = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+    cycles = _library().pack_pe(nonzero, nonzero.shape[1], np.array(rows, dtype=np.int64), len(rows), owners, owner, SIMD, ahead,
+                                left.astype(np.int64), fixed, backlog, column, ahead_of, done, finish)
+    return [rows[place] for place in done.tolist()], finish.tolist(), column[:cycles], ahead_of[:cycles]
 
 
-def _queues(nonzero: np.ndarray, owners: int, owner: np.ndarray) -> tuple[list[list[list[int]]], np.ndarray]:
-    """For each row and owner the inputs that are to be taken, the first last, and how many: int64 [rows, owners]."""
-    owned = [np.flatnonzero(owner == o)[::-1] for o in range(owners)]
-    queues = [[inputs[row[inputs]].tolist() for inputs in owned] for row in nonzero]
-    counts = np.array([[len(queue) for queue in row] for row in queues], dtype=np.int64).reshape(len(nonzero), owners)
-    return queues, counts
-
-
-def _next_row(current: np.ndarray, left: np.ndarray, ports: int, backlog: float | None) -> int:
-    """Which row of `left`, int64 [rows, owners], goes well with what is left of the current one (_pack_pe)."""
-    together = current + left
-    if backlog is not None:
-        wanted = ports * (max(1, -(-int(current.max()) // ports)) + backlog)
-        return int(np.argmin(np.square(together - wanted).sum(1)))
-    work, owners = together.sum(1), left.shape[1]
-    idle = -(-together.max(1) // ports) * ports * owners - work
-    return int(np.lexsort((-work, idle))[0])
+@lru_cache(maxsize=1)
+def _library() -> ctypes.CDLL:
+    """The functions of schedule.cpp; arrays are C-contiguous."""
+    library = ctypes.CDLL(str(shared_library([LOOPS], FLAGS)))
+    number, flags = ctypes.c_int64, np.ctypeslib.ndpointer(bool, flags="C")
+    array = np.ctypeslib.ndpointer(np.int64, flags="C")
+    library.deal_rows.argtypes = [array, array, number, number, array, array]
+    library.divide_columns.argtypes = [flags, array, array, number, number, number, number, array, number, array]
+    library.pack_pe.argtypes = [flags, number, array, number, number, array, number, number, array, number, number,
+                                np.ctypeslib.ndpointer(np.int32, flags="C"), flags, array, array]
+    library.pack_pe.restype = number
+    library.deal_rows.restype = library.divide_columns.restype = None
+    return library

@@ -10,6 +10,7 @@ no other can be cheaper. With less speed asked for, no area grows, so the best r
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from math import isqrt
 
@@ -17,13 +18,20 @@ from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
+from finn_steps.folding.folded_counts import facts_of
 from finn_steps.folding.schedule import LEAST_CYCLES
+from finn_steps.progress import tell
 from finn_steps.rtl.generate import bits
 from finn_steps.rtl.serial import DELAYS
 
 
 RATE_TOLERANCE = 1.02
 """Cycles from frame to frame may be by this factor more than the fewest that fit into an area."""
+
+BEAM = 8
+"""States of a layer from which a quick search goes on: what it finds bounds the whole search."""
+ROUNDING = 1e-6
+"""More than sums of areas differ by in another order."""
 
 MORE = ((1, 1.06), (2, 1.16), (3, 1.3))
 """Lanes beyond the fewest that are tried: by so many at least, and by this factor. Their owners have fewer inputs, and wait."""
@@ -74,6 +82,7 @@ class Tuner:
         self.accelerator, self.registers_every, self.styles = accelerator, registers_every, styles
         self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
         self._made: dict[tuple[int, Folding], Choice] = {}
+        self._counted = 0
 
     @property
     def slowest(self) -> int:
@@ -93,6 +102,8 @@ class Tuner:
             if not open_choices:
                 return best
             for choice in open_choices:
+                self._counted += 1
+                tell(f"{' and '.join(layer.name for layer in choice.layers)}, {choice.style}: count {self._counted}")
                 choice.settle()
 
     def best_rate(self, limits: Limits) -> Partial | None:
@@ -106,14 +117,29 @@ class Tuner:
         return best
 
     def _search(self, target_ii: int, limits: Limits) -> Partial | None:
-        ends: list[list[Partial]] = []
-        for place in range(len(self.choices)):
+        choices = [thinned(self._fast(place, target_ii, limits), limits) for place in range(len(self.choices))]
+        quick = self._chain(choices, target_ii, limits, math.inf, BEAM)
+        most = quick.area + self._spread(choices[0], target_ii) if quick else math.inf
+        return self._chain(choices, target_ii, limits, most)
+
+    def _spread(self, choices: list[Choice], target_ii: int) -> float:
+        """What a chain's area can fall by when its input comes in the beats of a slower folded layer than the first."""
+        alone = [[extend(begin(self.accelerator, choice, cycles), choice).area for cycles in (choice.cycles, target_ii)]
+                 for choice in choices if isinstance(choice, Folded)]
+        return max([fast - slow for fast, slow in alone] + [0.0])
+
+    def _chain(self, choices: list[list[Choice]], target_ii: int, limits: Limits, most: float, beam: int | None = None) -> Partial | None:
+        """The chain of least area, of those of at most `most`; with `beam`, of those that go on from a layer's `beam` smallest states."""
+        rest, ends = rest_of(choices), []
+        for place, ending in enumerate(choices):
             reached = []
-            for choice in thinned(self._fast(place, target_ii, limits), limits):
+            for choice in ending:
                 before = place - len(choice.layers)
                 starts = ends[before] if before >= 0 else [begin(self.accelerator, choice, choice.cycles)]
-                reached += [extend(state, choice) for state in starts if not both_unrolled(state, choice)]
-            ends.append(undominated(reached, limits))
+                left = most - least_area_of(choice) - rest[place + 1] + ROUNDING
+                reached += [extend(state, choice) for state in starts if state.area <= left and not both_unrolled(state, choice)]
+            kept = undominated([state for state in reached if state.area + rest[place + 1] <= most + ROUNDING], limits)
+            ends.append(sorted(kept, key=lambda state: state.area)[:beam])
         whole = (walk(self.accelerator, state.choices) for state in ends[-1])
         done = [state for state in whole if limits.allow(state) and state.ii <= target_ii]
         return min(done, key=lambda state: (state.area, state.last, state.total.ff), default=None)
@@ -135,6 +161,23 @@ class Tuner:
         if (place, folding) not in self._made:
             self._made[place, folding] = one_layer(self.accelerator.layers, place, folding)
         return self._made[place, folding]
+
+
+def rest_of(choices: list[list[Choice]]) -> list[float]:
+    """The area that the layers from each one on cannot be below, whatever joins them; 0 behind the last."""
+    rest = [math.inf] * len(choices) + [0.0]
+    for place in reversed(range(len(choices))):
+        for choice in choices[place]:
+            first = place + 1 - len(choice.layers)
+            rest[first] = min(rest[first], least_area_of(choice) + rest[place + 1])
+    return rest
+
+
+def least_area_of(choice: Choice) -> float:
+    """What a choice takes wherever it stands, at the least."""
+    if isinstance(choice, Folded):
+        return min(choice.price(serial).area for serial in (False, True))
+    return choice.part("body").area if isinstance(choice, Planes) else choice.price.area
 
 
 def both_unrolled(state: Partial, choice: Choice) -> bool:
@@ -185,8 +228,9 @@ def foldings_for(layer: SparseLayer, target_ii: int, limits: Limits) -> list[Fol
     found: list[Folding] = []
     if target_ii < LEAST_CYCLES:
         return found
+    longest = facts_of(layer).longest
     for PE in spaced({-(-layer.MH // rows) for rows in range(1, layer.MH + 1)}):
-        least = max(-(-layer.nonzeros // (PE * target_ii)), -(-int((layer.weights != 0).sum(1).max()) // target_ii), 1)
+        least = max(-(-layer.nonzeros // (PE * target_ii)), -(-longest // target_ii), 1)
         if -(-layer.MH // PE) <= target_ii and least <= layer.MW:
             divisor = min(divisor for divisor in divisors(layer.MW) if divisor >= least)
             more = {min(layer.MW, max(least + extra, round(ratio * least))) for extra, ratio in MORE}

@@ -9,20 +9,23 @@ the sum): it is chosen, with the segments' size, for the least number of LUTs.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
+import numpy as np
+
+from finn_steps.rtl import truth_table
 from finn_steps.rtl.netlist import Netlist
 
 LUT_INPUTS = 6
 DIRECT_INPUTS = 8
 
 
-def reachable(thresholds, low: int, high: int) -> tuple[int, list[int]]:
-    """How many of a row's thresholds every accumulator in low..high reaches, and those that only some do."""
-    return (sum(1 for t in thresholds if t <= low), [int(t) for t in thresholds if low < t <= high])
+def reachable(thresholds: np.ndarray, low: int, high: int) -> tuple[int, tuple[int, ...]]:
+    """How many of a row's ascending thresholds every accumulator in low..high reaches, and those that only some do."""
+    always, some = np.searchsorted(thresholds, (low, high), side="right").tolist()
+    return always, tuple(np.asarray(thresholds)[always:some].tolist())
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ class Activation:
     def outputs(self) -> int:
         return len(self.thresholds).bit_length()
 
-    def count(self, segment: int, above: int) -> int:
-        """Thresholds reached in a segment, below (0) or above (1) the threshold inside."""
-        start = self.origin + (segment << self.low_bits)
-        return bisect_right(self.thresholds, start + ((1 << self.low_bits) - 1 if above else 0))
+    def counts(self, first: int, bits: int) -> np.ndarray:
+        """int64 [2 << bits]: thresholds reached in each of 2**bits segments, below the threshold inside, then above it."""
+        starts = self.origin + (first + np.arange(1 << bits) << self.low_bits)
+        return np.searchsorted(self.thresholds, np.concatenate([starts, starts + (1 << self.low_bits) - 1]), side="right")
 
     @cached_property
     def block(self) -> tuple[int, int]:
@@ -72,62 +75,28 @@ class Activation:
         return first >> bits << bits, bits
 
     @property
-    def legal(self) -> bool:
-        distinct = {t for t in self.thresholds if (t - self.origin) % (1 << self.low_bits)}
-        return len({(t - self.origin) >> self.low_bits for t in distinct}) == len(distinct)
-
-    @property
-    def luts(self) -> int:
-        """An estimate of the LUTs, the columns that a lower origin adds to the sum among them."""
-        compared = self.low_bits - self.shift if self.inside else 0
-        index = min(self.index_bits, self.block[1])
-        if compared and index < 4:
-            per_lut = LUT_INPUTS - 1 - index
-            compared = max(1, -(-(compared - 1) // per_lut))
-        elif index >= LUT_INPUTS:
-            compared *= 1 + index - (LUT_INPUTS - 1)
-        return compared + self._lookup_luts + self.width
-
-    @property
-    def _lookup_luts(self) -> int:
-        inputs, block = self.index_bits + bool(self.inside), self.block[1] + bool(self.inside)
-        if inputs <= LUT_INPUTS or self._sliced:
-            return self.outputs
-        outside = self.index_bits - self.block[1]
-        if block <= LUT_INPUTS - 2:
-            return self.outputs + 2 * (outside > 1)
-        if block <= LUT_INPUTS:
-            return 2 * self.outputs + 2 * (outside > LUT_INPUTS - 1)
-        return self.outputs << min(inputs - LUT_INPUTS, 8)
-
-    @property
-    def _sliced(self) -> bool:
+    def sliced(self) -> bool:
         """Whether each output is a bit of the index but for what lies outside the block."""
-        levels = 1 << self.outputs
-        return (not self.inside and len(self.thresholds) == levels - 1 and self.block[1] == self.outputs
-                and self.index_bits - self.outputs < LUT_INPUTS and self.count(self.block[0] + 1, 0) == 1
-                and len(set(self.thresholds)) == levels - 1)
+        return bool(_Candidates(np.array(self.thresholds), self.low_bits, self.high, np.array([self.origin])).sliced[0])
 
     def apply(self, net: Netlist, bits: list[int]) -> list[int]:
         """Literals of the count, from those of accumulator - origin: `width` literals, of which the lowest `shift` are unread."""
         index = bits[self.low_bits:self.width]
         first, size = self.block
         outside = index[size:]
-        below = net.function(outside, sum(1 << value for value in range(1 << len(outside)) if value < first >> size))
-        above = net.function(outside, sum(1 << value for value in range(1 << len(outside)) if value > first >> size))
+        home, full = first >> size, truth_table.full(len(outside))
+        below, above = net.function(outside, (1 << home) - 1), net.function(outside, full ^ (2 << home) - 1)
         reached = compare(net, bits[self.shift:self.low_bits], index[:size],
                           lambda segment: self.inside.get(first + segment, 0) >> self.shift) if self.inside else 0
-        inputs = [*index[:size], reached]
-        return [self._output(net, inputs, size, first, bit, outside, below, above) for bit in range(self.outputs)]
+        inputs, sliced = [*index[:size], reached], self.sliced
+        tables = bit_tables(self.counts(first, size), self.outputs)
+        return [self._output(net, inputs, size, first, bit, table, outside, below, above, sliced) for bit, table in enumerate(tables)]
 
-    def _output(self, net: Netlist, inputs: list[int], size: int, first: int, bit: int, outside: list[int], below: int,
-                above: int) -> int:
+    def _output(self, net: Netlist, inputs: list[int], size: int, first: int, bit: int, table: int, outside: list[int], below: int,
+                above: int, sliced: bool) -> int:
         greatest = len(self.thresholds) >> bit & 1
-        table = 0
-        for value in range(1 << size + 1):
-            table |= (self.count(first + (value & (1 << size) - 1), value >> size) >> bit & 1) << value
         needed = size + (inputs[-1] > 1)
-        if needed + len(outside) <= LUT_INPUTS or self._sliced:
+        if needed + len(outside) <= LUT_INPUTS or sliced:
             return net.function([*inputs, *outside], _gated(table, size + 1, len(outside), first >> size, greatest))
         if needed <= LUT_INPUTS - 2:
             return net.function([*inputs, below, above], _limited(table, size + 1, greatest))
@@ -150,27 +119,99 @@ def _limited(table: int, inputs: int, greatest: int) -> int:
     return table | (greatest * ((1 << size) - 1)) << 2 * size
 
 
-def choose(thresholds: list[int], low: int, high: int) -> Activation:
+@lru_cache(maxsize=4096)
+def choose(thresholds: tuple[int, ...], low: int, high: int) -> Activation:
     """The cheapest Activation for reachable ascending thresholds (at least one) on accumulators in low..high."""
-    found: list[Activation] = []
-    greatest = (high - low).bit_length()
-    marks = sorted(set(thresholds))
-    for low_bits in reversed(range(greatest + 1)):
-        size = 1 << low_bits
-        for mark in marks:
-            candidate = Activation(tuple(thresholds), mark - (mark - low + size - 1) // size * size, high, low_bits)
-            if not candidate.legal:
-                continue
-            found.append(candidate)
-            extra = (((thresholds[0] - candidate.origin) >> low_bits) % (1 << candidate.block[1]))
-            span = ((thresholds[-1] - 1 >> low_bits) - (thresholds[0] >> low_bits)).bit_length()
-            for bits in {candidate.block[1], span, span + 1}:
-                extra = -(thresholds[0] - candidate.origin >> low_bits) % (1 << bits)
-                for back in (0, 1):
-                    found.append(Activation(tuple(thresholds), candidate.origin - (extra + back << low_bits), high, low_bits))
-        if len({a.low_bits for a in found}) >= 3:
+    steps, sizes, best = np.array(thresholds, dtype=np.int64), 0, None
+    for low_bits in reversed(range((high - low).bit_length() + 1)):
+        origins = _legal_origins(steps, low, low_bits)
+        if not len(origins):
+            continue
+        candidates = _Candidates(steps, low_bits, high, _aligned(steps, low_bits, origins))
+        place = np.lexsort((-candidates.origins, candidates.luts))[0]
+        found = (int(candidates.luts[place]), -low_bits, -int(candidates.origins[place]))
+        best, sizes = found if best is None else min(best, found), sizes + 1
+        if sizes == 3:
             break
-    return min(found, key=lambda a: (a.luts, -a.low_bits, -a.origin))
+    return Activation(thresholds, -best[2], high, -best[1])
+
+
+def _legal_origins(thresholds: np.ndarray, low: int, low_bits: int) -> np.ndarray:
+    """The greatest origins up to `low` that have a threshold at a segment's start, and no two inside of a segment."""
+    size, marks = 1 << low_bits, np.unique(thresholds)
+    starts, gaps = np.unique(marks % size), np.diff(marks)
+    close = gaps < size - 1
+    # Two thresholds are inside of one segment where it starts at 1 to size - 1 - gap before the first of them.
+    first, count = (marks[:-1][close] - (size - 1 - gaps[close])) % size, size - 1 - gaps[close]
+    edges = np.concatenate([np.searchsorted(starts, first), np.searchsorted(starts, first + count),
+                            np.searchsorted(starts, first - size), np.searchsorted(starts, first + count - size)])
+    changes = np.repeat([1, -1, 1, -1], len(first))
+    covered = np.cumsum(np.bincount(edges, changes, len(starts) + 1))[:-1]
+    starts = starts[covered == 0]
+    return low - (low - starts) % size
+
+
+def _aligned(thresholds: np.ndarray, low_bits: int, origins: np.ndarray) -> np.ndarray:
+    """The origins, and lower ones by whole segments that bring the changing segments to where a block of them may start."""
+    first, last = int(thresholds[0]), int(thresholds[-1])
+    span = ((last - 1 >> low_bits) - (first >> low_bits)).bit_length()
+    blocks = _Candidates(thresholds, low_bits, last, origins).block_bits
+    lower = [origins - ((-(first - origins >> low_bits) & (1 << bits) - 1) + back << low_bits)
+             for bits in (blocks, np.full_like(blocks, span), np.full_like(blocks, span + 1)) for back in (0, 1)]
+    return np.concatenate([origins, *lower])
+
+
+class _Candidates:
+    """Activations of one size of segments that differ in their `origins`, int64 [N], with what each of them takes, int64 [N]. Each has
+    some threshold at a segment's start, so all compare the same `compared` bits: those in which thresholds differ inside of segments."""
+
+    def __init__(self, thresholds: np.ndarray, low_bits: int, high: int, origins: np.ndarray):
+        self.thresholds, self.low_bits, self.origins = thresholds, low_bits, origins
+        self.outputs = len(thresholds).bit_length()
+        uneven = int(np.bitwise_or.reduce(thresholds - thresholds[0])) | 1 << low_bits
+        self.compared = low_bits + 1 - (uneven & -uneven).bit_length()
+        self.width = np.maximum(1, bit_lengths(high - origins))
+        self.index_bits = self.width - low_bits
+        self.first = thresholds[0] - origins >> low_bits
+        self.block_bits = bit_lengths(self.first ^ np.maximum(thresholds[-1] - origins - 1 >> low_bits, self.first))
+
+    @property
+    def luts(self) -> np.ndarray:
+        """Estimates of the LUTs, the columns that a lower origin adds to the sum among them."""
+        index = np.minimum(self.index_bits, self.block_bits)
+        in_turn = np.maximum(1, -(-(self.compared - 1) // np.maximum(1, LUT_INPUTS - 1 - index)))
+        at_once = self.compared * np.maximum(1, index - (LUT_INPUTS - 2))
+        return np.where((index < 4) & (self.compared > 0), in_turn, at_once) + self._lookup_luts + self.width
+
+    @property
+    def _lookup_luts(self) -> np.ndarray:
+        compares = self.compared > 0
+        inputs, block, outside = self.index_bits + compares, self.block_bits + compares, self.index_bits - self.block_bits
+        return np.select(
+            [(inputs <= LUT_INPUTS) | self.sliced, block <= LUT_INPUTS - 2, block <= LUT_INPUTS],
+            [np.full_like(inputs, self.outputs), self.outputs + 2 * (outside > 1), 2 * self.outputs + 2 * (outside > LUT_INPUTS - 1)],
+            self.outputs << np.clip(inputs - LUT_INPUTS, 0, 8),
+        )
+
+    @cached_property
+    def sliced(self) -> np.ndarray:
+        levels = 1 << self.outputs
+        if len(np.unique(self.thresholds)) != levels - 1:
+            return np.zeros(len(self.origins), dtype=bool)
+        second = self.origins + ((self.first >> self.block_bits << self.block_bits) + 1 << self.low_bits)
+        return ((self.compared == 0) & (self.block_bits == self.outputs) & (self.index_bits - self.outputs < LUT_INPUTS)
+                & (np.searchsorted(self.thresholds, second, side="right") == 1))
+
+
+def bit_lengths(numbers: np.ndarray) -> np.ndarray:
+    """int.bit_length of each of int64 numbers from 0 to 2**53."""
+    return np.frexp(numbers)[1].astype(np.int64)
+
+
+def bit_tables(words: np.ndarray, bits: int) -> list[int]:
+    """For each bit of the words the integer whose bit i is that of words[i]."""
+    planes = (np.asarray(words) >> np.arange(bits)[:, None] & 1).astype(np.uint8)
+    return [int.from_bytes(plane.tobytes(), "little") for plane in np.packbits(planes, axis=1, bitorder="little")]
 
 
 def compare(net: Netlist, bits: list[int], index: list[int], threshold: Callable[[int], int]) -> int:
@@ -180,11 +221,9 @@ def compare(net: Netlist, bits: list[int], index: list[int], threshold: Callable
     if len(index) < 4:
         return _compare_in_turn(net, bits, index, values)
     if len(index) >= LUT_INPUTS:
-        tables = [sum((value >> bit & 1) << segment for segment, value in enumerate(values)) for bit in range(size)]
-        functions = [((lookup(net, index, table),), 0b01) for table in tables]
+        functions = [((lookup(net, index, table),), 0b01) for table in bit_tables(values, size)]
     else:
-        tables = [sum((~value >> bit & 1) << segment for segment, value in enumerate(values)) for bit in range(size)]
-        functions = [(tuple(index), table) for table in tables]
+        functions = [(tuple(index), table) for table in bit_tables(~np.array(values), size)]
     return net.adder([*bits, 0], [*functions, ((), 0)], 1)[-1]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
@@ -94,17 +95,17 @@ def answer_of(layer: SparseLayer, row: int, low: int, high: int, least: int) -> 
     if layer.thresholds is None:
         size = max((-low - 1 if low < 0 else 0).bit_length(), high.bit_length(), 1) + (low < 0)
         return Answer(layer, low, high, least >> size << size, 0, size)
-    thresholds = [int(threshold) for threshold in layer.thresholds[row]]
+    thresholds = layer.thresholds[row]
     always, reachable = activation.reachable(thresholds, low, high)
     if not reachable:
         return Answer(layer, low, high, least, 0, 0, always)
-    levels, steps = len(thresholds) + 1, {b - a for a, b in zip(thresholds, thresholds[1:])}
-    step = steps.pop() if len(steps) == 1 else 0
+    levels, steps = len(thresholds) + 1, np.diff(thresholds)
+    step = int(steps[0]) if len(steps) and np.all(steps == steps[0]) else 0
     window = levels > 2 and step > 0 and step & step - 1 == 0 and levels & levels - 1 == 0
     if window:
-        zero = thresholds[0] - step
+        zero = int(thresholds[0]) - step
         origin, shift = zero + (least - zero) // (step * levels) * (step * levels), step.bit_length() - 1
-        always, reachable, chosen = 0, thresholds, None
+        always, reachable, chosen = 0, thresholds.tolist(), None
     else:
         chosen = activation.choose(reachable, least, high)
         origin, shift = chosen.origin, chosen.shift

@@ -35,4 +35,5 @@ def _content(layer: SparseLayer) -> list[str | bytes]:
 @lru_cache(maxsize=1)
 def sources() -> bytes:
     """The generators."""
-    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    here = Path(__file__).parent
+    return b"".join(path.read_bytes() for path in (*sorted(here.glob("*.py")), *sorted(here.glob("*.cpp"))))

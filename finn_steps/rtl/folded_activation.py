@@ -10,6 +10,7 @@ search   binary search over the row's thresholds, one pipeline stage for each ou
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +98,7 @@ class Activation:
         base, bits = window(self.ranges)
         entries = base[:, None] + np.arange(1 << bits)
         codes = [np.searchsorted(steps, places, side="right") for steps, places in zip(self.ranges.thresholds, entries)]
-        words = [int(code) for row in rows for code in (codes[row] if row >= 0 else np.zeros(1 << bits))]
+        words = np.where(rows[:, None] >= 0, np.array(codes)[rows], 0).ravel().tolist()
         width, beat_bits = signed_bits(-int(base.max()), int((self.ranges.high - base).max())), max(1, (len(rows) - 1).bit_length())
         width = max(width, bits + 1)
         text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
@@ -124,11 +125,9 @@ class Activation:
         beat_bits = max(1, (len(rows) - 1).bit_length())
         found = f"{self._found}'b0"
         for stage, bit in enumerate(range(self._found - 1, -1, -1)):
-            words = []
-            for row in rows:
-                for known in range(1 << stage):
-                    place = (known << bit + 1) + (1 << bit) - 1
-                    words.append(int(self.ranges.thresholds[row, place]) if row >= 0 and place < self.layer.steps else never)
+            places = (np.arange(1 << stage) << bit + 1) + (1 << bit) - 1
+            there = (rows[:, None] >= 0) & (places < self.layer.steps)
+            words = np.where(there, self.ranges.thresholds[rows][:, np.minimum(places, self.layer.steps - 1)], never).ravel().tolist()
             name = f"{prefix}_search{stage}"
             memories[f"{name}.mem"] = memory_text(words, bits)
             wires = {"acc": bits, "beat": beat_bits, "found": self._found}
@@ -195,24 +194,15 @@ def window(ranges: RowRange) -> tuple[np.ndarray, int]:
 
 def arithmetic_series(ranges: RowRange) -> tuple[int, np.ndarray] | None:
     """(shift, offsets int64 [MH]) with clip(acc + offset >> shift, 0, steps) thresholds reached, for every row; or None."""
-    MH, steps = ranges.thresholds.shape
-    places = np.arange(steps)
+    places = np.arange(ranges.thresholds.shape[1])
     inner = (ranges.thresholds > 0) & (ranges.thresholds <= ranges.high[:, None])
+    first, reached = inner.argmax(1), (ranges.thresholds <= 0).sum(1)
+    start = np.take_along_axis(ranges.thresholds, first[:, None], 1)[:, 0]
     for shift in range(ranges.bits + 1):
-        offsets = np.zeros(MH, dtype=np.int64)
-        for row in range(MH):
-            reached = int((ranges.thresholds[row] <= 0).sum())
-            if inner[row].any():
-                first = int(np.argmax(inner[row]))
-                base = int(ranges.thresholds[row, first]) - (first << shift)
-            else:
-                base = -((reached - 1) << shift)
-            series = np.clip(base + (places << shift), 0, ranges.high[row] + 1)
-            if not np.array_equal(series, ranges.thresholds[row]):
-                break
-            offsets[row] = (1 << shift) - base
-        else:
-            return shift, offsets
+        base = np.where(inner.any(1), start - (first << shift), -((reached - 1) << shift))
+        series = np.clip(base[:, None] + (places << shift), 0, ranges.high[:, None] + 1)
+        if np.array_equal(series, ranges.thresholds):
+            return shift, (1 << shift) - base
     return None
 
 
@@ -230,10 +220,14 @@ def _logic_luts(width: int, depth: int) -> float:
     return width * max(0.5, depth / 64 * (1 if depth <= 256 else 1.35))
 
 
-def memory_text(words: list[int], width: int) -> str:
+def memory_text(words: Sequence[int], width: int) -> str:
     """A file for $readmemh; negative words in two's complement."""
     digits = (width + 3) // 4
-    return "".join(f"{word % (1 << width):0{digits}x}\n" for word in words)
+    if width > 63:
+        return "".join(f"{word % (1 << width):0{digits}x}\n" for word in words)
+    numbers = np.asarray(words, dtype=np.int64) & (1 << width) - 1
+    lines = np.frombuffer(numbers.astype(">i8").tobytes().hex().encode(), dtype=np.uint8).reshape(-1, 16)[:, 16 - digits:]
+    return np.pad(lines, ((0, 0), (0, 1)), constant_values=ord("\n")).tobytes().decode()
 
 
 def signed_bits(low: int, high: int) -> int:

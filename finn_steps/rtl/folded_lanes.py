@@ -40,7 +40,7 @@ class Widths:
 
     @classmethod
     def of(cls, layer: SparseLayer) -> Widths:
-        idt, greatest = DataType[layer.idt], max(1, int(np.abs(layer.weights).max()))
+        idt, greatest = DataType[layer.idt], max(1, layer.greatest_weight)
         return cls(idt.bitwidth(), greatest.bit_length(), RowRange.of(layer).bits, DataType[layer.odt].bitwidth(), greatest,
                    int(idt.max()) - int(idt.min()), layer.folding.products == "dsp")
 
@@ -109,10 +109,10 @@ class LaneFormat:
     def field(self) -> int:
         return self.index + self.magnitude + 1 + self.ahead
 
-    def word(self, weight: int, address: int, later: bool) -> int:
-        """The field of a lane that multiplies the input at `address` by `weight`."""
-        word = int(weight < 0) << self.magnitude | (0 if self.idle else abs(weight))
-        return int(later) << self.field - 1 | word << self.index | address
+    def words(self, weight: np.ndarray, address: np.ndarray, later: np.ndarray) -> np.ndarray:
+        """The fields of lanes that multiply the inputs at `address` by `weight`; int64 [N]."""
+        words = (weight < 0).astype(np.int64) << self.magnitude | (0 if self.idle else np.abs(weight))
+        return later.astype(np.int64) << self.field - 1 | words << self.index | address
 
     @property
     def rest(self) -> int:
@@ -129,28 +129,24 @@ def takes_one_a_beat(layer: SparseLayer, cycles: int, owners: int, slots: int) -
     depth = -(-layer.MW // owners)
     loader = 15 + owners + (owners.bit_length() + depth.bit_length()) * -(-slots // 64)
     registers = FF_IN_LUTS * bits * (layer.MW + slots)
-    select = select_luts(bits, depth, int(np.abs(layer.weights).max()))
+    select = select_luts(bits, depth, layer.greatest_weight)
     return lanes * ram_luts(bits, 2 << (depth - 1).bit_length()) + loader <= lanes * select + registers
 
 
 def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list[int]:
     """For each cycle: for each PE its lanes' fields, lane 0 lowest, and above them whether a row finishes."""
     PE, T, SIMD = plan.column.shape
-    words = [0] * T
-    for pe in range(PE):
-        base = pe * (SIMD * lanes.field + 1)
-        finishes = set(plan.finish[pe])
-        for cycle in range(T):
-            word = int(cycle in finishes) << SIMD * lanes.field
-            for lane in range(SIMD):
-                column, field = int(plan.column[pe, cycle, lane]), lanes.rest
-                if column >= 0:
-                    later = int(plan.ahead[pe, cycle, lane])
-                    row = plan.rows[pe][plan.row_at(pe, cycle) + later]
-                    field = lanes.word(int(layer.weights[row, column]), int(plan.address[column]), bool(later))
-                word |= field << lane * lanes.field
-            words[cycle] |= word << base
-    return words
+    fields = np.full((PE, T, SIMD), lanes.rest, dtype=np.int64)
+    finishes = np.zeros((PE, T, 1), dtype=bool)
+    for pe, (rows, finish) in enumerate(zip(plan.rows, plan.finish)):
+        cycle, lane = np.nonzero(plan.column[pe] >= 0)
+        column, later = plan.column[pe, cycle, lane], plan.ahead[pe, cycle, lane]
+        row = np.array(rows, dtype=np.int64)[np.searchsorted(finish, cycle) + later]
+        fields[pe, cycle, lane] = lanes.words(layer.weights[row, column], plan.address[column], later)
+        finishes[pe, list(finish)] = True
+    bits = (fields[..., None] >> np.arange(lanes.field) & 1).astype(bool).reshape(PE, T, SIMD * lanes.field)
+    words = np.concatenate([bits, finishes], axis=2).transpose(1, 0, 2).reshape(T, -1)
+    return [int.from_bytes(word.tobytes(), "little") for word in np.packbits(words, axis=1, bitorder="little")]
 
 
 def sum_core(widths: Widths, SIMD: int, module: str = "sum") -> Core | None:  # noqa: N803

@@ -8,6 +8,7 @@ places the nodes of equal unit, `registers_every` units to a stage.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from finn_steps.rtl import truth_table
 
@@ -89,6 +90,14 @@ class Netlist:
 
 def reduced(inputs, table: int) -> Function:
     """The same function over distinct, uncomplemented, non-constant signals that it depends on, in ascending order."""
+    signals = sorted({literal & ~1 for literal in inputs if literal > 1})
+    places = {signal: 2 * place for place, signal in enumerate(signals, 1)}
+    read, table = _reduced(tuple(places[literal & ~1] | literal & 1 if literal > 1 else literal for literal in inputs), table)
+    return tuple(signals[literal // 2 - 1] for literal in read), table
+
+
+@lru_cache(maxsize=1 << 16)
+def _reduced(inputs: tuple[int, ...], table: int) -> Function:
     inputs = list(inputs)
     for index in reversed(range(len(inputs))):
         if inputs[index] <= 1:
@@ -106,5 +115,5 @@ def reduced(inputs, table: int) -> Function:
             bit = {signal: value >> position & 1 for position, signal in enumerate(signals)}
             index = sum((bit[literal & ~1] ^ literal & 1) << position for position, literal in enumerate(inputs))
             spelled |= (table >> index & 1) << value
-        return reduced(signals, spelled)
+        return _reduced(tuple(signals), spelled)
     return tuple(inputs), table

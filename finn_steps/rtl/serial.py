@@ -13,8 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import lru_cache
 
-from finn_steps.rtl.heap import best_plan
-from finn_steps.rtl.heap_row import signed_digits
+from finn_steps.rtl.heap import best_plan, signed_digits
 from finn_steps.rtl.lut_sizes import FF_IN_LUTS
 from finn_steps.rtl.netlist import Netlist
 
@@ -78,6 +77,7 @@ def _delayed(placed: list[tuple[Digit, int]]) -> RowTerms:
     return RowTerms(tuple((*place, weight) for place, weight in terms.items() if weight), delay)
 
 
+@lru_cache(maxsize=4096)
 def _luts(row: RowTerms) -> int:
     net = Netlist()
     terms = dict(zip(net.input(len(row.terms)), (weight for *_, weight in row.terms)))

@@ -7,7 +7,8 @@ import pytest
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.collect import collect
-from finn_steps.folding.schedule import lane_luts, schedule
+from finn_steps.folding.schedule import BACKLOGS, _pack_pe, deal_rows, divide_columns, lane_luts, schedule
+from tests.finn_steps.folding import plain_schedule
 from tests.nets import random_weights
 
 
@@ -97,3 +98,20 @@ def test_more_cycles_buy_cheaper_lanes():
     assert fewest.cycles < cheap.cycles <= fewest.cycles + 8
     assert lane_luts(one, cheap) < lane_luts(one, fewest)
     assert schedule(replace(one, folding=replace(one.folding, max_cycles=1))).cycles == fewest.cycles
+
+
+@pytest.mark.parametrize("MH, MW, zeros, PE, SIMD, owners", [
+    (9, 14, 0.5, 3, 4, 2), (30, 20, 0.3, 4, 6, 6), (17, 40, 0.8, 5, 8, 1), (24, 12, 1.0, 2, 4, 4), (40, 33, 0.6, 1, 8, 4)])
+def test_loops_are_the_plain_ones(MH, MW, zeros, PE, SIMD, owners):
+    """Rows to PEs, inputs to owners, and nonzeros to lanes by every rule, compiled and plain."""
+    nonzero = random_weights(np.random.default_rng(PE), MH, MW, 4, zeros) != 0
+    dealt = deal_rows(nonzero.sum(1), PE, SIMD)
+    assert dealt == plain_schedule.deal_rows(nonzero.sum(1), PE, SIMD)
+    owner, plain = (divide(nonzero, dealt, owners, np.random.default_rng(0)) for divide in (divide_columns, plain_schedule.divide_columns))
+    assert np.array_equal(owner, plain)
+    shuffled = np.random.default_rng(1).permutation(dealt[0])
+    for ahead in (False, True):
+        for rule in (*BACKLOGS, shuffled):
+            found, wanted = (pack(nonzero, dealt[0], owners, owner, SIMD, ahead, rule) for pack in (_pack_pe, plain_schedule.pack_pe))
+            assert found[:2] == wanted[:2]
+            assert all(np.array_equal(a, b) for a, b in zip(found[2:], wanted[2:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import product
 
@@ -14,6 +15,7 @@ from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock import registers_every
 from finn_steps.folding.cost import choices_of, estimate
 from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of, serial_foldings
+from finn_steps.progress import listening
 from tests.foldings import built
 from tests.nets import random_accelerator
 
@@ -95,6 +97,24 @@ def test_chosen_foldings_are_as_estimated(tiny):
     assert told.ii_cycles <= 4
     assert sum(layer.lut for layer in told.layers) == pytest.approx(told.lut, abs=len(told.layers))
     assert [layer.name for layer in told.layers] == [layer.name for layer in tiny.layers]
+
+
+@pytest.mark.parametrize("target_ii, limits", [(3, Limits()), (12, Limits()), (40, Limits(latency=60)), (40, Limits(dsp=8))], ids=str)
+@pytest.mark.parametrize("options", NETS, ids=str)
+def test_a_bounded_search_finds_what_a_whole_one_does(options, target_ii, limits, monkeypatch):
+    net = random_accelerator(**options)
+    bounded = Tuner(net).least_area(target_ii, limits)
+    search = Tuner._chain
+    monkeypatch.setattr(Tuner, "_chain", lambda self, choices, ii, within, *_: search(self, choices, ii, within, math.inf))
+    whole = Tuner(net).least_area(target_ii, limits)
+    assert (bounded.area, bounded.last, bounded.total) == (whole.area, whole.last, whole.total)
+
+
+def test_every_count_is_told():
+    told = []
+    with listening(told.append):
+        Tuner(random_accelerator(**NETS[0])).least_area(4)
+    assert told[0].startswith("layer0") and told[-1].endswith(f"count {len(told)}")
 
 
 def test_without_a_target_every_cycle_takes_a_frame(tiny):

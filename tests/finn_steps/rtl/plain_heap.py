@@ -1,13 +1,12 @@
-"""The choice of one row for a bit heap (heap.py): which bits go to the chain, and which are looked up beside it.
-
-Bits are chosen by count, weight and column, by dynamic programming from the highest column down; then the oldest
-that fit are taken.
-"""
+"""Plans of bit heaps in plain Python, one count after the other: what heap_planner.cpp is held to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+
+from finn_steps.rtl.heap import signed_digits
+from finn_steps.rtl.netlist import Netlist
 
 GROUP_INPUTS = 5
 GROUP_SPAN = 4
@@ -41,22 +40,6 @@ class Row:
     def luts(self) -> int:
         """Columns that need a LUT: those that a group covers, unless nothing but a chain bit is there."""
         return sum(span if bits else 0 for span, bits in self.groups)
-
-
-@lru_cache(maxsize=None)
-def signed_digits(weight: int) -> tuple[tuple[int, int], ...]:
-    """(column, negative) of the nonzero digits of the canonical signed-digit form; 3 stays 2 + 1."""
-    if weight == 3:
-        return ((0, 0), (1, 0))
-    found, column = [], 0
-    while weight:
-        if weight & 1:
-            negative = int(weight & 3 == 3)
-            found.append((column, negative))
-            weight += 1 if negative else -1
-        weight >>= 1
-        column += 1
-    return tuple(found)
 
 
 Kinds = tuple[tuple[int, int], ...]
@@ -216,3 +199,132 @@ def _greatest(chain, groups, carry) -> int:
         total += sum(bit.weight << column + offset for offset, bit in bits)
         column += span
     return total
+
+
+PLANS = ((1.6, 1.3, 1.0), (1.5, 1.2), (1.34, 1.0), (1.2,), (1.0,), (1.9, 1.6, 1.3), (2.2, 1.6, 1.3))
+LARGE, PLANS_OF_LARGE = 120, (PLANS[0], PLANS[3])
+SLACK = 1
+LAST_RESORT = (0.7, 0.4)
+
+
+@dataclass
+class Plan:
+    """Rows in order, and the bits that are left: the result, or what the row that accumulates looks up and carries in."""
+
+    rows: list[Row] = field(default_factory=list)
+    result: list[Bit | None] = field(default_factory=list)
+    last: Row | None = None
+
+    @property
+    def luts(self) -> int:
+        return sum(row.luts for row in self.rows) + (self.last.luts if self.last else 0)
+
+    @property
+    def unit(self) -> int:
+        return max((bit.unit for bit in self.result if bit), default=self.last.unit if self.last else 0)
+
+
+def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, accumulate: bool) -> Plan:
+    units = {literal: net.unit(literal) for literal in terms}
+    tried = PLANS if len(terms) <= LARGE else PLANS_OF_LARGE
+    plans = [make_plan(terms, units, constant, width, thresholds, accumulate) for thresholds in tried]
+    soonest = min(plan.unit for plan in plans)
+    in_time = [plan for plan in plans if plan.unit <= soonest + (0 if accumulate else SLACK)]
+    return min(in_time, key=lambda plan: (plan.luts, plan.unit))
+
+
+def make_plan(terms: dict[int, int], units: dict[int, int], constant: int, width: int, thresholds: tuple[float, ...],
+              accumulate: bool = False) -> Plan:
+    """One way to compress; `thresholds` are the digits that a row must remove for each of its columns, tried in turn.
+    With `accumulate`, all ends in `last`: a row over all columns whose chain is left free."""
+    columns: Columns = [[] for _ in range(width)]
+    for literal, weight in sorted(terms.items()):
+        if weight < 0:
+            constant += weight
+        column = (weight & -weight).bit_length() - 1
+        if column < width:
+            odd = abs(weight) >> column
+            unit = units[literal]
+            columns[column].append(Bit(literal ^ (weight < 0), odd, weight > 0, unit))
+    plan = Plan()
+    whole = any(bit.weight > 1 for column in columns for bit in column)
+    if whole and not final_row(_with_constant(columns, constant), accumulate):
+        now = min(bit.unit for column in columns for bit in column)
+        _stage(plan, columns, now, thresholds[:1])
+    if not (whole and final_row(_with_constant(columns, constant), accumulate)):
+        constant = _split(columns, constant)
+    columns = _with_constant(columns, constant)
+    while accumulate or any(sum(bit.weight for bit in column) > 1 for column in columns):
+        if row := final_row(columns, accumulate):
+            if accumulate:
+                plan.last = row
+                return plan
+            _apply(plan, columns, row)
+            break
+        now = min(bit.unit for column in columns if len(column) > 1 for bit in column)
+        done = max(bit.unit for column in columns for bit in column)
+        while now <= done and not _stage(plan, columns, now, thresholds):
+            now += 1
+        if now > done:
+            inverted = _all_direct(columns)
+            if final_row(inverted, accumulate):
+                columns = inverted
+            elif not _stage(plan, columns, done, LAST_RESORT):
+                columns = inverted
+                _apply(plan, columns, plain_row(columns))
+    plan.result = [column[0] if column else None for column in columns]
+    return plan
+
+
+def _with_constant(columns: Columns, constant: int) -> Columns:
+    """The same bits, and those of the constant."""
+    return [column + [Bit(1, 1, True, 0)] * (constant >> position & 1) for position, column in enumerate(columns)]
+
+
+def _all_direct(columns: Columns) -> Columns:
+    """The same bits, complemented ones through inverters where a chain takes them."""
+    return [[Bit(bit.source, bit.weight, True, bit.unit) for bit in column] for column in columns]
+
+
+def _split(columns: Columns, constant: int) -> int:
+    """Replace bits of weight 3, 5, ... by their signed digits; the constant with what complements add to it."""
+    width = len(columns)
+    for column in range(width):
+        for bit in [bit for bit in columns[column] if bit.weight > 1]:
+            columns[column].remove(bit)
+            for offset, negative in signed_digits(bit.weight):
+                if column + offset < width:
+                    constant -= negative << column + offset
+                    digit = Bit(bit.source ^ negative, 1, bit.direct ^ bool(negative), bit.unit)
+                    columns[column + offset].append(digit)
+    return constant
+
+
+def _stage(plan: Plan, columns: Columns, now: int, thresholds: tuple[float, ...]) -> bool:
+    """Place rows over the bits that are there at unit `now`, the best first; False where no row is worth it."""
+    ready = [[bit for bit in column if bit.unit <= now] for column in columns]
+    for threshold in thresholds:
+        placed = False
+        while row := best_row(ready, threshold):
+            _apply(plan, columns, row, ready)
+            placed = True
+        if placed:
+            return True
+    return False
+
+
+def _apply(plan: Plan, columns: Columns, row: Row, ready: Columns | None = None) -> None:
+    """Move the bits of a row out of the columns and the bits of its word in."""
+    taken = [(row.start, row.carry)] + [(row.start + i, bit) for i, bit in enumerate(row.chain)]
+    column = row.start
+    for span, bits in row.groups:
+        taken += [(column + offset, bit) for offset, bit in bits]
+        column += span
+    for column, bit in taken:
+        if bit:
+            columns[column].remove(bit)
+            if ready is not None:
+                ready[column].remove(bit)
+    for offset in range(len(row.chain)):
+        columns[row.start + offset].append(Bit((len(plan.rows), offset), 1, True, row.unit + 1))
+    plan.rows.append(row)
