@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from build_dataflow import steps
+from build_dataflow.clock import with_clock
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.jsonfile import read_json, write_json
 from build_dataflow.memory import PeakMemory
@@ -45,6 +46,7 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     """
     progress = progress or Progress()
     read_model(options.model)
+    options = with_clock(options)
     folder = OutputFolder(output)
     with folder.locked():
         folder.start(resume)

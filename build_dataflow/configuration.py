@@ -14,18 +14,30 @@ from finn_steps.importer.input_quant import InputQuant
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = Path(__file__).resolve().parent
 RATES_AND_BUDGETS = {"target_ii", "target_fps", "lut_budget", "dsp_budget", "bram_budget"}
+TIMES = {"target_fps", "max_latency_ns"}
+ANY_CLOCK_NS = (0.0, 20.0)
+"""Periods that are searched where a time is asked for and no clock."""
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """One build. Times in ns, rates in inferences per second, `target_ii` in cycles between two inferences."""
+    """One build. Times in ns, rates in inferences per second, `target_ii` in cycles between two inferences.
+
+    clock_range      (least, greatest) period to choose `clock_ns` from; None: it is given
+    registers_every  adders between registers, where the search has chosen them; None: as many as the clock holds
+    drop, all_rows   columns of the data to leave out, and whether all of its rows are samples
+    """
 
     name: str
     model: Path
     data: str | None = None
     label: str | None = None
+    drop: tuple[str, ...] = ()
+    all_rows: bool = False
     part: str = "xc7z020clg400-1"
     clock_ns: float = 5.0
+    clock_range: tuple[float, float] | None = None
+    registers_every: int | None = None
     target_ii: int | None = None
     target_fps: float | None = None
     lut_budget: int | None = None
@@ -70,7 +82,9 @@ class BuildOptions:
         return min(cycles, self.target_ii or cycles)
 
     def as_json(self) -> dict:
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        kinds = {Path: str, tuple: list}
+        return {key: next((to(value) for kind, to in kinds.items() if isinstance(value, kind)), value)
+                for key, value in asdict(self).items()}
 
 
 def family_of(part: str) -> str:
@@ -91,7 +105,11 @@ def known_builds() -> list[str]:
 def read_options(target: str, overrides: dict) -> BuildOptions:
     """Options for a build's name, a build.yaml or a model.onnx; `overrides` that are not None win over the file, and a rate or a budget
     among them over the file's rate."""
-    overrides = {key: value for key, value in overrides.items() if value is not None}
+    overrides = {key: value for key, value in overrides.items() if value not in (None, ())}
+    if isinstance(overrides.get("clock_ns"), tuple):
+        overrides["clock_range"] = overrides.pop("clock_ns")
+    elif TIMES & set(overrides) and "clock_ns" not in overrides:
+        overrides["clock_range"] = ANY_CLOCK_NS
     path = Path(target)
     if path.suffix == ".onnx":
         return BuildOptions(**_with_input_quant({"name": path.stem, "model": path, **overrides}))
@@ -122,7 +140,7 @@ def _with_input_quant(fields: dict) -> dict:
         raise ValueError("--input-quant auto takes the range from the data: give --data, or BITS,SCALE such as 8,0.03125")
     from models.data import load_dataset
 
-    return {**fields, "input_quant": InputQuant.from_data(load_dataset(fields["data"], label=fields.get("label")).train.x)}
+    return {**fields, "input_quant": InputQuant.from_data(load_dataset(fields["data"], fields.get("label"), tuple(fields.get("drop") or ())).train.x)}
 
 
 def _from_yaml(path: Path) -> dict:

@@ -1,4 +1,4 @@
-"""`build NAME --explore`: II against LUT over all styles, as a table and a picture. Nothing is built."""
+"""`build NAME --explore`: II against LUT over all styles, and II and clock against LUT and ns, as tables and a picture. Nothing is built."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from build_dataflow.configuration import BuildOptions
+from build_dataflow.clock import area_limits
+from build_dataflow.configuration import ANY_CLOCK_NS, BuildOptions, family_of
 from build_dataflow.jsonfile import write_json
 from build_dataflow.steps import adders_between_registers, limits
 from finn_steps.accelerator import Accelerator
 from finn_steps.builder import run_steps
+from finn_steps.folding.clock_search import ClockChoice, clock_points
 from finn_steps.folding.explore import MIXED, Point, explore
 from finn_steps.importer.model_file import read_model
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
@@ -30,7 +32,8 @@ LOOKS = {
 
 
 def explore_build(options: BuildOptions, output: Path, console: Console) -> list[dict]:
-    """Print the table, write <output>/report/explore.{png,json} and return the points. An earlier build in `output` stays as it is."""
+    """Print the tables, write <output>/report/explore.{png,json} and explore_clock.json, and return the points at the build's own clock.
+    An earlier build in `output` stays as it is."""
     accelerator = accelerator_of(options)
     points = list(explore(accelerator, limits(options), adders_between_registers(options)))
     if not points:
@@ -39,9 +42,35 @@ def explore_build(options: BuildOptions, output: Path, console: Console) -> list
     report.mkdir(parents=True, exist_ok=True)
     rows = [asdict(point) for point in points]
     write_json(report / "explore.json", rows)
-    plot(points, options, report / "explore.png")
+    clocks = list(clock_points(accelerator, family_of(options.part), options.clock_range or ANY_CLOCK_NS, RATES, area_limits(options)))
+    write_json(report / "explore_clock.json", [clock_row(choice) for choice in clocks])
+    plot(points, clocks, options, report / "explore.png")
     print_points(points, options, console)
+    print_clocks(clocks, options, console)
     return rows
+
+
+RATES = (1, 4, 16)
+"""II, in cycles, at which the clock is an axis."""
+
+
+def clock_row(choice: ClockChoice) -> dict:
+    total = choice.built.total
+    return {"ii": choice.built.ii, "clock_ns": choice.clock_ns, "registers_every": choice.registers_every, "lut": round(total.lut),
+            "ff": round(total.ff), "latency_cycles": choice.built.last, "latency_ns": round(choice.latency_ns, 2),
+            "interval_ns": round(choice.interval_ns, 2)}
+
+
+def print_clocks(clocks: list[ClockChoice], options: BuildOptions, console: Console) -> None:
+    """A row for each II and clock; periods are an estimate."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("II", "adders a register", "clock ns", "LUT", "FF", "latency ns", "an inference in ns"):
+        table.add_column(column, justify="right")
+    for row in map(clock_row, clocks):
+        table.add_row(str(row["ii"]), str(row["registers_every"]), f"{row['clock_ns']:g}", f"{row['lut']:,}", f"{row['ff']:,}",
+                      f"{row['latency_ns']:.0f}", f"{row['interval_ns']:.1f}")
+    console.print(f"\nthe clock as an axis: the shortest period of each number of adders between registers on {options.part}, an estimate")
+    console.print(table)
 
 
 def accelerator_of(options: BuildOptions) -> Accelerator:
@@ -78,15 +107,16 @@ def told(layers: tuple[str, ...]) -> str:
     return ", ".join(name if count == 1 else f"{count} x {name}" for name, count in groups)
 
 
-def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
-    """II against LUT, both logarithmic; a line for each style, a bold one for all of them mixed."""
+def plot(points: list[Point], clocks: list[ClockChoice], options: BuildOptions, path: Path) -> None:
+    """Left II against LUT, both logarithmic; a line for each style, a bold one for all of them mixed. Right latency in ns against LUT,
+    a line for each II, a mark for each clock."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
     from matplotlib.ticker import LogLocator, NullLocator
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    figure, (axes, times) = plt.subplots(1, 2, figsize=(12, 4.5), layout="constrained")
     for style in dict.fromkeys(point.style for point in points):
         chosen = [point for point in points if point.style == style]
         axes.plot([point.ii for point in chosen], [point.lut for point in chosen], **LOOKS[style])
@@ -100,5 +130,15 @@ def plot(points: list[Point], options: BuildOptions, path: Path) -> None:
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(True, which="both", alpha=0.3)
     axes.legend()
+    for look, (ii, chosen) in zip(LOOKS.values(), groupby(clocks, key=lambda choice: choice.built.ii)):
+        chosen = list(chosen)
+        times.plot([choice.latency_ns for choice in chosen], [choice.built.total.lut for choice in chosen], color=look["color"],
+                   marker=look.get("marker"), linewidth=1, label=f"II {ii}")
+        for choice in chosen:
+            times.annotate(f"{choice.clock_ns:g}", (choice.latency_ns, choice.built.total.lut), fontsize=7, xytext=(3, 3),
+                           textcoords="offset points")
+    times.set(xlabel="latency (ns, estimate)", ylabel="LUT (estimate)", title="the clock as an axis (ns at each mark)")
+    times.grid(True, alpha=0.3)
+    times.legend()
     figure.savefig(path, dpi=120)
     plt.close(figure)

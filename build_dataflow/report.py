@@ -59,6 +59,7 @@ def rows(summary: dict) -> list[tuple[str, str]]:
     latency, ii = hardware["latency_cycles"], hardware["ii_cycles"]
     lines.append(("latency", f"{latency} cycles ({latency * clock:.0f} ns at {clock:g} ns)"))
     lines.append(("II", f"{ii:g} cycles ({1e3 / (ii * clock):.4g} million inferences/s at {clock:g} ns)"))
+    lines += clock_row(hardware)
     if synthesis := summary.get("synthesis"):
         for result in (synthesis, *synthesis.get("other_families", {}).values()):
             lines.append((f"Yosys, {result['family']}", counted(result)))
@@ -86,4 +87,21 @@ def counted(result: dict) -> str:
     return f"not done after {result['timeout_s']:g} s; an estimate by {source}: {counts}"
 
 
+def clock_row(hardware: dict) -> list[tuple[str, str]]:
+    """What another clock would give, where this one is far from the shortest that the estimate allows."""
+    least, clock, adders = (hardware.get("clock") or {}).get("least_ns"), hardware["clock_ns"], (hardware.get("clock") or {}).get("registers_every")
+    if least is None:
+        return []
+    held = f"{adders} adder{'s' if adders > 1 else ''} between registers need {least:g} ns, by an estimate"
+    if clock < least:
+        return [("clock", f"{held}: {clock:g} ns is short")]
+    if clock < SLACK * least:
+        return []
+    latency, ii = hardware["latency_cycles"], hardware["ii_cycles"]
+    return [("clock", f"{held}: at {least:g} ns the latency would be {latency * least:.0f} ns, the II {ii * least:.4g} ns; --clock-ns "
+                      f"{least:g}:{4 * least:g} with --max-latency-ns or --target-fps tries fewer registers too")]
+
+
+SLACK = 1.2
+"""A clock is slack from so many times the shortest period on."""
 COUNTS = (("lut", "LUT"), ("ff", "FF"), ("carry", "CARRY4"), ("dsp", "DSP"), ("bram", "BRAM18"))

@@ -79,8 +79,8 @@ def synthesised_luts(accelerator: Accelerator, build: BuildOptions) -> int:
 
 
 def adders_between_registers(build: BuildOptions) -> int:
-    """As the wanted clock allows on the part."""
-    return registers_every(build.clock_ns, family_of(build.part))
+    """As the wanted clock allows on the part, or as the search for one chose."""
+    return build.registers_every or registers_every(build.clock_ns, family_of(build.part))
 
 
 def step_generate_rtl(model, cfg):

@@ -6,6 +6,7 @@ import importlib.metadata
 import subprocess
 from pathlib import Path
 
+from build_dataflow.clock import clock_facts
 from build_dataflow.configuration import ROOT, BuildOptions
 from build_dataflow.jsonfile import read_json
 from finn_steps.accelerator import Accelerator
@@ -32,6 +33,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
         "hardware": {
             "part": options.part,
             "clock_ns": options.clock_ns,
+            "clock": clock_facts(accelerator, options),
             "latency_cycles": verification.pop("latency_cycles", None),
             "ii_cycles": verification.pop("ii_cycles", None),
             "last_layer": "raw" if accelerator.labels is None else "label",

@@ -20,7 +20,7 @@ from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.stimulus import corner_inputs, random_model_inputs
 from finn_steps.verification import differing_samples, first_mismatch, locate_in_rtl
-from models.data import load_dataset
+from models.data.samples import Samples, load_samples
 
 STALLED_SAMPLES = 2000
 STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
@@ -40,10 +40,26 @@ def samples_for(options: BuildOptions, accelerator: Accelerator) -> tuple[np.nda
     """Model inputs float32 [N, features], labels int64 [N] or None, and what they are."""
     if options.data is None:
         return random_model_inputs(accelerator, options.samples, options.seed), None, f"random inputs, seed {options.seed}"
-    dataset = load_dataset(options.data, label=options.label)
-    if dataset.test.x.shape[1] != accelerator.features:
-        raise ValueError(f"{options.data} has {dataset.test.x.shape[1]} features, {options.model} takes {accelerator.features}")
-    return dataset.test.x, dataset.test.y, f"{dataset.name}, test split"
+    found = load_samples(options.data, options.label, options.drop, options.all_rows)
+    if found.x.shape[1] != accelerator.features:
+        raise ValueError(f"{options.data} has {found.x.shape[1]} features, {options.model} takes {accelerator.features}")
+    return found.x, labels_for(found, accelerator), found.source
+
+
+def labels_for(found: Samples, accelerator: Accelerator) -> np.ndarray | None:
+    """The labels, where they can be those of the network's answers: not of a number that is predicted. ValueError for another
+    number of classes."""
+    if found.y is None or found.y.ndim > 1:
+        return None
+    if accelerator.labels is not None:
+        return found.y
+    outputs = accelerator.MH
+    if outputs == 1 and len(found.classes) != 2:
+        return None
+    if len(found.classes) != max(2, outputs):
+        raise ValueError(f"{found.source}: {len(found.classes)} classes, the network answers for {outputs}: accuracy cannot be told; leave the "
+                         "label's column out with --drop instead of --label")
+    return found.y
 
 
 def verify_build(folder: Path, options: BuildOptions) -> dict:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from models.objective import TASKS
 from models.pruning.schedule import PUBLISHED, check_schedule
+from models.values import typed
 
 BATCH_NORMS = ("none", "on", "no_affine", "no_running_statistics", "folded")
 SALIENCIES = ("magnitude", "fisher", "random")
@@ -21,12 +23,16 @@ GRANULARITIES = ("weights", "blocks", "neurons")
 class TrainConfig:
     """One training. Lists by layer may be given as one number for all layers.
 
-    Data: `dataset` is a name or a path; `label` the column of the classes in a table of your own.
+    `models/fields.py` says of each field what it is; here is how they belong together.
+
+    Data: `dataset` is a name or a path; `label` the column of the classes in a table of your own; the columns `drop` are left out.
+    `task` is one of classes, binary, regression, autoencoder (models/objective.py).
 
     Network: `hidden` widths; `weight_bits` of each layer and `activation_bits` after each hidden layer (32 is float);
     the input is quantised to `input_bits` over ±`input_sigmas` standard deviations (32: not at all); `batch_norm` is one of
     none, on, no_affine, no_running_statistics, folded (trained with it, merged into the weights before pruning). `start` is a
-    checkpoint to start from, of a net with the same fields (None: random weights).
+    checkpoint to start from, of a net with the same fields (None: random weights); `float_start` is a float model of anyone's
+    (models/float_model.py) whose weights it starts from instead.
 
     Fitting: Adam; each pruning iteration runs at most `epochs`, ends after `patience` epochs without a better validation
     loss (0: never) and restores the best. `schedule` of the learning rate is constant or cosine. `dense_epochs` is for the
@@ -46,6 +52,8 @@ class TrainConfig:
 
     dataset: str = "qapjets"
     label: str | None = None
+    drop: tuple[str, ...] = ()
+    task: str = "classes"
     seed: int = 1
     hidden: tuple[int, ...] = (64, 32, 32)
     weight_bits: int | tuple[int, ...] = 6
@@ -55,6 +63,7 @@ class TrainConfig:
     activation_max: float = 4.0
     batch_norm: str = "folded"
     start: str | None = None
+    float_start: str | None = None
 
     learning_rate: float = 1e-3
     final_learning_rate: float | None = None
@@ -99,9 +108,13 @@ class TrainConfig:
     def _check(self) -> None:
         for name, allowed in (
             ("batch_norm", BATCH_NORMS), ("schedule", ("constant", "cosine")), ("method", ("none", "qap", "dpp")),
-            ("granularity", GRANULARITIES),
+            ("granularity", GRANULARITIES), ("task", TASKS),
         ):
             _one_of(name, getattr(self, name), allowed)
+        if self.start and self.float_start:
+            raise ValueError("start and float_start exclude each other")
+        if self.random_labels and self.task not in ("classes", "binary"):
+            raise ValueError(f"random_labels ({self.random_labels}) is for classes, the task is {self.task}")
         if not self.saliency:
             raise ValueError(f"saliency: name at least one of {', '.join(SALIENCIES)}")
         for saliency in self.saliency:
@@ -110,6 +123,12 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "folds", "block"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be a whole number of at least 1")
+        for name in ("learning_rate", "final_learning_rate", "activation_max", "input_sigmas"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise ValueError(f"{name} ({getattr(self, name)}) must be above zero")
+        for name in ("patience", "l1", "seed"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} ({getattr(self, name)}) must be at least 0")
         if not all(isinstance(width, int) and width > 0 for width in self.hidden):
             raise ValueError(f"hidden ({list(self.hidden)}) must be a list of positive widths")
         for name, low in (("weight_bits", 2), ("activation_bits", 1), ("input_bits", 2)):
@@ -153,7 +172,8 @@ class TrainConfig:
     def with_fields(self, **values) -> TrainConfig:
         """A copy with some fields changed; an unknown name raises ValueError with the nearest known one."""
         check_names("training", values, [field.name for field in fields(self)])
-        return replace(self, **values)
+        kinds = {field.name: field.type for field in fields(self)}
+        return replace(self, **{name: typed(name, kinds[name], value) for name, value in values.items()})
 
 
 def read_config(path: Path | str) -> TrainConfig:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from models.learners import Alone, Stack
+from models.objective import OBJECTIVES
 from models.pruning.masks import snapshot
 
-Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N]
+Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N], or targets [N, T]
 
 
 @dataclass(frozen=True)
@@ -164,9 +164,9 @@ def logits(model: nn.Module, x: Tensor) -> Tensor:
 
 
 def mean_loss(model: nn.Module, data: Quantised) -> float:
-    return F.cross_entropy(logits(model, data[0]), data[1]).item()
+    return OBJECTIVES[model.task].loss(logits(model, data[0]), data[1]).item()
 
 
 def accuracy(model: nn.Module, data: Quantised) -> float:
-    """Share of samples whose greatest logit (the first of equal ones) is the label's."""
-    return (logits(model, data[0]).argmax(1) == data[1]).double().mean().item()
+    """What the task counts: the share of right samples, or R²."""
+    return OBJECTIVES[model.task].score(logits(model, data[0]), data[1]).value

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from models.fake_quant import QuantiseReLU, QuantiseWeight
 from models.network import is_quantised
+from models.objective import OBJECTIVES
 
 
 class Alone:
@@ -26,7 +27,7 @@ class Alone:
     def losses(self, chosen: Sequence[Tensor]) -> Tensor:
         """Loss of each net on its `chosen` training samples, penalties included."""
         task, (x, y) = self.task, self.task.train
-        loss = F.cross_entropy(task.model.forward_quantised(x[chosen[0]]), y[chosen[0]])
+        loss = OBJECTIVES[task.model.task].loss(task.model.forward_quantised(x[chosen[0]]), y[chosen[0]])
         if task.plan.l1:
             loss = loss + task.plan.l1 * sum(weight.abs().sum() for weight in task.model.weights)
         if task.penalty is not None:
@@ -58,7 +59,7 @@ class Stack:
         """Loss of each net on its own `chosen` training samples."""
         x = torch.stack([task.train[0][order] for task, order in zip(self.tasks, chosen)])
         y = torch.stack([task.train[1][order] for task, order in zip(self.tasks, chosen)])
-        losses = F.cross_entropy(self._forward(x.transpose(1, 2)), y, reduction="none").mean(1)
+        losses = OBJECTIVES[self.tasks[0].model.task].losses(self._forward(x.transpose(1, 2)), y)
         l1 = self.tasks[0].plan.l1
         return losses + l1 * sum(weight.abs().sum((1, 2)) for weight in self._weights()) if l1 else losses
 

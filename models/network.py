@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.configuration import TrainConfig
 from models.fake_quant import FastQuantLinear, FastQuantReLU
+from models.objective import outputs
 
 FLOAT_BITS = 32
 
@@ -36,12 +37,26 @@ class Standardise(nn.Module):
         return (x - self.mean) / self.std
 
 
-class QuantMLP(nn.Module):
-    """Standardise, QuantIdentity, then (Linear, batch norm if any, QuantReLU) for each hidden layer, then Linear."""
+class Destandardise(nn.Module):
+    """Outputs [N, T] in standard deviations from the mean -> in the units of the table. The host computes it."""
 
-    def __init__(self, config: TrainConfig, mean: Tensor, std: Tensor, classes: int):
+    def __init__(self, mean: Tensor, std: Tensor):
         super().__init__()
-        widths = (len(mean), *config.hidden, classes)
+        self.register_buffer("mean", mean.float())
+        self.register_buffer("std", std.float())
+
+    def forward(self, y: Tensor) -> Tensor:
+        return y * self.std + self.mean
+
+
+class QuantMLP(nn.Module):
+    """Standardise, QuantIdentity, then (Linear, batch norm if any, QuantReLU) for each hidden layer, then Linear; where numbers
+    are predicted, back into their units. `task` is the training's: models/objective.py."""
+
+    def __init__(self, config: TrainConfig, mean: Tensor, std: Tensor, classes: int, units: tuple[Tensor, Tensor] | None = None):
+        super().__init__()
+        self.task = config.task
+        widths = (len(mean), *config.hidden, outputs(config.task, classes))
         weight_bits = config.by_layer("weight_bits")
         activation_bits = config.by_layer("activation_bits", len(config.hidden))
         self.standardise = Standardise(mean, std)
@@ -53,6 +68,7 @@ class QuantMLP(nn.Module):
         self.activations = nn.ModuleList(
             nn.ReLU() if bits == FLOAT_BITS else FastQuantReLU(bits, config.activation_max) for bits in activation_bits
         )
+        self.units = nn.Identity() if units is None else Destandardise(*units)
 
     def quantise_input(self, x: Tensor) -> Tensor:
         """Raw features [N, F] -> the values that the first layer sees. Once for a whole data set: it has nothing to learn."""
@@ -65,7 +81,7 @@ class QuantMLP(nn.Module):
         return self.layers[-1](x)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.forward_quantised(self.quantise_input(x))
+        return self.units(self.forward_quantised(self.quantise_input(x)))
 
     @property
     def weights(self) -> list[nn.Parameter]:

@@ -11,7 +11,9 @@ from models import checkpoint
 from models.configuration import TrainConfig
 from models.drivers import Training
 from models.fitting import Fit, FitPlan, Quantised, Task, accuracy
+from models.float_start import start_from_float
 from models.network import QuantMLP
+from models.objective import outputs
 from models.pruning import saliency as criteria
 from models.pruning.masks import Masks, snapshot
 from models.tensors import Tensors
@@ -47,12 +49,20 @@ def no_report(stage: str, epoch: int, loss: float) -> None:
 
 
 def build(config: TrainConfig, tensors: Tensors) -> QuantMLP:
-    """The network of `config` before training: random weights that depend on the seed alone, or those of `config.start`."""
+    """The network of `config` before training: random weights that depend on the seed alone, or those of `config.start` or
+    `config.float_start`."""
     torch.manual_seed(config.seed)
-    model = QuantMLP(config, tensors.mean, tensors.std, len(tensors.classes))
+    units = None if tensors.target_mean is None else (tensors.target_mean, tensors.target_std)
+    model = QuantMLP(config, tensors.mean, tensors.std, len(tensors.classes), units)
     if config.start:
         checkpoint.load(model, config.start)
+    if config.float_start:
+        start_from_float(model, config, tensors)
     return model
+
+
+def outputs_of(config: TrainConfig, tensors: Tensors) -> int:
+    return outputs(config.task, len(tensors.classes))
 
 
 def prepare(model: QuantMLP, tensors: Tensors) -> Prepared:

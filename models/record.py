@@ -17,8 +17,20 @@ PACKAGES = ("torch", "brevitas", "qonnx", "onnx", "numpy")
 
 def record(name: str, command: str, config: TrainConfig, dataset, trained: Trained) -> dict:
     """Everything that reproduces the network, and its scores. Accuracies are shares; counts are of integer weights."""
-    nonzeros = [int(weights.count_nonzero()) for weights in trained.model.quantised_weights()]
-    total = sum(weight.numel() for weight in trained.model.weights)
+    return network_record(name, command, config, dataset, trained.model) | {
+        "shipped": trained.shipped,
+        "accuracy": rounded(trained.accuracy),
+        "levels": {name: [{"remaining": round(level.remaining, 4), "kept": list(level.kept), "epochs": level.fit.epochs,
+                           "validation": round(level.validation_accuracy, 5)} for level in levels]
+                   for name, levels in trained.levels.items()},
+        "time_s": {**trained.time_s, "total": round(sum(trained.time_s.values()), 1)},
+    }
+
+
+def network_record(name: str, command: str, config: TrainConfig, dataset, model) -> dict:
+    """Where a network comes from, and its weights."""
+    nonzeros = [int(weights.count_nonzero()) for weights in model.quantised_weights()]
+    total = sum(weight.numel() for weight in model.weights)
     return {
         "name": name,
         "command": command,
@@ -27,16 +39,12 @@ def record(name: str, command: str, config: TrainConfig, dataset, trained: Train
         "dataset": {"name": dataset.name, "sha256": dataset.sha256,
                     "jets": {part: len(getattr(dataset, part).y) for part in ("train", "validation", "test")}},
         "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in PACKAGES}},
-        "shipped": trained.shipped,
-        "accuracy": rounded(trained.accuracy),
+        "task": config.task,
+        "classes": list(dataset.classes),
         "weights": total,
         "nonzero_weights": sum(nonzeros),
         "nonzero_weights_by_layer": nonzeros,
         "zeros": round(1 - sum(nonzeros) / total, 4),
-        "levels": {name: [{"remaining": round(level.remaining, 4), "kept": list(level.kept), "epochs": level.fit.epochs,
-                           "validation": round(level.validation_accuracy, 5)} for level in levels]
-                   for name, levels in trained.levels.items()},
-        "time_s": {**trained.time_s, "total": round(sum(trained.time_s.values()), 1)},
     }
 
 
@@ -46,11 +54,15 @@ def rounded(accuracy: dict[str, dict[str, float]]) -> dict[str, dict[str, float]
 
 def write_json(path: Path, content: dict) -> None:
     """Replace `path` by `content`, or leave it as it was."""
+    replace_file(path, json.dumps(content, indent=2) + "\n")
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Replace `path` by `text`, or leave it as it was."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:
         with os.fdopen(handle, "w") as file:
-            json.dump(content, file, indent=2)
-            file.write("\n")
+            file.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

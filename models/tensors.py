@@ -14,7 +14,7 @@ from models.configuration import TrainConfig
 @dataclass(frozen=True)
 class Part:
     x: Tensor  # float32 [N, F], raw features
-    y: Tensor  # int64 [N]
+    y: Tensor  # int64 [N]; numbers to predict: float32 [N, T], in the training part's standard deviations from its mean
 
     def __len__(self) -> int:
         return len(self.y)
@@ -22,7 +22,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Tensors:
-    """Training, validation and test part, with the training part's mean and standard deviation [F]."""
+    """Training, validation and test part, with the training part's mean and standard deviation [F]; `classes` are the names of
+    the network's answers. `target_mean` and `target_std` [T] are those of numbers to predict."""
 
     train: Part
     validation: Part
@@ -30,12 +31,15 @@ class Tensors:
     mean: Tensor
     std: Tensor
     classes: tuple[str, ...]
+    target_mean: Tensor | None = None
+    target_std: Tensor | None = None
 
 
 def to_tensors(dataset, config: TrainConfig) -> Tensors:
-    """A `models.data.Dataset` (or anything with its attributes) as the training sees it: fold chosen, labels randomised.
+    """A `models.data.Dataset` (or anything with its attributes) as the training sees it: fold chosen, labels randomised, numbers to
+    predict standardised (an autoencoder's are its own features).
 
-    Only training labels are ever randomised, and only training jets set mean and std.
+    Only training labels are ever randomised, and only training jets set mean and std. ValueError where the table is not of the task.
     """
     train, validation, test = (Part(torch.tensor(part.x), torch.tensor(part.y))
                                for part in (dataset.train, dataset.validation, dataset.test))
@@ -47,6 +51,16 @@ def to_tensors(dataset, config: TrainConfig) -> Tensors:
         std = torch.where(std > 0, std, torch.ones_like(std))
     if config.random_labels:
         train = Part(train.x, randomise(train.y, config.random_labels, len(dataset.classes), config.seed))
+    if config.task == "binary" and len(dataset.classes) != 2:
+        raise ValueError(f"{dataset.name}: task binary needs 2 classes, not {len(dataset.classes)} ({', '.join(dataset.classes[:5])})")
+    if config.task == "autoencoder":
+        parts = (Part(part.x, (part.x - mean) / std) for part in (train, validation, test))
+        return Tensors(*parts, mean, std, tuple(dataset.features))
+    if config.task == "regression":
+        centre, spread = train.y.mean(0), train.y.std(0, correction=0)
+        spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+        parts = (Part(part.x, (part.y - centre) / spread) for part in (train, validation, test))
+        return Tensors(*parts, mean, std, tuple(dataset.classes), centre, spread)
     return Tensors(train, validation, test, mean, std, tuple(dataset.classes))
 
 

@@ -11,6 +11,7 @@ from models.configuration import TrainConfig
 from models.data import load_dataset
 from models.export import export
 from models.fitting import Diverged
+from models.float_start import told
 from models.record import record, write_json
 from models.tensors import to_tensors
 from models.training import train
@@ -20,9 +21,11 @@ CHECKED_JETS = 500
 
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
     """Train as `config` says, write `folder`/{model.onnx, record.json}, return the record. Progress goes to stderr."""
-    dataset = load_dataset(config.dataset, config.label)
+    dataset = load_dataset(config.dataset, config.label, config.drop, config.task)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
+    for line in told(config, tensors) if config.float_start else ():
+        console.print(line, soft_wrap=True)
     try:
         with console.status("training") as status:
             trained = train(config, tensors, lambda stage, epoch, loss: status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}"))

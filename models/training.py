@@ -40,9 +40,7 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     torch.set_num_threads(1)
     check(config, tensors)
     clock = Clock()
-    float_model, float_data, _, _ = alone(
-        qap.train_dense(float_twin(config), tensors, lambda s, e, v: report(f"float {s}", e, v)))
-    scored = {"float": accuracies(float_model, float_data)}
+    scored = {"float": float_accuracies(config, tensors, report)}
     clock.lap("float")
     dense, prepared, start, _ = alone(qap.train_dense(config, tensors, report))
     scored["quantised"] = accuracies(dense, prepared)
@@ -80,6 +78,16 @@ def float_twin(config: TrainConfig) -> TrainConfig:
     """The float network of the same shape, trained in the same way, with nothing pruned and nothing penalised."""
     bits = dict.fromkeys(("weight_bits", "activation_bits", "input_bits"), FLOAT_BITS)
     return config.with_fields(**bits, method="none", l1=0.0, start=None)
+
+
+def float_accuracies(config: TrainConfig, tensors: Tensors, report: Report) -> dict[str, float]:
+    """Of the float twin, trained here; of a float model that the training starts from as it is."""
+    twin = float_twin(config)
+    if config.float_start:
+        model = qap.build(twin, tensors)
+        return accuracies(model, qap.prepare(model, tensors))
+    model, prepared, _, _ = alone(qap.train_dense(twin, tensors, lambda s, e, v: report(f"float {s}", e, v)))
+    return accuracies(model, prepared)
 
 
 def accuracies(model: QuantMLP, prepared: Prepared) -> dict[str, float]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from build_dataflow.clock_range import CLOCK
+
 
 @click.command()
 @click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml")
@@ -14,7 +16,8 @@ import click
 @click.option("--part", help="Xilinx part (default: xc7z020clg400-1, the PYNQ-Z1's).")
 @click.option("--board", metavar="NAME", help="Build for this board's part: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
 @click.option("--bitstream", is_flag=True, help="Make the bitstream too, with Vivado from PATH or under FINN_XILINX_PATH.")
-@click.option("--clock-ns", type=float, help="Clock period wanted, in ns.")
+@click.option("--clock-ns", type=CLOCK,
+              help="Clock period wanted, in ns; MIN:MAX to choose from (with --max-latency-ns or --target-fps alone: up to 20).")
 @click.option("--target-ii", type=int, help="At most this many cycles between two inferences.")
 @click.option("--target-fps", type=float, help="At least this many inferences a second.")
 @click.option("--lut-budget", type=int, help="At most this many LUTs, as Yosys counts them; without a rate, the best that they allow.")
@@ -28,8 +31,10 @@ import click
               help="How float inputs are quantised where the file does not say; u8,... is unsigned; auto takes the range from --data.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column of --data FILE to leave out; may be repeated.")
+@click.option("--all-rows", is_flag=True, default=None, help="Verify on all rows of --data, not on its test split.")
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
-@click.option("--explore", is_flag=True, help="Print and plot II against LUT over all styles; nothing is built.")
+@click.option("--explore", is_flag=True, help="Print and plot II and clock against LUT and ns; nothing is built.")
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
 @click.option("--families", type=click.Choice(["auto", "all", "part"]),
               help="Count cells for both FPGA families, or for the part's alone (default: both up to 20,000 LUT).")
@@ -46,6 +51,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap
       ./run-local.sh build jet_qap --target-ii 4 --output build/jet_folded
       ./run-local.sh build jet_qap --lut-budget 2000
+      ./run-local.sh build jet_qap --max-latency-ns 65 --clock-ns 3:15
       ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
       ./run-local.sh build path/to/float_input.onnx --input-quant 8,0.03125

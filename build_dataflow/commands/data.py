@@ -46,9 +46,10 @@ def generate(jets: int, seed: int, output: Path, workers: int | None) -> None:
 @click.option("--data", default="qapjets", show_default=True, metavar="NAME|FILE",
               help="qapjets, openml, or a .csv, .parquet or .npz file.")
 @click.option("--label", metavar="COLUMN", help="The column of the classes, for a table of your own.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="A column to leave out; may be repeated.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the MLP's training.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The picture. Default: build/data/<name>.png")
-def show(data: str, label: str | None, seed: int, output: Path | None) -> None:
+def show(data: str, label: str | None, drop: tuple[str, ...], seed: int, output: Path | None) -> None:
     """Draw a data set: its features by class, and the ROC of a float 64-32-32 MLP trained on it (once; then from the cache).
 
     \b
@@ -62,7 +63,7 @@ def show(data: str, label: str | None, seed: int, output: Path | None) -> None:
     from models.data.picture import draw
     from models.data.reference import remembered_mlp
 
-    dataset = load_dataset(data, label)
+    dataset = load_dataset(data, label, drop)
     output = output or Path("build/data") / f"{Path(dataset.name).stem}.png"
     if output.suffix != ".png":
         raise ValueError(f"--output {output}: the picture is a .png")

@@ -15,13 +15,16 @@ import click
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, such as tcp://host:8786: run there.")
 @click.option("--cluster", type=click.Choice(["slurm", "htcondor"]), help="Start workers there (dask-jobqueue's configuration).")
 @click.option("--jobs", type=click.IntRange(min=1), default=4, show_default=True, help="Jobs to start with --cluster.")
-@click.option("--pictures/--no-pictures", default=True, help="Draw the papers' figures from the table.")
+@click.option("--pictures/--no-pictures", default=True, help="Draw every arm, and the papers' figures, from the table.")
+@click.option("--models/--no-models", default=False, help="Keep every quantised net as a file that can be built.")
+@click.option("--hardware/--no-hardware", default=True, help="Add LUT, FF and ns by the cost model, of nets of up to 600 weights.")
+@click.option("--part", default="xc7z020clg400-1", show_default=True, help="Of the hardware columns.")
 def command(name: str, output: Path | None, workers: int | None, scheduler: str | None, cluster: str | None, jobs: int,
-            pictures: bool) -> None:
+            pictures: bool, models: bool, hardware: bool, part: str) -> None:
     """Run study NAME (models/studies/NAME.yaml, or a path to such a file).
 
     Each finished training is a file: start the command again after an interruption and it goes on. Writes table.csv,
-    table.parquet and pictures.
+    table.parquet and pictures: accuracy against weights and LUT for every arm, and the papers' figures for those that have their names.
 
     \b
     Examples:
@@ -48,7 +51,11 @@ def command(name: str, output: Path | None, workers: int | None, scheduler: str 
     with place as runner, Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(study.title, total=None)
         results = run_study(study, folder, runner, lambda done, total, run: progress.update(
-            bar, completed=done, total=total, description=f"{study.title}: {run.arm}"))
+            bar, completed=done, total=total, description=f"{study.title}: {run.arm}"), models or hardware)
+    if hardware:
+        from build_dataflow.study_hardware import add_hardware
+
+        click.echo(f"{add_hardware(results, folder, part, workers, models)} nets priced", err=True)
     click.echo(f"{len(results)} trainings, {sum(len(result['rows']) for result in results)} nets: {folder / 'table.csv'}")
     if pictures:
         from models.study.pictures import draw_all

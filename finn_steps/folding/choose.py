@@ -35,15 +35,23 @@ def choose_within(
     lut: int, count: Callable[[Accelerator], int], accelerator: Accelerator, target_ii: int | None, limits: Limits,
     registers_every: int = 1,
 ) -> dict[str, Folding]:
-    """choose_foldings for which `count` says at most `lut` LUTs too: where it says more, the estimate's budget shrinks in proportion."""
-    allowed = replace(limits, lut=min(lut, limits.lut or lut))
-    for _ in range(ATTEMPTS):
-        chosen = choose_foldings(accelerator, target_ii, allowed, registers_every)
-        taken = count(accelerator.with_foldings(chosen))
-        if taken <= lut:
+    """choose_foldings for which `count` says at most `lut` LUTs too: where it says more, the estimate's budget shrinks in proportion.
+    The budget of an error is the one that was asked for."""
+    allowed, counts = replace(limits, lut=min(lut, limits.lut or lut)), []
+    while len(counts) < ATTEMPTS:
+        try:
+            chosen = choose_foldings(accelerator, target_ii, allowed, registers_every)
+        except ValueError:
+            if not counts:
+                raise
+            break
+        counts.append(count(accelerator.with_foldings(chosen)))
+        if counts[-1] <= lut:
             return chosen
-        allowed = replace(allowed, lut=int(allowed.lut * MARGIN * lut / taken))
-    raise ValueError(f"{accelerator.name}: nothing within {lut} LUT was found by synthesis; the last of {ATTEMPTS} choices took {taken}")
+        allowed = replace(allowed, lut=int(allowed.lut * MARGIN * lut / counts[-1]))
+    told = nearest(Tuner(accelerator, registers_every), target_ii, replace(limits, lut=lut))
+    raise ValueError(f"{accelerator.name}: nothing within {replace(limits, lut=lut)}{at_rate(target_ii)} was found by synthesis, which counted "
+                     f"{min(counts)} LUT at least; by the estimate possible are {told}")
 
 
 def foldings(built: Partial) -> dict[str, Folding]:
@@ -52,18 +60,30 @@ def foldings(built: Partial) -> dict[str, Folding]:
 
 def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits) -> str:
     """One sentence: what cannot be, and what can."""
-    nearest = [tuner.best_rate(limits)] if target_ii is not None else []
+    built = neighbours(tuner, target_ii, limits)
+    return (f"{name}: nothing within {limits.exceeded(built)}{at_rate(target_ii)} is possible by the estimate; possible are "
+            f"{nearest(tuner, target_ii, limits)}")
+
+
+def nearest(tuner: Tuner, target_ii: int | None, limits: Limits) -> str:
+    return "; ".join(dict.fromkeys(figures(built) for built in neighbours(tuner, target_ii, limits)))
+
+
+def neighbours(tuner: Tuner, target_ii: int | None, limits: Limits) -> list[Partial]:
+    """What can be had when one limit after the other is given up."""
+    found = [tuner.best_rate(limits)] if target_ii is not None else []
     if target_ii is not None:
-        nearest.append(tuner.least_area(target_ii))
+        found.append(tuner.least_area(target_ii))
     elif limits.latency is not None:
-        nearest.append(tuner.best_rate(Limits(latency=limits.latency)))
-    nearest.append(tuner.least_area(tuner.slowest))
+        found.append(tuner.best_rate(Limits(latency=limits.latency)))
+    found.append(tuner.least_area(tuner.slowest))
     if limits.latency is not None:
-        nearest.append(least_latency(tuner, target_ii))
-    nearest = [built for built in nearest if built is not None]
-    rate = "" if target_ii is None else f" at one inference {every(target_ii)}"
-    told = "; ".join(dict.fromkeys(figures(built) for built in nearest))
-    return f"{name}: nothing within {limits.exceeded(nearest)}{rate} is possible by the estimate; possible are {told}"
+        found.append(least_latency(tuner, target_ii))
+    return [built for built in found if built is not None]
+
+
+def at_rate(target_ii: int | None) -> str:
+    return "" if target_ii is None else f" at one inference {every(target_ii)}"
 
 
 def least_latency(tuner: Tuner, target_ii: int | None) -> Partial | None:

@@ -10,11 +10,13 @@ import numpy as np
 from models.data.split import SPLIT_SEED, stratified_split
 
 MIN_ROWS_PER_CLASS = 10
+MIN_ROWS = 20
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """`x` float32 [N, F], raw features; `y` int64 [N], the index into the data set's classes. In random order."""
+    """`x` float32 [N, F], raw features; `y` int64 [N], the index into the data set's classes, or float32 [N, T], numbers to predict. In
+    random order."""
 
     x: np.ndarray
     y: np.ndarray
@@ -25,7 +27,8 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Rows in three fixed parts. `sha256` is that of the file the rows came from."""
+    """Rows in three fixed parts. `classes` are names: of the classes, or of the numbers to predict; none where the table has no
+    labels. `sha256` is that of the file the rows came from."""
 
     name: str
     features: tuple[str, ...]
@@ -47,22 +50,33 @@ class Dataset:
 
 
 def make_dataset(
-    name: str, x: np.ndarray, y: np.ndarray, features: list[str], classes: list[str], sha256: str, rows=None, split_seed: int = SPLIT_SEED
+    name: str, x: np.ndarray, y: np.ndarray | None, features: list[str], classes: list[str], sha256: str, rows=None,
+    split_seed: int = SPLIT_SEED,
 ) -> Dataset:
-    """Check the table and cut it into parts: those of `rows` (three arrays of row numbers) or a stratified split.
+    """Check the table and cut it into parts: those of `rows` (three arrays of row numbers) or a split, stratified by whole-number
+    labels.
 
     Raises ValueError, naming the data set and the columns or classes, for values that are not finite, constant columns, fewer
     than two classes and classes of fewer than 10 rows."""
-    x, y = _finite_float32(name, x, features), np.ascontiguousarray(y, np.int64)
-    _check_classes(name, y, classes)
-    parts = [Part(x[chosen], y[chosen]) for chosen in (stratified_split(y, split_seed) if rows is None else rows)]
+    x = finite_float32(name, x, features)
+    y = np.zeros(len(x), np.int64) if y is None else y
+    if y.ndim == 1 and classes:
+        y = np.ascontiguousarray(y, np.int64)
+        _check_classes(name, y, classes)
+    elif len(x) < MIN_ROWS:
+        raise ValueError(f"{name}: {len(x)} rows: at least {MIN_ROWS} are needed")
+    strata = y if y.ndim == 1 else np.zeros(len(y), np.int64)
+    y = y if y.ndim == 1 else np.ascontiguousarray(y, np.float32)
+    parts = [Part(x[chosen], y[chosen]) for chosen in (stratified_split(strata, split_seed) if rows is None else rows)]
     constant = np.flatnonzero(np.ptp(parts[0].x, axis=0) == 0)
     if len(constant):
-        raise ValueError(f"{name}: {_columns(features, constant)} has one value only in the training part: leave it out")
+        raise ValueError(f"{name}: {_columns(features, constant)} has one value only in the training part: leave it out "
+                         f"(--drop {features[constant[0]]})")
     return Dataset(name, tuple(features), tuple(classes), *parts, sha256)
 
 
-def _finite_float32(name: str, x: np.ndarray, features: list[str]) -> np.ndarray:
+def finite_float32(name: str, x: np.ndarray, features: list[str]) -> np.ndarray:
+    """x as float32 [rows, features]. ValueError, naming the columns, where a value is none."""
     with np.errstate(over="ignore"):
         x = np.ascontiguousarray(x, np.float32)
     if x.ndim != 2 or x.shape[1] != len(features):

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.data.dataset import Dataset
 from models.data.files import write_atomically
+from models.data.load import NAMED
 from models.data.reference import HIDDEN, Scores
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -123,8 +124,9 @@ def _line(label: int) -> dict:
 
 
 def _class_name(dataset: Dataset, label: int) -> str:
+    """As the table has it; of the jet sets, whose letters are ours, in words."""
     name = dataset.classes[label]
-    return JET_CLASSES.get(name, name) if set(dataset.classes) == set(JET_CLASSES) else name
+    return JET_CLASSES.get(name, name) if dataset.name in NAMED else name
 
 
 def _axis_name(feature: str) -> str:

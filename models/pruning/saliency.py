@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from models.objective import OBJECTIVES
 
 
 def magnitude(weights: list[nn.Parameter]) -> list[Tensor]:
@@ -34,7 +35,7 @@ def fisher(model, x: Tensor, y: Tensor) -> list[Tensor]:
     hooks = [layer.register_forward_hook(keep) for layer in model.layers]
     try:
         with torch.enable_grad():
-            F.cross_entropy(model.forward_quantised(x), y, reduction="sum").backward()
+            OBJECTIVES[model.task].loss(model.forward_quantised(x), y, reduction="sum").backward()
     finally:
         for hook in hooks:
             hook.remove()

@@ -18,10 +18,11 @@ OBJECTIVES = ("validation_loss", "validation_accuracy")
 
 @dataclass(frozen=True)
 class Run:
-    """One training of a study: the arm it belongs to and its configuration."""
+    """One training of a study: the arm it belongs to, its configuration, and the folder into which its networks go (None: nowhere)."""
 
     arm: str
     config: TrainConfig
+    models: str | None = None
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ from models.configuration import TrainConfig
 from models.fitting import logits
 from models.metrics import bops, hardware, information, performance
 from models.network import QuantMLP, is_quantised
+from models.objective import OBJECTIVES
 from models.qap import Level, Prepared
 
 
@@ -23,11 +24,12 @@ def evaluate(model: QuantMLP, config: TrainConfig, prepared: Prepared, level: Le
         "validation_loss": level.fit.validation_loss,
         "validation_accuracy": level.validation_accuracy,
     }
-    add(row, "accuracy", performance.accuracy(scores, labels))
-    add(row, "auc", performance.mean_auc(scores, labels))
-    for signal, name in enumerate(classes):
+    add(row, "accuracy", OBJECTIVES[config.task].score(torch.from_numpy(scores), y))
+    for signal, name in enumerate(classes if config.task == "classes" else ()):
         add(row, f"auc_{name}", performance.auc(scores, labels, signal))
         add(row, f"background_{name}", performance.background_efficiency(scores, labels, signal))
+    if config.task == "classes":
+        add(row, "auc", performance.mean_auc(scores, labels))
     row |= cost(model, config, level)
     efficiency = information.neural_efficiency(hidden_activations(model, x))
     return row | {"neural_efficiency": efficiency, "aiq": information.aiq(row["accuracy"], efficiency)}

@@ -26,12 +26,12 @@ def draw_all(folder: Path) -> list[Path]:
     """Draw what `folder`/table.csv (and masks.csv) can show into `folder`/pictures; returns the files."""
     table = with_dpp_as_one(pd.read_csv(folder / "table.csv"))
     masks = pd.read_csv(folder / "masks.csv") if (folder / "masks.csv").is_file() else pd.DataFrame()
-    (folder / "pictures").mkdir(exist_ok=True)
     drawn = []
     with plt.rc_context(STYLE):
-        for name, draw in PICTURES.items():
+        for name, draw in (PICTURES | EVERY_STUDY).items():
             figure = draw(table, masks)
             if figure is not None:
+                (folder / "pictures").mkdir(exist_ok=True)
                 drawn.append(folder / "pictures" / f"{name}.png")
                 figure.savefig(drawn[-1], bbox_inches="tight")
                 plt.close(figure)
@@ -153,6 +153,31 @@ def masks_over_epochs(table: pd.DataFrame, masks: pd.DataFrame):
     return figure
 
 
+def all_arms(x: str, label: str, title: str):
+    """Accuracy of every arm, whatever it is called, against `x`: each net's mean over the repeats, and the standard error of that; of a
+    single net the error of its sample."""
+
+    def draw(table: pd.DataFrame, masks: pd.DataFrame):
+        if x not in table or "accuracy_error" not in table or (shown := table.dropna(subset=[x, "accuracy"])).empty:
+            return None
+        figure, axis = plt.subplots()
+        for i, (arm, frame) in enumerate(shown.groupby("arm", sort=False)):
+            points = frame.groupby("kept").agg(x=(x, "mean"), accuracy=("accuracy", "mean"), spread=("accuracy", "sem"),
+                                               own=("accuracy_error", "mean")).sort_values("x")
+            axis.errorbar(points.x, points.accuracy, yerr=points.spread.fillna(points.own), label=arm, color=COLOURS[i % 7],
+                          marker=MARKERS[i % 7], linestyle=DASHES[i // 7 % 7], markersize=4, capsize=2, linewidth=1)
+        axis.legend(fontsize=8 if shown.arm.nunique() < 9 else 6)
+        log_axis(axis)
+        axis.set(xlabel=label, ylabel="test accuracy", title=title)
+        return figure
+
+    return draw
+
+
+EVERY_STUDY = {
+    "arms_nonzeros": all_arms("nonzeros", "nonzero weights", "Accuracy against weights"),
+    "arms_lut": all_arms("lut", "LUT (estimate, a frame every cycle)", "Accuracy against area"),
+}
 PICTURES = {
     "accuracy_bops": against_bops("accuracy", "test accuracy", "Accuracy against bit operations"),
     "auc_bops": against_bops("auc", "mean AUC, one against rest", "AUC against bit operations"),

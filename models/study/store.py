@@ -24,9 +24,10 @@ class Store:
         self.runs.mkdir(parents=True, exist_ok=True)
 
     def load(self, run: Run) -> dict | None:
-        """The result of `run`, or None where it has not been finished."""
+        """The result of `run`, or None where it has not been finished, or not kept its networks where they are wanted."""
         path = self.runs / f"{run.id}.json"
-        return json.loads(path.read_text()) if path.is_file() else None
+        result = json.loads(path.read_text()) if path.is_file() else None
+        return None if result is not None and run.models and not result.get("models") else result
 
     def save(self, run: Run, result: dict) -> None:
         write_json(self.runs / f"{run.id}.json", result)

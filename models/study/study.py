@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -19,12 +20,14 @@ Execute = Callable[[list[Batch]], Iterator[tuple[Batch, list[dict]]]]
 
 
 def run_study(
-    study: Study, folder: Path, execute: Execute, on_done: Callable[[int, int, Run], None] = lambda done, planned, run: None
+    study: Study, folder: Path, execute: Execute, on_done: Callable[[int, int, Run], None] = lambda done, planned, run: None,
+    models: bool = False,
 ) -> list[dict]:
     """Results of every training of `study` in its own order; `folder` keeps each as soon as it is there, and the tables.
 
     ValueError, before anything is trained, for masks that cannot be. `on_done` hears how many trainings are finished of how many,
-    and the last one. Call again after any interruption.
+    and the last one. Call again after any interruption. With `models` every quantised net is exported into `folder`/models, and its
+    row says where (`model`).
     """
     check_masks(study)
     store, planned = Store(folder), len(study.runs)
@@ -34,6 +37,8 @@ def run_study(
 
     def run_all(batches: list[Batch]) -> list[dict]:
         nonlocal done
+        if models:
+            batches = [tuple(replace(run, models=str(folder.resolve() / "models")) for run in batch) for batch in batches]
         runs = [run for batch in batches for run in batch]
         results = {run.id: result for run in runs if (result := store.load(run)) is not None}
         missing = [batch for batch in batches if any(run.id not in results for run in batch)]
@@ -58,7 +63,7 @@ def check_masks(study: Study) -> None:
     """ValueError, naming arm, layer and values, for a k, tile or block that a network of `study` cannot have."""
     for run in study.runs:
         if run.config.method == "dpp":
-            data = dataset(run.config.dataset, run.config.label)
+            data = dataset(run.config)
             features = torch.ones(len(data.features))
             try:
                 add_masks(QuantMLP(run.config, features, features, len(data.classes)), run.config)

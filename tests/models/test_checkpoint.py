@@ -40,7 +40,7 @@ def test_a_missing_or_broken_checkpoint_is_named(tmp_path):
 
 
 def test_divergence_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr("models.train_and_write.load_dataset", lambda name, label: synthetic_set())
+    monkeypatch.setattr("models.train_and_write.load_dataset", lambda *given: synthetic_set())
     config = TINY.with_fields(learning_rate=1e30, weight_bits=32, activation_bits=32, epochs=3)
     with pytest.raises(RuntimeError, match=r"the loss became (nan|inf) in epoch \d+, step \d+; .*last_good.pt"):
         train_and_write(config, tmp_path / "net", "train net")

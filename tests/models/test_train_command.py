@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from build_dataflow.cli import main
 from build_dataflow.commands.train import command
-from models.catalogue import names, study_names, study_yaml, train_yaml
+from models.catalogue import study_names, study_yaml, train_yaml
 from models.configuration import read_config
 from models.study.description import read_study
 from tests.models.synthetic import synthetic_set
@@ -60,7 +60,11 @@ def test_mistakes_are_one_line(arguments, message, capfd):
     assert len(said.strip().splitlines()) == 1 and message in said
 
 
-@pytest.mark.parametrize("name", names())
+SHIPPED = ("jet_dpp", "jet_qap", "jet_qap_small")
+"""Networks of one's own live in models/ too, and are nobody else's business."""
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_committed_networks_were_trained_as_their_yaml_says(name):
     folder = train_yaml(name).parent
     record, config = json.loads((folder / "record.json").read_text()), read_config(folder / "train.yaml")
@@ -73,7 +77,7 @@ def test_committed_studies_can_be_read(name):
 
 
 def test_committed_networks_pass_the_rule_by_which_they_are_held():
-    scores = {name: json.loads((train_yaml(name).parent / "record.json").read_text()) for name in names()}
+    scores = {name: json.loads((train_yaml(name).parent / "record.json").read_text()) for name in SHIPPED}
     of = {name: record["accuracy"][record["shipped"]] for name, record in scores.items()}
     assert of["jet_qap"]["validation"] >= scores["jet_qap"]["accuracy"]["float"]["validation"] - 0.0075
     assert of["jet_qap_small"]["validation"] >= 0.72 and of["jet_qap_small"]["test"] >= 0.715

@@ -43,6 +43,17 @@ def test_a_figure_without_its_arms_is_left_out(tmp_path):
     assert "methods" in stems and "accuracy_bops" in stems and not stems & {"lottery", "labels", "search", "masks"}
 
 
+def test_every_study_has_pictures_of_its_own_arms(tmp_path):
+    """Whatever its arms are called; with the error of one sample where there are no repeats, and none without any arm."""
+    table = made_up_table(["mine", "yours"]).assign(accuracy_error=0.004, nonzeros=lambda t: t.kept, lut=lambda t: 9.0 * t.kept)
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert {path.stem for path in draw_all(tmp_path)} == {"arms_nonzeros", "arms_lut"}
+    made_up_table(["mine"]).to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "table.csv").rename(tmp_path / "bare" / "table.csv")
+    assert draw_all(tmp_path / "bare") == [] and not (tmp_path / "bare" / "pictures").exists()
+
+
 def test_axes_have_titles_and_labels(tmp_path):
     table = made_up_table(ARMS)
     for name, draw in PICTURES.items():

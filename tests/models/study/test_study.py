@@ -10,6 +10,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from build_dataflow.study_hardware import add_hardware
 from models.study import execute
 from models.study.description import read_study
 from models.study.execute import ROOT, serial
@@ -53,6 +54,22 @@ def test_an_interrupted_study_goes_on(study_file, tmp_path):
     assert again.ran == [study.runs[2].id] and seen == [(3, 3)]
     run_study(study, tmp_path / "whole", serial)
     assert (tmp_path / "out" / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
+
+
+def test_networks_are_kept_and_priced(study_file, tmp_path):
+    study = read_study(study_file(arms={"mine": {}, "floats": {"weight_bits": 32, "activation_bits": 32, "input_bits": 32}}))
+    run_study(study, tmp_path / "out", serial)
+    results = run_study(study, tmp_path / "out", serial, models=True)
+    kept = [row["model"] for result in results for row in result["rows"] if "model" in row]
+    assert len(kept) == 2 and all((tmp_path / "out" / name).is_file() for name in kept)
+    assert add_hardware(results, tmp_path / "out", "xc7z020clg400-1", 1, keep=True) == 2
+    frame = pd.read_csv(tmp_path / "out" / "table.csv")
+    assert frame[frame.arm == "mine"].lut.gt(0).all() and frame[frame.arm == "mine"].latency_ns.gt(0).all()
+    assert frame[frame.arm == "floats"].lut.isna().all()
+    dense, pruned = frame[frame.arm == "mine"].lut
+    assert pruned < dense
+    add_hardware(results, tmp_path / "out", "xc7z020clg400-1", 1, keep=False)
+    assert not list((tmp_path / "out" / "models").iterdir())
 
 
 def test_dpp_runs_give_masks_over_epochs(study_file, tmp_path):
