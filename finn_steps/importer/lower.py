@@ -111,7 +111,7 @@ class _Import:
 
     def _raw(self, name: str, stage: Stage, matrix: Matrix, grid: Grid) -> tuple[SparseLayer, tuple[HostOp, ...]]:
         """The last layer without a quantiser: its sums are the answer, and the host scales them."""
-        shift = matrix.offset / matrix.unit
+        shift = matrix.shift
         stride = 1 if np.array_equal(shift, np.rint(shift)) else 2
         values, unit, shift = matrix.values * stride, matrix.unit / stride, shift * stride
         whole = np.all(np.abs(shift - np.rint(shift)) <= 1e-6) and np.abs(shift).max() < 2**31
@@ -119,7 +119,7 @@ class _Import:
         layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, "INT64")
         odt = smallest_datatype(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
         layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, odt)
-        offset = np.zeros(len(unit)) if whole else matrix.offset
+        offset = np.zeros(len(unit)) if whole else matrix.shift * matrix.unit
         self.meetings[name] = raw_meeting(stage, unit, offset, matrix.extra, self.network)
         scaled = (*_value("mul", unit, 1), *_value("add", offset, 0))
         return layer, (*scaled, *host_operations(stage.before, self.network))
@@ -134,7 +134,7 @@ class _Import:
         steps = np.arange(int(datatype.min()) + 1, int(datatype.max()) + 1)
 
         def values(accumulators: np.ndarray) -> np.ndarray:
-            return accumulators * matrix.unit + matrix.offset
+            return (accumulators + matrix.shift) * matrix.unit
 
         def stored(floats: np.ndarray) -> np.ndarray:
             return answer.stored(piece(floats))

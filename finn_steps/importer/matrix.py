@@ -1,4 +1,4 @@
-"""A layer's real weights as whole numbers: row o of the model's sums is unit[o] * (values[o] @ n) + offset[o], for stored inputs n."""
+"""A layer's real weights as whole numbers: row o of the model's sums is unit[o] * (values[o] @ n + shift[o]), for stored inputs n."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ FLOAT32_INTEGERS = 2.0**24
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """values int64 [MH, MW]; unit, offset float64 [MH].
+    """values int64 [MH, MW]; unit, shift float64 [MH].
 
+    shift     exact where zero points are whole steps: a sum that is zero in the model is zero here
     rounding  float64 [MH]: how far the model's float32 sum can be from the exact one, in any order of summation; 0 where it is exact
     extra     float64 [MH]: the part of `rounding` that comes from levels off their grid and from weights off theirs
     """
 
     values: np.ndarray
     unit: np.ndarray
-    offset: np.ndarray
+    shift: np.ndarray
     rounding: np.ndarray
     extra: np.ndarray
 
@@ -44,7 +45,16 @@ def read_matrix(weights: Weights, grid: Grid) -> Matrix:
     extra = off + np.abs(weights.values) @ grid.deviation
     exact = _is_exact(weights.values, grid, unit, values)
     rounding = np.where(exact, 0.0, _bound(weights, grid) + extra)
-    return Matrix(values, unit, weights.values @ grid.zero, rounding, np.where(exact, 0.0, extra))
+    return Matrix(values, unit, _shift(weights, grid, values, unit), rounding, np.where(exact, 0.0, extra))
+
+
+def _shift(weights: Weights, grid: Grid, values: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    """What the inputs' zeros add to each sum, in units: values @ (zero / step), and what channels of one value add."""
+    moving = grid.step != 0
+    zeros = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=moving)
+    halves = np.rint(2 * zeros) / 2
+    zeros = np.where(np.abs(halves - zeros) <= RELATIVE * np.maximum(1, np.abs(zeros)), halves, zeros)
+    return values @ zeros + weights.values[:, ~moving] @ grid.zero[~moving] / unit
 
 
 def _rows(scales: np.ndarray, integers: np.ndarray, most: int, bound) -> tuple[np.ndarray, np.ndarray]:
