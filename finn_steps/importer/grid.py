@@ -31,6 +31,7 @@ class Grid:
     deviation    float64 [width]: how far the model's float values lie from step * n + zero
     largest      float64 [width]: the greatest size of a value
     reached      int64, ascending: the stored integers that occur in any channel
+    straight     what is stored are the quantiser's own integers
     bipolar      the values are -v and +v, stored as 0 and 1
     """
 
@@ -41,6 +42,7 @@ class Grid:
     deviation: np.ndarray
     largest: np.ndarray
     reached: np.ndarray
+    straight: bool
     bipolar: bool = False
 
     @property
@@ -63,13 +65,14 @@ def read_grid(levels: Levels, values: np.ndarray, most: int = MOST_STEPS) -> Gri
     integers = np.broadcast_to(levels.integers, values.shape)
     columns, inverse = _different_columns(integers, values)
     lines = [_line(integers[:, column], values[:, column]) for column in columns]
-    if any(line is None for line in lines):
+    straight = all(line is not None for line in lines)
+    if not straight:
         lines = [_steps(values[:, column], most) for column in columns]
     step, zero = (np.array([line[part] for line in lines])[inverse] for part in (0, 1))
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
     return Grid(step, zero, int(stored.min()), int(stored.max()), deviation, np.abs(values).max(0),
-                np.unique(stored), levels.bipolar and np.array_equal(values, -values[::-1]))
+                np.unique(stored), straight, levels.bipolar and np.array_equal(values, -values[::-1]))
 
 
 def _different_columns(integers: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +88,7 @@ def _line(integers: np.ndarray, values: np.ndarray):
     """(step, zero, integers) where the values lie on a straight line over the integers; None otherwise."""
     span = integers[-1] - integers[0]
     if span == 0 or np.all(values == values[0]):
-        return 0.0, values[0], np.zeros_like(integers)
+        return 0.0, values[0], integers
     tolerance = FLOAT_ROUNDINGS * UNIT * np.abs(values).max()
     slope = (values[-1] - values[0]) / span
     best = None

@@ -28,7 +28,7 @@ def read_input(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid
     width = network.tensors[head.quantiser.output].width
     grid = _grid(head, np.broadcast_to(levels.values, (len(levels.values), width)), levels, network)
     try:
-        if levels.bipolar or not _straight(levels, grid):
+        if levels.bipolar or not grid.straight:
             raise NotOnTheHost(f"node {head.quantiser.name} gives levels that are no straight line")
         before = host_operations(head.before, network)
         behind = _indexing(head.after, network)
@@ -54,11 +54,6 @@ def _grid(head: Stage, values: np.ndarray, levels: Levels, network: Network) -> 
         last = links[-1] if links else head.quantiser
         raise ValueError(f"node {last.name} ({last.kind}): the levels of input {network.input} {error} behind it; supported: levels on a grid "
                          f"of at most {MOST_INPUT_STEPS:,} steps, by monotone operators") from None
-
-
-def _straight(levels: Levels, grid: Grid) -> bool:
-    """Whether the stored integers are the quantiser's own."""
-    return (int(levels.integers.min()), int(levels.integers.max())) == (grid.low, grid.high) and not grid.bipolar
 
 
 def _index(links, network: Network) -> np.ndarray:
@@ -94,9 +89,9 @@ def _annotated(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid
     width = network.tensors[network.input].width
     grid = _grid(head, np.broadcast_to(values, (len(values), width)), levels, network)
     taken = _indexing(head.before, network)
-    if bipolar and (grid.low, grid.high) == (0, 1):
+    if bipolar and grid.straight:
         return (*taken, HostOp("add", np.float32(1)), HostOp("div", np.float32(2))), grid
-    if _straight(levels, grid):
+    if grid.straight and not bipolar:
         return taken, grid
     return _counted(head, grid, network, (low, high)), grid
 

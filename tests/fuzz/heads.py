@@ -77,7 +77,7 @@ def _shape(b: Builder, width: int, batch) -> tuple[list[int], Callable[[str], st
     kind = b.pick("flat", "flat", "flat", "flatten", "reshape", "transpose", "slice", "gather", "squeeze", "unsqueeze")
     b.note(f"input {kind}")
     if kind == "flatten":
-        return [2, width], lambda t: b.node("Flatten", [t], **b.pick({}, {"axis": 1}, {"axis": -2})), 2 * width
+        return [2, width], lambda t: b.node("Flatten", [t], **b.pick({}, {"axis": 1}, *([{"axis": -2}] if b.opset > 10 else []))), 2 * width
     if kind == "reshape":
         return [width, 1], lambda t: _reshape(b, t, width, batch), width
     if kind == "transpose":
