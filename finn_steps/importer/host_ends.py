@@ -25,9 +25,10 @@ class NotOnTheHost(ValueError):
     """An operator that no HostOp does."""
 
 
-def host_operations(links: Sequence[Link], network: Network) -> tuple[HostOp, ...]:
-    """HostOps for a run of links on [N, width] values. NotOnTheHost, naming the node, for what the host does not do."""
-    return tuple(op for link in links for op in _operations(link, network))
+def host_operations(links: Sequence[Link], network: Network, behind: bool = False) -> tuple[HostOp, ...]:
+    """HostOps for a run of links on [N, width] values, in front of the first layer or `behind` the last. NotOnTheHost, naming the node, for
+    what the host does not do."""
+    return tuple(op for link in links for op in _operations(link, network, behind))
 
 
 def quantising_operations(link: Link, network: Network) -> tuple[HostOp, ...]:
@@ -51,7 +52,7 @@ def quantising_operations(link: Link, network: Network) -> tuple[HostOp, ...]:
     return (HostOp("div", _by_feature(scale, shape)), *_shift("add", _by_feature(zero, shape)), HostOp("clip", [low, high]), HostOp(rounding))
 
 
-def _operations(link: Link, network: Network) -> list[HostOp]:
+def _operations(link: Link, network: Network, behind: bool) -> list[HostOp]:
     kind, shape = link.kind, network.tensors[link.input].shape
     if kind in RESHAPING:
         return []
@@ -76,7 +77,7 @@ def _operations(link: Link, network: Network) -> list[HostOp]:
     if kind in ("Clip", "Min", "Max"):
         return [_clip(link, network)]
     if kind == "BatchNormalization":
-        return _batch_normalization(link, network)
+        return _batch_normalization(link, network, behind)
     if kind in ("Add", "Mul", "Sub", "Div"):
         return _binary(link, network)
     if kind in ("Quant", "QuantizeLinear"):
@@ -147,12 +148,18 @@ def _clip(link: Link, network: Network) -> HostOp:
     return HostOp("clip", [low, high])
 
 
-def _batch_normalization(link: Link, network: Network) -> list[HostOp]:
+def _batch_normalization(link: Link, network: Network, behind: bool) -> list[HostOp]:
+    """In front of a quantiser folded into one factor and one shift, as onnxruntime does it; `behind` the last layer in parts, of which none
+    hides the roundings of another."""
     scale, bias, mean, variance = (network.constants[name].array for name in link.node.input[1:5])
     factor = scale / np.sqrt(variance + np.float32(attribute(link.node, "epsilon", 1e-5)))
     shape = network.tensors[link.input].shape
     channels = (-1, *(1 for _ in shape[1:]))
-    return [HostOp("mul", _by_feature(factor.reshape(channels), shape)), HostOp("add", _by_feature((bias - mean * factor).reshape(channels), shape))]
+    by_feature = {name: _by_feature(value.reshape(channels), shape) for name, value in
+                  (("mean", mean), ("factor", factor), ("bias", bias), ("shift", bias - mean * factor))}
+    if behind:
+        return [HostOp("sub", by_feature["mean"]), HostOp("mul", by_feature["factor"]), HostOp("add", by_feature["bias"])]
+    return [HostOp("mul", by_feature["factor"]), HostOp("add", by_feature["shift"])]
 
 
 def _binary(link: Link, network: Network) -> list[HostOp]:

@@ -122,7 +122,7 @@ class _Import:
         offset = np.zeros(len(unit)) if whole else matrix.shift * matrix.unit
         self.meetings[name] = raw_meeting(stage, unit, offset, matrix.extra, self.network)
         scaled = (*_value("mul", unit, 1), *_value("add", offset, 0))
-        return layer, (*scaled, *host_operations(stage.before, self.network))
+        return layer, (*scaled, *host_operations(stage.before, self.network, behind=True))
 
     def _thresholded(self, name: str, stage: Stage, after, matrix: Matrix, grid: Grid, answer: Grid, final: bool) -> SparseLayer:
         layer, network = stage.layer, self.network

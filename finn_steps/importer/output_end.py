@@ -18,7 +18,7 @@ def answering_operations(grid: Grid, stage: Stage, after: tuple[Link, ...], netw
 
     after  the links behind the quantiser that the integers have in them already
     """
-    return (*_scaling(grid), *host_operations(stage.after[len(after) :], network))
+    return (*_scaling(grid), *host_operations(stage.after[len(after) :], network, behind=True))
 
 
 def _scaling(grid: Grid) -> tuple[HostOp, ...]:
