@@ -92,7 +92,7 @@ def clock_row(hardware: dict) -> list[tuple[str, str]]:
     least, clock, adders = (hardware.get("clock") or {}).get("least_ns"), hardware["clock_ns"], (hardware.get("clock") or {}).get("registers_every")
     if least is None:
         return []
-    held = f"{adders} adder{'s' if adders > 1 else ''} between registers need {least:g} ns, by an estimate"
+    held = f"{adders} adder{'s' if adders > 1 else ''} between registers need{'' if adders > 1 else 's'} {least:g} ns, by an estimate"
     if clock < least:
         return [("clock", f"{held}: {clock:g} ns is short")]
     if clock < SLACK * least:

@@ -29,6 +29,13 @@ def softmax(x: np.ndarray, sizes: np.ndarray = None) -> np.ndarray:
     return (powers / powers.sum(axis=2, keepdims=True)).reshape(x.shape)
 
 
+def log_softmax(x: np.ndarray, sizes: np.ndarray = None) -> np.ndarray:
+    """float32 [N, n], the logarithm of softmax."""
+    grouped = x.reshape(len(x), *((1, x.shape[1], 1) if sizes is None else sizes.astype(int)))
+    below = grouped - grouped.max(axis=2, keepdims=True)
+    return (below - np.log(np.exp(below).sum(axis=2, keepdims=True))).reshape(x.shape)
+
+
 def count(x: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """float32 [N, n]: how many of a feature's thresholds, [n, steps] ascending, each value reaches."""
     reached = [np.searchsorted(row, column, side="right") for row, column in zip(thresholds, x.T)]
@@ -47,6 +54,7 @@ OPERATIONS = {
     "trunc": lambda x, _: np.trunc(x),
     "relu": lambda x, _: np.maximum(x, np.float32(0)),
     "softmax": lambda x, value: softmax(x, value),
+    "log_softmax": lambda x, value: log_softmax(x, value),
     "sigmoid": lambda x, _: np.float32(1) / (np.float32(1) + np.exp(-x)),
     "tanh": lambda x, _: np.tanh(x),
     "leaky_relu": lambda x, value: np.where(x < 0, x * value, x),

@@ -22,6 +22,7 @@ OPERATIONS = {
     "trunc": lambda x, _: np.trunc(x),
     "relu": lambda x, _: np.maximum(x, np.float32(0)),
     "softmax": lambda x, value: softmax(x, value),
+    "log_softmax": lambda x, value: log_softmax(x, value),
     "sigmoid": lambda x, _: np.float32(1) / (np.float32(1) + np.exp(-x)),
     "tanh": lambda x, _: np.tanh(x),
     "leaky_relu": lambda x, value: np.where(x < 0, x * value, x),
@@ -36,7 +37,7 @@ OPERATIONS = {
 @dataclass(frozen=True, eq=False)
 class HostOp:
     """One float32 operation. `value` is float32, a scalar or one per feature; clip takes [low, high], take the features to go on with,
-    count thresholds [features, steps], softmax None or the sizes [before, along, after] of its axis."""
+    count thresholds [features, steps], softmax and log_softmax None or the sizes [before, along, after] of its axis."""
 
     op: str
     value: np.ndarray | None = None
@@ -74,6 +75,13 @@ def softmax(x: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
     grouped = x.reshape(len(x), *((1, x.shape[1], 1) if sizes is None else sizes.astype(int)))
     powers = np.exp(grouped - grouped.max(axis=2, keepdims=True))
     return (powers / powers.sum(axis=2, keepdims=True)).reshape(x.shape)
+
+
+def log_softmax(x: np.ndarray, sizes: np.ndarray | None = None) -> np.ndarray:
+    """float32 [N, n], the logarithm of softmax."""
+    grouped = x.reshape(len(x), *((1, x.shape[1], 1) if sizes is None else sizes.astype(int)))
+    below = grouped - grouped.max(axis=2, keepdims=True)
+    return (below - np.log(np.exp(below).sum(axis=2, keepdims=True))).reshape(x.shape)
 
 
 def count(x: np.ndarray, thresholds: np.ndarray) -> np.ndarray:

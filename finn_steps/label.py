@@ -16,7 +16,7 @@ import numpy as np
 
 from finn_steps.accelerator import Accelerator, smallest_datatype
 
-ORDER_KEEPING = ("softmax", "sigmoid", "tanh", "argmax")
+ORDER_KEEPING = ("softmax", "log_softmax", "sigmoid", "tanh", "argmax")
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
     MH = accelerator.layers[-1].MH
     outputs = [(Fraction(1), Fraction(0))] * MH
     for op in accelerator.host_output:
-        if op.op in ORDER_KEEPING and not (op.op == "softmax" and op.value is not None):
+        if op.op in ORDER_KEEPING and not ("softmax" in op.op and op.value is not None):
             break
         if op.op not in ("mul", "div", "add", "sub"):
             raise ValueError(f"{accelerator.name}: the model ends in '{op.op}', which can make outputs equal; build it raw")

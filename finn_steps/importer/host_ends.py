@@ -106,10 +106,8 @@ def _along_an_axis(link: Link, network: Network) -> list[HostOp]:
     if axis == 0:
         raise ValueError(f"node {link.name} ({link.kind}) works along the batch; supported: the other axes")
     before, along, after = int(np.prod(shape[: axis - 1])), shape[axis - 1], int(np.prod(shape[axis:]))
-    if link.kind == "Softmax":
-        return [HostOp("softmax", None if before * after == 1 else [before, along, after])]
-    if link.kind == "LogSoftmax":
-        raise NotOnTheHost(f"node {link.name} (LogSoftmax) is not done on the host; supported: Softmax, or leave it to the reader")
+    if link.kind in ("Softmax", "LogSoftmax"):
+        return [HostOp("softmax" if link.kind == "Softmax" else "log_softmax", None if before * after == 1 else [before, along, after])]
     if before * after != 1:
         raise ValueError(f"node {link.name} ({link.kind}) makes {before * after} labels; supported: one, over all outputs")
     if link.kind == "ArgMax" and attribute(link.node, "select_last_index", 0):

@@ -55,10 +55,10 @@ def _apply(operation: HostOp, interval: Interval, unit: float) -> Interval:
         low, high = _constant(value, unit)
         ends = [OPERATIONS[name](end, constant) for end in interval for constant in (low, high)]
         return _rounded((np.minimum.reduce(ends), np.maximum.reduce(ends)), unit)
-    if name == "softmax":
+    if name in ("softmax", "log_softmax"):
         sizes = (1, interval[0].shape[1], 1) if value is None else tuple(value.astype(int))
         grouped = [np.moveaxis(end.reshape(len(end), *sizes), 2, 3) for end in interval]
-        return tuple(np.moveaxis(end, 3, 2).reshape(interval[0].shape) for end in _softmax(grouped, unit))
+        return tuple(np.moveaxis(end, 3, 2).reshape(interval[0].shape) for end in (_softmax if name == "softmax" else _log_softmax)(grouped, unit))
     ends = [OPERATIONS[name](end, None if value is None else value.astype(np.float64)) for end in interval]
     ends = np.minimum(*ends), np.maximum(*ends)
     return ends if name in EXACT else _rounded(ends, TRANSCENDENTAL * unit, 1.0)
@@ -91,3 +91,10 @@ def _softmax(interval: Interval, unit: float) -> Interval:
     relative = (low.shape[-1] + 2 + TRANSCENDENTAL) * unit * ROOM
     smallest, greatest = least / (least + np.maximum(others_most, 0)), most / (most + np.maximum(others_least, 0))
     return smallest * (1 - relative) - TINY, greatest * (1 + relative) + TINY
+
+
+def _log_softmax(interval: Interval, unit: float) -> Interval:
+    """x - log(sum(exp(x))): the sum's relative error, n + 1 roundings and its powers', is the logarithm's absolute one."""
+    low, high = interval
+    least, most = (np.logaddexp.reduce(end, axis=-1, keepdims=True) for end in interval)
+    return _rounded((low - most, high - least), (low.shape[-1] + 2 + 2 * TRANSCENDENTAL) * unit, 1.0)
