@@ -15,7 +15,7 @@ from models.metrics.mask_statistics import confidence, diversity
 from models.network import QuantMLP, is_quantised
 from models.pruning.dynamic import WeightMask, add_mask, freeze_mask, temperature
 from models.pruning.masks import Masks
-from models.qap import Level, Prepared, Report, no_report
+from models.qap import Report, no_report
 from models.tensors import Tensors
 
 

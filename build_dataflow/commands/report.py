@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 
@@ -17,8 +15,8 @@ def command(name: str, as_json: bool) -> None:
     Example:
       ./run-local.sh report jet_qap
     """
-    from build_dataflow.report import find_build, print_report
     from build_dataflow.jsonfile import read_json
+    from build_dataflow.report import find_build, print_report
 
     folder = find_build(name)
     summary = folder / "report" / "summary.json"

@@ -9,12 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.collect import collect
-from finn_steps.folding.layer_content import layer_content, sources
+from finn_steps.folding.layer_content import sources
 from finn_steps.folding.mapped import constant_memory, multiplexer
 from finn_steps.folding.schedule import schedule
 from finn_steps.rtl.folded import address_bits

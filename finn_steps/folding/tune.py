@@ -24,7 +24,6 @@ from finn_steps.progress import tell
 from finn_steps.rtl.generate import bits
 from finn_steps.rtl.serial import DELAYS
 
-
 RATE_TOLERANCE = 1.02
 """Cycles from frame to frame may be by this factor more than the fewest that fit into an area."""
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from onnx import TensorProto
 
 from finn_steps.importer.levels import MOST_BITS, level_count
 from finn_steps.importer.lowering import Link
 from finn_steps.importer.model_file import attribute
 from finn_steps.importer.normal_form import RESHAPING, Network
-from finn_steps.importer.operators import BETWEEN, HOST, find, is_custom, names_in
+from finn_steps.importer.operators import BETWEEN, find, is_custom, names_in
 
 FINAL_BITS = 12
 """Of an output quantiser that the hardware takes part in; one with more levels is the host's."""

@@ -91,7 +91,7 @@ def _operations(link: Link, network: Network, behind: bool) -> list[HostOp]:
 
 def index_map(link: Link, network: Network) -> np.ndarray:
     """int64 [width of the output]: which element of the input each element of the output is, by running the node on numbers."""
-    shape, element = network.tensors[link.input].shape, network.tensors[link.input].element
+    shape = network.tensors[link.input].shape
     if link.kind == "Transpose" and attribute(link.node, "perm", [1])[0] != 0:
         raise ValueError(f"node {link.name} (Transpose) moves the batch; supported: the batch in front")
     numbers = np.arange(int(np.prod(shape)), dtype=np.float32).reshape(1, *shape)

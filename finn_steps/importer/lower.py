@@ -22,12 +22,12 @@ from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
 from finn_steps.importer.levels import read_levels
 from finn_steps.importer.lowering import Link
 from finn_steps.importer.matrix import Matrix, read_matrix
-from finn_steps.original.meeting import Meeting
 from finn_steps.importer.model_file import read_model
 from finn_steps.importer.normal_form import Network, normalise
 from finn_steps.importer.output_end import answering_operations, raw_meeting
 from finn_steps.importer.thresholds import borderline_accumulators, find_activation
 from finn_steps.importer.weights import read_weights
+from finn_steps.original.meeting import Meeting
 
 
 @dataclass(frozen=True, eq=False)

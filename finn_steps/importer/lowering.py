@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
-from onnx import TensorProto
 
 from finn_steps.importer import custom_operators
 from finn_steps.importer.emitter import Emitter

@@ -9,8 +9,8 @@ from finn_steps.importer.chain import Stage
 from finn_steps.importer.grid import Grid
 from finn_steps.importer.host_ends import host_operations
 from finn_steps.importer.lowering import Link
-from finn_steps.original.meeting import Meeting
 from finn_steps.importer.normal_form import Network
+from finn_steps.original.meeting import Meeting
 
 
 def answering_operations(grid: Grid, stage: Stage, after: tuple[Link, ...], network: Network) -> tuple[HostOp, ...]:

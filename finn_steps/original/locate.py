@@ -12,7 +12,6 @@ from finn_steps.compile import processor
 from finn_steps.original.executor import Original, within_rounding
 from finn_steps.original.sessions import Part
 
-
 WEIGHTS_OF = {"QGemm": 3, "QLinearMatMul": 3, "MatMulInteger": 1}
 OVERFLOW_HINT = ("; on processors without VNNI, such as this one, onnxruntime adds products of uint8 and int8 in 16 bits, which overflow: "
                  "quantise with reduce_range=True, with QUInt8 weights or in the QDQ format")

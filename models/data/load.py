@@ -9,7 +9,6 @@ from models.data.openml import load_openml
 from models.data.shipped import NAME, load_shipped
 from models.data.table import SUFFIXES, load_table
 
-
 NAMED = (NAME, "openml")
 
 

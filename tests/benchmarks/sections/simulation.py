@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.accelerator import Folding
 from finn_steps.emulator import Emulator
 from finn_steps.rtl.core_cache import sources
 from finn_steps.rtl.generate import LIBRARY, generate

@@ -1,7 +1,6 @@
 """What cannot be built gets one line that names the node and says what is supported."""
 
 import numpy as np
-
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 

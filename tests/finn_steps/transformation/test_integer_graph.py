@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.host import HostOp
-from qonnx.core.modelwrapper import ModelWrapper
 from finn_steps.transformation.host_ends import read_host_ends
 from finn_steps.transformation.integer_graph import integer_graph
 from tests.nets import random_accelerator
