@@ -75,7 +75,7 @@ class Part:
 
 
 def part_of(model: onnx.ModelProto, nodes: Sequence[NodeProto], inputs, outputs: Sequence[str]) -> onnx.ModelProto:
-    """A model of these nodes with the same constants, functions and operator versions, without their names, which files repeat."""
+    """A model of these nodes with the same constants, functions and operator versions; names that the file repeats are told apart."""
     part = onnx.ModelProto()
     part.opset_import.extend(model.opset_import)
     if all(entry.domain not in ("", "ai.onnx") for entry in part.opset_import):
@@ -85,14 +85,22 @@ def part_of(model: onnx.ModelProto, nodes: Sequence[NodeProto], inputs, outputs:
     part.graph.name = model.graph.name or "part"
     given = {value.name for value in inputs}
     part.graph.node.extend(node for node in nodes if not given & set(node.output))
-    for node in part.graph.node:
-        node.ClearField("name")
+    _tell_apart(part.graph.node)
     part.graph.input.extend(inputs)
     read = {name for node in nodes for name in inputs_of(node)} - given
     part.graph.initializer.extend(tensor for tensor in model.graph.initializer if tensor.name in read | set(outputs))
     part.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     part.graph.output.extend(onnx.ValueInfoProto(name=name) for name in outputs if name)
     return part
+
+
+def _tell_apart(nodes: Sequence[NodeProto]) -> None:
+    """onnxruntime takes no two nodes of one name."""
+    seen: set[str] = set()
+    for number, node in enumerate(nodes):
+        if node.name in seen:
+            node.name = f"{node.name}#{number}"
+        seen.add(node.name)
 
 
 def open_value(name: str, dtype: np.dtype) -> onnx.ValueInfoProto:

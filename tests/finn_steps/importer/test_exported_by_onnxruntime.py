@@ -41,7 +41,9 @@ def exact(model: onnx.ModelProto, form: QuantFormat, types, **options):
 @pytest.mark.parametrize("types", TYPES, ids=str)
 @pytest.mark.parametrize("form", [QuantFormat.QDQ, QuantFormat.QOperator], ids=str)
 def test_eight_bits(form, types, per_channel):
-    exact(classifier(17, square=True), form, types, per_channel=per_channel)
+    """QOperator with the default types needs the reduced range: without VNNI onnxruntime's products of uint8 and int8 overflow."""
+    reduced = form == QuantFormat.QOperator and types == (QuantType.QUInt8, QuantType.QInt8)
+    exact(classifier(17, square=True), form, types, per_channel=per_channel, reduce_range=reduced)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
