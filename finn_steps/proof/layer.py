@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -66,6 +67,11 @@ class Boundary:
     def value(self, bit: Bit, integers: np.ndarray) -> np.ndarray:
         return self.codes[bit.row][bit.code].bit(integers, bit.index) ^ np.uint8(bit.inverted)
 
+    @cached_property
+    def nodes(self) -> dict[Bit, tuple[int, int]]:
+        """For each bit of a value that is to be found: a node, and whether that is its complement."""
+        return {Bit(bit.row, bit.code, bit.index): (node, bit.inverted) for node, bits in self.bits.items() for bit in bits}
+
     def used_as(self, node: int, bit: Bit) -> None:
         self.used.add((node, bit))
 
@@ -82,17 +88,22 @@ class LayerProof:
         before.assign(self.values, self.integers)
         for number in order:
             self.values.compute(number)
+        self._order = order
+        self._kinds: dict[frozenset[int], int] = {}
         self.reads = self._reads(order)
         self._ranges: dict[int, tuple[int, int]] = {}
         self._forms: dict[int, Form | None] = {}
-        self._places: dict[tuple[int, int, int], tuple[int, int, int] | NotUnderstood] = {}
+        self._places: dict[tuple[int, int, int], tuple[int, int, int] | None] = {}
 
     def _reads(self, order: list[int]) -> dict[int, int]:
-        """For each node that is computed from this layer's inputs, the set of the inputs, as bits of a number."""
+        """For each node that is computed from this layer's inputs, which kinds of bits it depends on, as bits of a number: two bits are of
+        a kind if they may belong to the same inputs."""
         found: dict[int, int] = {}
         for number in order:
             if number in self.before.bits:
-                found[number] = 1 << self.before.bits[number][0].row
+                rows = frozenset(bit.row for bit in self.before.bits[number])
+                constant = self.before.bits[number][0].code == CONSTANT
+                found[number] = 0 if constant else 1 << self._kinds.setdefault(rows, len(self._kinds))
             elif number in self.values.known:
                 found[number] = 0
                 for literal in operands(self.graph, number):
@@ -101,8 +112,8 @@ class LayerProof:
 
     def boundary(self, refused: set[tuple[int, int]]) -> Boundary:
         """The outputs of this layer, found among the nodes by their samples; none of the (node, row) in `refused`. Nodes that never change
-        are taken for functions of the first row that reads as much: constants, because of what the row can reach."""
-        inputs = [sum(1 << k for k in neuron.weights) for neuron in self.neurons]
+        are taken for functions of the smallest row that reads as much: constants, because of what the row can reach."""
+        inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(neuron.weights)) for neuron in self.neurons]
         found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons])
         signatures: dict[bytes, list[Bit]] = defaultdict(list)
         for neuron in self.neurons:
@@ -113,16 +124,33 @@ class LayerProof:
                     if bits.any() and not bits.all():
                         flip = bits[0]
                         signatures[(bits ^ flip).tobytes()].append(Bit(neuron.row, name, index, int(flip)))
+        by_size = sorted(range(len(self.neurons)), key=lambda row: len(self.neurons[row].weights))
+        constants = [Bit(row, CONSTANT, 0) for row in by_size]
         for number, samples in self.values.known.items():
             flip = samples[0]
             bits = signatures.get((samples ^ flip).tobytes(), ())
-            if not bits and not (samples ^ flip).any():
-                bits = [Bit(row, CONSTANT, 0) for row in range(len(inputs))]
+            if not bits and number not in self.before.bits and not (samples ^ flip).any():
+                bits = constants
             bits = [Bit(bit.row, bit.code, bit.index, bit.inverted ^ int(flip)) for bit in bits
                     if not self.reads[number] & ~inputs[bit.row] and (number, bit.row) not in refused]
-            if bits and number not in self.before.bits:
+            if bits:
                 found.bits[number] = bits
+        for number in self._derived(found):
+            if found.bits[number][0].code == CONSTANT:
+                del found.bits[number]
         return found
+
+    def _derived(self, found: Boundary) -> list[int]:
+        """Of the nodes in a boundary, those that are functions of others in it."""
+        known = {0, *(number for number, bits in found.bits.items() if bits[0].code != CONSTANT)}
+        derived = []
+        for number in self._order:
+            reads = operands(self.graph, number)
+            if number not in known and reads and all(node_of(literal) in known for literal in reads):
+                known.add(number)
+                if number in found.bits:
+                    derived.append(number)
+        return derived
 
     def prove(self, row: int, wanted: list[tuple[int, Code, int]]) -> None:
         """Each (literal, code, index): the literal is bit `index` of the row's output. NotUnderstood, or Wrong, where it is not so."""
@@ -214,25 +242,33 @@ class LayerProof:
         node = self.graph.nodes[number]
         if number in self.before.bits:
             return self._origin(neuron, -number, 0)
-        if node.kind != "sum":
-            return None
-        word, bit = node.operands
-        for top in dict.fromkeys((self.graph.sums[word].width - 1, bit)):
-            key = neuron.row, word, top
-            if key not in self._places:
-                try:
-                    self._places[key] = self._origin(neuron, word, top)
-                except NotUnderstood as reason:
-                    self._places[key] = reason
-            found = self._places[key]
-            if not isinstance(found, NotUnderstood):
+        if node.kind == "sum":
+            word, bit = node.operands
+            tops = dict.fromkeys((self.graph.sums[word].width - 1, bit))
+        else:
+            word, bit, tops = -number, 0, (0,)
+        for top in tops:
+            found = self._known_origin(neuron, word, top)
+            if found is not None:
                 sign, shift, origin = found
                 return sign, shift + bit, origin
         return None
 
+    def _known_origin(self, neuron: Neuron, word: int, top: int) -> tuple[int, int, int] | None:
+        """_origin, remembered; None where it cannot be proved."""
+        key = neuron.row, word, top
+        if key not in self._places:
+            try:
+                self._places[key] = self._origin(neuron, word, top)
+            except NotUnderstood:
+                self._places[key] = None
+        return self._places[key]
+
     def _guess(self, neuron: Neuron, word: int, bit: int) -> tuple[int, int] | None:
         """(sign, shift) with which the samples of a word, up to `bit`, follow the accumulator; of a node where word is negative."""
         if word < 0:
+            if -word not in self.values.known:
+                return None
             samples, width = self.values.known[-word].astype(np.int64), 1
         else:
             if word not in self.values.words:
@@ -260,7 +296,7 @@ class LayerProof:
         bits = bit + 1 + shift
         polynomial = Polynomial(self.graph, bits)
         polynomial.add_form(plain_form(self.graph.sums[word]) if word >= 0 else (0, {frozenset((-word,)): 1}), -1 << shift)
-        constant, left = polynomial.expand(self.before.stops, self._exact)
+        constant, left = self._expand(polynomial, self.before.stops)
         constant, left = self._take_inputs(neuron, left, constant + sign * neuron.bias, sign, bits)
         low, high, _ = self._bounded((constant, left), bits)
         if high - low >= 1 << shift:
@@ -284,10 +320,6 @@ class LayerProof:
                 rest[monomial] = coefficient
                 continue
             first = self.before.bits[number][0]
-            if first.code == CONSTANT:
-                constant += coefficient * first.inverted
-                self.before.used_as(number, first)
-                continue
             plain = Bit(first.row, first.code, first.index)
             if first.inverted:
                 constant, coefficient = constant + coefficient, -coefficient
@@ -304,44 +336,61 @@ class LayerProof:
             if source.low == source.high:
                 constant += sign * weight * source.low
                 continue
-            code, needed = self._spelled(neuron, k, sign * weight, meant, mask)
+            name, code = self._spelled(neuron, k, meant)
             constant += sign * weight * code.offset
             for index, wanted in enumerate(code.weights):
-                amount = sign * weight * wanted
-                if index not in needed:
-                    constant += amount * int(code.bit(source.values[:1], index)[0])
-                elif needed[index] is not None:
-                    plain, inverted = needed[index][0]
+                amount, values = sign * weight * wanted, code.bit(source.values, index)
+                if values.all() or not values.any():
+                    constant += amount * int(values[0])
+                elif amount & mask:
+                    bit = Bit(k, name, index)
+                    if bit not in meant:
+                        node, inverted = self.before.nodes[bit]
+                        meant[bit] = bit, 0
+                        nodes[bit].append(node)
+                        self.before.used_as(node, Bit(k, name, index, inverted))
+                    plain, inverted = meant[bit]
                     if inverted:
                         constant, amount = constant + amount, -amount
                     symbols[plain] += amount
                     for number in nodes[plain]:
-                        own = next(bit for bit in self.before.bits[number] if Bit(bit.row, bit.code, bit.index) == needed[index][1])
+                        own = next(own for own in self.before.bits[number] if (own.row, own.code, own.index) == (k, name, index))
                         self.before.used_as(number, own)
         for plain, coefficient in symbols.items():
             if coefficient & mask:
-                if self.before.bits[nodes[plain][0]][0].inverted:
+                node = nodes[plain][0]
+                own = next(own for own in self.before.bits[node] if (own.row, own.code, own.index) == (plain.row, plain.code, plain.index))
+                if own.inverted:
                     constant, coefficient = constant + coefficient, -coefficient
-                rest[frozenset((nodes[plain][0],))] = _centred(coefficient, bits)
+                rest[frozenset((node,))] = rest.get(frozenset((node,)), 0) + _centred(coefficient, bits)
         return constant, rest
 
-    def _spelled(self, neuron: Neuron, k: int, weight: int, meant, mask: int):
-        """The code in which input k is read, and for each of its bits that is not constant the symbol that stands for it; None where
-        it does not matter."""
-        source = self.before.sources[k]
+    def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]]) -> tuple[str, Code]:
+        """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most are read."""
+        source, best = self.before.sources[k], None
         for name, code in self.before.codes[k].items():
-            if name == CONSTANT:
-                continue
-            needed: dict[int, tuple | None] = {}
-            for index, wanted in enumerate(code.weights):
-                bits = code.bit(source.values, index)
-                if bits.any() and not bits.all():
-                    bit = Bit(k, name, index)
-                    needed[index] = None if weight * wanted & mask == 0 else (meant.get(bit, _ABSENT), bit)
-            if all(found is None or found[0] is not _ABSENT for found in needed.values()):
-                return code, needed
-        raise NotUnderstood(f"{neuron.name}: its sum does not depend on input {k}, whose weight is {neuron.weights[k]}, "
-                            f"or in a way that the checker does not know")
+            spelled = [code.bit(source.values, index) for index in range(len(code.weights))]
+            changing = [Bit(k, name, index) for index, values in enumerate(spelled) if values.any() and not values.all()]
+            if changing and all(bit in self.before.nodes for bit in changing):
+                read = sum(bit in meant for bit in changing)
+                if best is None or read > best[0]:
+                    best = read, name, code
+        if best is None:
+            raise NotUnderstood(f"{neuron.name}: input {k} is not to be found in the design, or not in a way that the checker knows")
+        return best[1:]
+
+    def _expand(self, polynomial: Polynomial, stops) -> Form:
+        """Polynomial.expand, with bits that are constant put in."""
+        constant, terms = polynomial.expand(stops, self._exact)
+        found: dict[Monomial, int] = defaultdict(int)
+        for monomial, coefficient in terms.items():
+            bits = {node: self.before.bits[node][0] for node in monomial if node in self.before.bits}
+            fixed = {node: bit for node, bit in bits.items() if bit.code == CONSTANT}
+            for node, bit in fixed.items():
+                self.before.used_as(node, bit)
+            if all(bit.inverted for bit in fixed.values()):
+                found[monomial.difference(fixed)] += coefficient
+        return constant + found.pop(Monomial(), 0), {monomial: coefficient for monomial, coefficient in found.items() if coefficient}
 
     def _exact(self, word: int) -> Form | None:
         """A sum as a number, not modulo a power of two; None where it might overflow, for all that the checker knows."""
@@ -351,7 +400,7 @@ class LayerProof:
             for stops in (self._stops_at_sums, self.before.stops):
                 polynomial = Polynomial(self.graph, total.width)
                 polynomial.add_form(plain_form(total), 1)
-                low, high, form = self._bounded(polynomial.expand(stops, self._exact), total.width)
+                low, high, form = self._bounded(self._expand(polynomial, stops), total.width)
                 if high < 1 << total.width:
                     self._forms[word], self._ranges[word] = form, (low, high)
                     break
@@ -365,8 +414,8 @@ class LayerProof:
         and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be independent."""
         constant, terms = form
         low, span, found = constant, 0, defaultdict(int)
-        for group in self._groups(terms):
-            least, most, chosen = self._together(group, bits)
+        for group in sorted(self._groups(terms), key=len):
+            least, most, chosen = self._together(group, bits, low)
             low, span = low + least, span + most - least
             for monomial, coefficient in chosen.items():
                 found[monomial] += coefficient
@@ -405,8 +454,9 @@ class LayerProof:
             groups.setdefault(find(keys[monomial]), {})[monomial] = coefficient
         return list(groups.values())
 
-    def _together(self, terms: dict[Monomial, int], bits: int) -> tuple[int, int, dict[Monomial, int]]:
-        """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together."""
+    def _together(self, terms: dict[Monomial, int], bits: int, low: int) -> tuple[int, int, dict[Monomial, int]]:
+        """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of several
+        ways the one in which low + least is the least modulo 2**bits."""
         nodes = sorted({node for monomial in terms for node in monomial})
         if all(len(monomial) == 1 for monomial in terms) and self.graph.nodes[nodes[0]].kind == "sum" and nodes[0] not in self.before.bits:
             word = self.graph.nodes[nodes[0]].operands[0]
@@ -421,7 +471,8 @@ class LayerProof:
         possible = self._possible(nodes)
         values = np.unique(sums[possible] % (1 << bits))
         gap = np.diff(values, append=values[0] + (1 << bits))
-        least = int(values[(int(gap.argmax()) + 1) % len(values)])
+        starts = values[(np.flatnonzero(gap == gap.max()) + 1) % len(values)]
+        least = int(min(starts, key=lambda start: (low + int(start)) % (1 << bits)))
         sums = least + (sums - least) % (1 << bits)
         most = int(sums[possible].max())
         _sum_over_subsets(sums, -1)
@@ -492,4 +543,3 @@ def sample(layer: SparseLayer, sources: list[Source]) -> np.ndarray:
     return integers
 
 
-_ABSENT = object()

@@ -19,6 +19,8 @@ from finn_steps.proof.graph import FRAME, FRAMED, Graph, Sum, node_of
 MOST_TERMS = 20_000
 MOST_TABLE_INPUTS = 10
 
+GATES = ("and", "xor", "mux", "table")
+
 Monomial = frozenset
 Form = tuple[int, dict[Monomial, int]]
 """A constant, and coefficients of products of nodes."""
@@ -74,7 +76,7 @@ class Polynomial:
             if not self.places[number] or stops(number) or node.kind in ("input", "free"):
                 continue
             if node.kind == "sum":
-                self._expand_word(node.operands[0], left, exact)
+                self._expand_word(node.operands[0], left, stops, exact)
             else:
                 self._substitute(number)
         for monomial, coefficient in left.items():
@@ -89,13 +91,17 @@ class Polynomial:
             for product, factor in _expansion(self.graph, node):
                 self._add(rest | product, coefficient * factor)
 
-    def _expand_word(self, number: int, left: dict[Monomial, int], exact) -> None:
-        """All bits of a sum at once; those of the greatest numbers come first, so none is above them."""
+    def _expand_word(self, number: int, left: dict[Monomial, int], stops, exact) -> None:
+        """All bits of a sum at once; those of the greatest numbers come first, so none is above them. A sum of which bits are left in
+        products with no other gate stays as it is."""
         total: Sum = self.graph.sums[number]
-        weights = []
-        for node in range(total.first, total.first + total.width):
-            if any(len(monomial) > 1 for monomial in self.places[node]):
-                raise NotUnderstood(f"a bit of a sum is multiplied: node {node}")
+        weights, nodes = [], range(total.first, total.first + total.width)
+        while products := {other for node in nodes for monomial in self.places[node] if len(monomial) > 1 for other in monomial}:
+            gates = [other for other in products if self.graph.nodes[other].kind in GATES and not stops(other)]
+            if not gates:
+                return
+            self._substitute(max(gates))
+        for node in nodes:
             alone = frozenset((node,))
             weights.append(self._take(alone) if alone in self.coefficients else 0)
         weight, form = self._weight(weights), None
