@@ -38,6 +38,8 @@ class BuildOptions:
     samples: int = 2000
     seed: int = 0
     synthesis: bool = True
+    proof: bool = True
+    require_proof: bool = False
 
     def __post_init__(self):
         for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples"):
@@ -50,6 +52,8 @@ class BuildOptions:
                 raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
         if self.last_layer not in (None, "raw", "label"):
             raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
+        if self.require_proof and not self.proof:
+            raise ValueError(f"{self.name}: require_proof without proof: take one of --no-proof and --require-proof")
         if not Path(self.model).is_file():
             raise FileNotFoundError(f"{self.model}: no such model")
         family_of(self.part)

@@ -18,7 +18,8 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    parts = {name: read_json(report / f"{name}.json") for name in ("import", "original", "verification", "synthesis", "estimate", "warnings")}
+    parts = {name: read_json(report / f"{name}.json") for name in ("import", "original", "verification", "proof", "synthesis", "estimate",
+                                                              "warnings")}
     verification = parts["verification"] or {}
     if parts["original"] is not None:
         verification["original"] = parts["original"]
@@ -36,7 +37,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "last_layer": "raw" if accelerator.labels is None else "label",
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },
-        "verification": verification or None,
+        "verification": {**verification, **(parts["proof"] or {})} or None,
         "warnings": (parts["warnings"] or {}).get("warnings"),
         "synthesis": parts["synthesis"],
         "estimate": parts["estimate"],

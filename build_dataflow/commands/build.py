@@ -31,9 +31,11 @@ import click
 @click.option("--samples", type=int, help="Number of random inputs where there is no data (default: 2000).")
 @click.option("--explore", is_flag=True, help="Print and plot II against LUT over all styles; nothing is built.")
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
+@click.option("--no-proof", is_flag=True, help="Leave out the proof of the RTL.")
+@click.option("--require-proof", is_flag=True, default=None, help="Fail where a layer could not be proved.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
-def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool,
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, no_proof: bool, explore: bool,
             board: str | None, bitstream: bool, **overrides) -> None:
     """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
 
@@ -55,7 +57,8 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
         if overrides["part"] not in (None, find_board(board).part):
             raise click.UsageError(f"--board {board} has part {find_board(board).part}, --part says {overrides['part']}")
         overrides["part"] = find_board(board).part
-    options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None})
+    options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None,
+                                    "proof": False if no_proof else None})
     if bitstream:
         board = board or board_for_part(options.part).name
         find_vivado()

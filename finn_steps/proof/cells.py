@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from finn_steps.proof.graph import Graph
+from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.netlist import Cell
 
 Word = list[int]
-
-
-class NotUnderstood(Exception):
-    """The checker cannot follow the design here; the text says where and why."""
 
 
 def evaluator(cell: Cell) -> Callable[[Graph, dict[str, Word]], Word]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 
-from finn_steps.proof.cells import NotUnderstood
+from finn_steps.proof.limits import Deadline, NotUnderstood
 from finn_steps.proof.graph import Graph, later
 from finn_steps.proof.machine import Machine
 from finn_steps.proof.netlist import Netlist
@@ -33,13 +34,13 @@ class Pattern:
     stalls: frozenset[int] = frozenset()
 
 
-def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, most_cycles: int) -> Answers:
+def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, deadline: Deadline) -> Answers:
     """Run until the state recurs. NotUnderstood where control depends on data or on what was before the reset, where answers differ from
-    frame to frame, or where nothing recurs within `most_cycles`."""
+    frame to frame, or where nothing recurs before the deadline."""
     machine = Machine(netlist, graph, "ap_clk")
     driver = _Driver(machine, pattern, in_beats, out_beats)
     driver.reset()
-    return driver.run(most_cycles)
+    return driver.run(deadline)
 
 
 class _Driver:
@@ -88,9 +89,10 @@ class _Driver:
         if self.given > self.taken * max(1, self.out_beats):
             raise NotUnderstood("more comes out than went in")
 
-    def run(self, most_cycles: int) -> Answers:
+    def run(self, deadline: Deadline) -> Answers:
         pattern, seen = self.pattern, {}
-        for cycle in range(most_cycles):
+        for cycle in count():
+            deadline.check()
             place = cycle % pattern.period
             if place == 0 and self.taken % self.in_beats == 0:
                 frame = self.taken // self.in_beats
@@ -101,4 +103,3 @@ class _Driver:
                     return Answers(list(data), list(last), frame, cycle)
                 seen.setdefault(key, frame)
             self._cycle(int(place not in pattern.gaps), int(place not in pattern.stalls))
-        raise NotUnderstood(f"the state does not recur within {most_cycles} cycles ({self.pattern.name})")

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.proof.cells import NotUnderstood
+from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.evaluate import Values, cone, operands
 from finn_steps.proof.graph import FRAME, FRAMED, Graph, literal_of, node_of
 from finn_steps.proof.polynomial import Form, Monomial, Polynomial, plain_form
@@ -71,6 +71,14 @@ class Boundary:
     def nodes(self) -> dict[Bit, tuple[int, int]]:
         """For each bit of a value that is to be found: a node, and whether that is its complement."""
         return {Bit(bit.row, bit.code, bit.index): (node, bit.inverted) for node, bits in self.bits.items() for bit in bits}
+
+    def spelled(self, row: int) -> list[tuple[int, Code, int]] | None:
+        """(literal, code, index) of all bits of a value that change, in one of its spellings; None where no spelling is whole."""
+        for name, code in self.codes[row].items():
+            changing = [Bit(row, name, index) for index in range(len(code.weights)) if changes(code, self.sources[row], index)]
+            if all(bit in self.nodes for bit in changing) and (changing or self.sources[row].low == self.sources[row].high):
+                return [(literal_of(self.nodes[bit][0]) ^ self.nodes[bit][1], code, bit.index) for bit in changing]
+        return None
 
     def used_as(self, node: int, bit: Bit) -> None:
         self.used.add((node, bit))
@@ -369,8 +377,7 @@ class LayerProof:
         """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most are read."""
         source, best = self.before.sources[k], None
         for name, code in self.before.codes[k].items():
-            spelled = [code.bit(source.values, index) for index in range(len(code.weights))]
-            changing = [Bit(k, name, index) for index, values in enumerate(spelled) if values.any() and not values.all()]
+            changing = [Bit(k, name, index) for index in range(len(code.weights)) if changes(code, source, index)]
             if changing and all(bit in self.before.nodes for bit in changing):
                 read = sum(bit in meant for bit in changing)
                 if best is None or read > best[0]:
@@ -524,6 +531,12 @@ def _sum_over_subsets(values: np.ndarray, sign: int) -> None:
 def _centred(coefficient: int, bits: int) -> int:
     half = 1 << bits - 1
     return (coefficient + half - 1 & (1 << bits) - 1) - half + 1
+
+
+def changes(code: Code, source: Source, index: int) -> bool:
+    """Whether a bit is not the same for all values."""
+    bits = code.bit(source.values, index)
+    return bool(bits.any() and not bits.all())
 
 
 def sample(layer: SparseLayer, sources: list[Source]) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from finn_steps.proof.cells import NotUnderstood, evaluator
-from finn_steps.proof.graph import Graph, first_frame, later
+from finn_steps.proof.cells import evaluator
+from finn_steps.proof.graph import FRAMED, NEXT, Graph, first_frame, later
+from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.netlist import Cell, Netlist
 
 class Machine:
@@ -68,26 +69,42 @@ class _Not:
 
 
 class _Gate:
-    """A cell of two one-bit inputs."""
+    """A cell of two one-bit inputs. Where each is what it was, of the next frame, so is the output."""
 
     def __init__(self, cell: Cell):
         self.make = {"$and": Graph.and_, "$or": Graph.or_, "$xor": Graph.xor}[cell.type]
         (self.a,), (self.b,), (self.y,) = (cell.connections[port] for port in "ABY")
         self.reads, self.drives = (self.a, self.b), (self.y,)
+        self.last_a = self.last_b = -1
 
     def run(self, values: list[int], graph: Graph) -> None:
-        values[self.y] = self.make(graph, values[self.a], values[self.b])
+        a, b = values[self.a], values[self.b]
+        if a - self.last_a == (NEXT if a & FRAMED else 0) and b - self.last_b == (NEXT if b & FRAMED else 0):
+            if values[self.y] & FRAMED:
+                values[self.y] += NEXT
+        elif a != self.last_a or b != self.last_b:
+            values[self.y] = self.make(graph, a, b)
+        self.last_a, self.last_b = a, b
 
 
 class _Mux:
-    """Of one bit."""
+    """Of one bit; see _Gate."""
 
     def __init__(self, cell: Cell):
         (self.s,), (self.a,), (self.b,), (self.y,) = (cell.connections[port] for port in "SABY")
         self.reads, self.drives = (self.s, self.a, self.b), (self.y,)
+        self.last = (-1, -1, -1)
 
     def run(self, values: list[int], graph: Graph) -> None:
-        values[self.y] = graph.mux(values[self.s], values[self.a], values[self.b])
+        s, a, b = now = values[self.s], values[self.a], values[self.b]
+        if now == self.last:
+            return
+        if all(new - old == (NEXT if new & FRAMED else 0) for new, old in zip(now, self.last)):
+            if values[self.y] & FRAMED:
+                values[self.y] += NEXT
+        else:
+            values[self.y] = graph.mux(s, a, b)
+        self.last = now
 
 
 _PLAIN = {"$not": _Not, "$and": _Gate, "$or": _Gate, "$xor": _Gate, "$mux": _Mux}

@@ -9,6 +9,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finn_steps.proof.limits import NotUnderstood
+
 COMMANDS = ("proc", "flatten", "opt_clean", "memory_collect", "write_json netlist.json")
 """What Yosys does between reading and writing: nothing that rewrites logic."""
 
@@ -39,7 +41,7 @@ class Netlist:
 
 
 def read_netlist(folder: Path | str, top: str) -> Netlist:
-    """The netlist of the files that `folder`/filelist.f names, flattened. RuntimeError with Yosys' first error line."""
+    """The netlist of the files that `folder`/filelist.f names, flattened. NotUnderstood with Yosys' first error line."""
     folder = Path(folder)
     files = [name for name in (folder / "filelist.f").read_text().split("\n") if name]
     copied = [*files, *sorted(path.name for path in folder.glob("*.mem"))]
@@ -52,7 +54,7 @@ def read_netlist(folder: Path | str, top: str) -> Netlist:
         done = subprocess.run([sys.executable, "-c", code, *script], cwd=place, capture_output=True, text=True)
         if done.returncode or not (place / "netlist.json").exists():
             errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
-            raise RuntimeError(f"Yosys: {errors[0] if errors else f'exit code {done.returncode} and no message'}")
+            raise NotUnderstood(f"Yosys: {errors[0] if errors else f'exit code {done.returncode} and no message'}")
         module = json.loads((place / "netlist.json").read_text())["modules"][top]
     return _Reader(module).netlist()
 

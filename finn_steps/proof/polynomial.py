@@ -12,7 +12,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable
 
-from finn_steps.proof.cells import NotUnderstood
+from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.evaluate import table_values
 from finn_steps.proof.graph import FRAME, FRAMED, Graph, Sum, node_of
 

@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.proof.cells import NotUnderstood
+from finn_steps.proof.limits import Deadline, NotUnderstood
 from finn_steps.proof.evaluate import cone
 from finn_steps.proof.frames import Pattern, run_frames
 from finn_steps.proof.graph import Graph, literal_of, node_of
-from finn_steps.proof.layer import Bit, Boundary, LayerProof, Wrong
+from finn_steps.proof.label import prove_label
+from finn_steps.proof.layer import Bit, Boundary, LayerProof
 from finn_steps.proof.netlist import read_netlist
 from finn_steps.proof.specification import input_sources, twos_complement
 
+TOP = "finn_accel"
 ROUNDS = 6
+SECONDS = 120
+MOST_NODES = 300_000
 BACK_TO_BACK = Pattern("back to back")
 
 
 @dataclass(frozen=True)
 class Proof:
-    """proved: names of layers; not_proved: name -> why not. refuted: those of the latter that were seen to differ."""
+    """proved: names of layers; not_proved: name -> why not."""
 
     proved: tuple[str, ...]
     not_proved: dict[str, str]
-    refuted: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = field(default=())
 
 
-def prove(rtl_folder: Path | str, accelerator: Accelerator, most_cycles: int = 20_000) -> Proof:
-    """Read an RTL folder back and prove its layers."""
+def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SECONDS) -> Proof:
+    """Read an RTL folder back and prove its layers, in at most about so many seconds of CPU time.
+
+    What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all answered as the
+    layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is proved if every bit that
+    the layers after it read of its outputs is what its weights, bias and thresholds say, for all values that its inputs can take.
+    """
+    deadline = Deadline(seconds)
     try:
-        netlist = read_netlist(rtl_folder, "finn_accel")
+        netlist = read_netlist(rtl_folder, TOP)
         graph = Graph()
-        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, most_cycles)
+        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline)
         check_last(graph, answers, accelerator)
+        return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
     except NotUnderstood as reason:
         return Proof((), {layer.name: str(reason) for layer in accelerator.layers})
-    return prove_layers(graph, outputs_of(answers, accelerator), accelerator)
 
 
 def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:
@@ -51,8 +59,7 @@ def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:
 def outputs_of(answers, accelerator: Accelerator) -> list[list[int]]:
     """The literals of each integer of an answer, the least significant first."""
     stream = accelerator.output_stream
-    flat = [answers.data[i // stream.lanes][i % stream.lanes * stream.bits:][:stream.bits] for i in range(stream.elements)]
-    return flat
+    return [answers.data[i // stream.lanes][i % stream.lanes * stream.bits:][:stream.bits] for i in range(stream.elements)]
 
 
 def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
@@ -67,60 +74,100 @@ def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
     return boundary
 
 
-def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator) -> Proof:
+def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:
     """Guess where the layers are, prove the guesses; guesses that fail are not made again, ROUNDS times."""
     refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
+    first = None
     for _ in range(ROUNDS):
-        attempt = _Attempt(graph, outputs, accelerator, refused)
+        attempt = _Attempt(graph, outputs, accelerator, refused, deadline)
         attempt.run()
+        first = first or attempt
         if not attempt.failed:
             break
         for layer, nodes in attempt.failed.items():
             refused[layer] |= nodes
-    names = [layer.name for layer in accelerator.layers]
-    return Proof(tuple(name for name in names if name not in attempt.reasons), attempt.reasons, tuple(attempt.refuted))
+    reasons = attempt.reasons and {name: first.reasons.get(name, reason) for name, reason in attempt.reasons.items()}
+    return Proof(tuple(layer.name for layer in accelerator.layers if layer.name not in reasons), reasons)
 
 
 class _Attempt:
-    """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> nodes that were taken for its outputs and
-    could not be proved to be."""
+    """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its outputs
+    and could not be proved to be."""
 
-    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict[str, set[tuple[int, int]]]):
-        self.outputs, self.accelerator = outputs, accelerator
+    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline):
+        self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
         self.reasons: dict[str, str] = {}
         self.failed: dict[str, set[tuple[int, int]]] = {}
-        self.refuted: dict[str, None] = {}
         order = cone(graph, [node_of(literal) for word in outputs for literal in word], lambda node: False)
+        if len(order) > MOST_NODES:
+            raise NotUnderstood(f"too large: {len(order)} functions, the limit is {MOST_NODES}")
         boundary, self.proofs = input_boundary(graph, accelerator), []
+        self.after: list[Boundary] = []
         for layer in accelerator.layers:
+            deadline.check()
             self.proofs.append(LayerProof(graph, layer, boundary, order))
             boundary = self.proofs[-1].boundary(refused[layer.name])
+            self.after.append(boundary)
 
     def run(self) -> None:
-        last = self.proofs[-1]
-        code = twos_complement(last.layer.odt)
-        wanted = {row: [(literal, code, index) for index, literal in enumerate(word)] for row, word in enumerate(self.outputs)}
-        for place in reversed(range(len(self.proofs))):
-            proof = self.proofs[place]
-            self._prove(proof, wanted, proof is not last)
-            wanted = defaultdict(list)
-            for node, bit in proof.before.used if place else ():
-                code = self.proofs[place - 1].neurons[bit.row].codes[bit.code]
-                wanted[bit.row].append((literal_of(node) ^ bit.inverted, code, bit.index))
+        """From the outputs to the inputs: each layer must give what those after it rely on."""
+        wanted, complete = self._outputs()
+        for proof, after in zip(reversed(self.proofs), reversed(self.after)):
+            name, last = proof.layer.name, proof is self.proofs[-1]
+            if not last:
+                wanted = self._relied_on(proof, after)
+            reasons = ([] if complete else self._whole(proof, after, wanted)) + self._prove(proof, wanted, not last or self._labels)
+            if reasons:
+                more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+                self.reasons[name] = self.reasons.get(name, reasons[0] + more)
+            complete = complete and name not in self.reasons
 
-    def _prove(self, proof: LayerProof, wanted: dict[int, list], guessed: bool) -> None:
-        name, reasons = proof.layer.name, []
+    @property
+    def _labels(self) -> bool:
+        return self.accelerator.labels is not None
+
+    def _outputs(self) -> tuple[dict[int, list], bool]:
+        """What the last layer must give, and whether that is all that matters of it."""
+        last = self.proofs[-1]
+        if not self._labels:
+            code = twos_complement(last.layer.odt)
+            return {row: [(literal, code, index) for index, literal in enumerate(word)] for row, word in enumerate(self.outputs)}, True
+        try:
+            prove_label(self.graph, self.outputs[0], self.after[-1], self.accelerator.labels)
+        except NotUnderstood as reason:
+            self.reasons[last.layer.name] = str(reason)
+        return self._relied_on(last, self.after[-1]), last.layer.name not in self.reasons
+
+    @staticmethod
+    def _relied_on(proof: LayerProof, after: Boundary) -> dict[int, list]:
+        wanted = defaultdict(list)
+        for node, bit in sorted(after.used, key=lambda pair: pair[0]):
+            wanted[bit.row].append((literal_of(node) ^ bit.inverted, proof.neurons[bit.row].codes[bit.code], bit.index))
+        return wanted
+
+    @staticmethod
+    def _whole(proof: LayerProof, after: Boundary, wanted: dict[int, list]) -> list[str]:
+        """Where it is not known what is read of a layer, all of it must be there: adds a whole spelling of each neuron to `wanted`."""
+        reasons = []
+        for neuron in proof.neurons:
+            spelled = after.spelled(neuron.row)
+            if spelled is None:
+                reasons.append(f"{neuron.name}: its output is not to be found in the design")
+            else:
+                wanted.setdefault(neuron.row, []).extend(spelled)
+        return reasons
+
+    def _prove(self, proof: LayerProof, wanted: dict[int, list], guessed: bool) -> list[str]:
+        reasons = []
         for row, bits in sorted(wanted.items()):
+            self.deadline.check()
             try:
                 proof.prove(row, bits)
             except NotUnderstood as reason:
                 reasons.append(str(reason))
-                if isinstance(reason, Wrong):
-                    self.refuted[name] = None
                 if guessed:
-                    self.failed.setdefault(name, set()).update(self._guilty(proof, row, bits))
-        if reasons:
-            self.reasons[name] = reasons[0] + (f" (and {len(reasons) - 1} more neurons)" if len(reasons) > 1 else "")
+                    self.failed.setdefault(proof.layer.name, set()).update(self._guilty(proof, row, bits))
+        return reasons
 
     @staticmethod
     def _guilty(proof: LayerProof, row: int, bits: list) -> set[tuple[int, int]]:
