@@ -62,7 +62,7 @@ def _multiply(graph: Graph, cell: Cell, inputs: dict[str, Word]) -> Word:
     if any(bit > 1 for bit in b):
         a, b = b, a
     if any(bit > 1 for bit in b):
-        raise NotUnderstood(f"cell {cell.where} multiplies two numbers that both depend on the inputs")
+        return [graph.opaque((cell.where, place), a + b) for place in range(width)]
     factor = sum(bit << place for place, bit in enumerate(b))
     return graph.sum(width, [(literal, factor << place) for place, literal in enumerate(a)], 0)
 
@@ -121,7 +121,7 @@ def _pmux(graph: Graph, cell: Cell, inputs: dict[str, Word]) -> Word:
         several = graph.or_(several, graph.and_(chosen, select))
         chosen = graph.or_(chosen, select)
         found = [graph.mux(select, a, b) for a, b in zip(found, inputs["B"][place * width: (place + 1) * width])]
-    return [graph.mux(several, bit, graph.free(("several", cell.name, place))) for place, bit in enumerate(found)]
+    return [graph.mux(several, bit, graph.opaque((cell.where, place), inputs["S"])) for place, bit in enumerate(found)]
 
 
 def _shift(graph: Graph, cell: Cell, inputs: dict[str, Word]) -> Word:
@@ -135,7 +135,7 @@ def _shift(graph: Graph, cell: Cell, inputs: dict[str, Word]) -> Word:
     if len(amount) > 16:
         raise NotUnderstood(f"cell {cell.where} shifts by more than 16 unknown bits")
     if kind == "$shiftx":
-        word, beyond = list(inputs["A"]), graph.free(("beyond", cell.name))
+        word, beyond = list(inputs["A"]), graph.opaque(cell.where, amount)
     else:
         word = _extended(list(inputs["A"]), max(width, len(inputs["A"])), signed)
         beyond = word[-1] if kind == "$sshr" and signed else 0

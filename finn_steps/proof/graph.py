@@ -82,6 +82,12 @@ class Graph:
     def free(self, name: object) -> int:
         return self._make("free", (name,))
 
+    def opaque(self, name: object, literals: list[int]) -> int:
+        """Some function of literals that nothing is known of."""
+        base = first_frame(literals)
+        made = self._make("opaque", (name, tuple(later(literal, -base) for literal in literals)))
+        return later(made | FRAMED, base) if any(literal & FRAMED for literal in literals) else made
+
     def _make(self, kind: str, operands: tuple) -> int:
         key = (kind, operands)
         known = self._known.get(key)

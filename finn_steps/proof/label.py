@@ -24,12 +24,15 @@ def prove_label(graph: Graph, output: list[int], before: Boundary, labels: np.nd
     for value, source in zip(circuit.values, before.sources):
         for kind, bound in ((Kind.BV_SGE, source.low), (Kind.BV_SLE, source.high)):
             solver.assert_formula(manager.mk_term(kind, [value, circuit.number(bound)]))
+        moved = manager.mk_term(Kind.BV_SUB, [value, circuit.number(source.low)])
+        rest = manager.mk_term(Kind.BV_UREM, [moved, circuit.number(source.spacing)])
+        solver.assert_formula(manager.mk_term(Kind.EQUAL, [rest, circuit.number(0)]))
     best, label = circuit.values[0], circuit.number(int(labels[0]))
     for value, other in zip(circuit.values[1:], labels[1:]):
         exceeds = manager.mk_term(Kind.BV_SGT, [value, best])
         best = manager.mk_term(Kind.ITE, [exceeds, value, best])
         label = manager.mk_term(Kind.ITE, [exceeds, circuit.number(int(other)), label])
-    circuit.follow(output)
+    circuit.follow(output, solver)
     bits = [circuit.literal(literal) for literal in output]
     wrong = [manager.mk_term(Kind.DISTINCT, [bit, manager.mk_term(Kind.BV_EXTRACT, [label], [index, index])]) for index, bit in enumerate(bits)]
     solver.assert_formula(wrong[0] if len(wrong) == 1 else manager.mk_term(Kind.OR, wrong))
@@ -52,13 +55,16 @@ class _Circuit:
     def number(self, value: int) -> Term:
         return self.manager.mk_bv_value(self.sort, value % (1 << WIDTH))
 
-    def follow(self, output: list[int]) -> None:
-        """Terms of all that the output depends on."""
+    def follow(self, output: list[int], solver: Bitwuzla) -> None:
+        """Terms of all that the output depends on. A node that is a bit of several values makes these equal."""
         for number in cone(self.graph, [node_of(literal) for literal in output], self.before.stops):
             bits = self.before.bits.get(number)
             if bits:
-                self.before.used_as(number, bits[0])
-                self.terms[number] = self._input(bits[0])
+                spelled = [self._input(bit) for bit in bits]
+                for bit, term in zip(bits, spelled):
+                    self.before.used_as(number, bit)
+                    solver.assert_formula(self.manager.mk_term(Kind.EQUAL, [term, spelled[0]]))
+                self.terms[number] = spelled[0]
             else:
                 node = self.graph.nodes[number]
                 self.terms[number] = getattr(self, f"_{node.kind}", self._unknown)(*node.operands)

@@ -119,7 +119,8 @@ class LayerProof:
         return found
 
     def boundary(self, refused: set[tuple[int, int]]) -> Boundary:
-        """The outputs of this layer, found among the nodes by their samples; none of the (node, row) in `refused`. Nodes that never change
+        """The outputs of this layer, found among the nodes by their samples; none of the (node, row) in `refused`. A node
+        that reads other inputs than the row does is taken only if there is no other. Nodes that never change
         are taken for functions of the smallest row that reads as much: constants, because of what the row can reach."""
         inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(neuron.weights)) for neuron in self.neurons]
         found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons])
@@ -134,15 +135,21 @@ class LayerProof:
                         signatures[(bits ^ flip).tobytes()].append(Bit(neuron.row, name, index, int(flip)))
         by_size = sorted(range(len(self.neurons)), key=lambda row: len(self.neurons[row].weights))
         constants = [Bit(row, CONSTANT, 0) for row in by_size]
+        others: list[tuple[int, Bit]] = []
         for number, samples in self.values.known.items():
             flip = samples[0]
             bits = signatures.get((samples ^ flip).tobytes(), ())
             if not bits and number not in self.before.bits and not (samples ^ flip).any():
                 bits = constants
-            bits = [Bit(bit.row, bit.code, bit.index, bit.inverted ^ int(flip)) for bit in bits
-                    if not self.reads[number] & ~inputs[bit.row] and (number, bit.row) not in refused]
-            if bits:
-                found.bits[number] = bits
+            bits = [Bit(bit.row, bit.code, bit.index, bit.inverted ^ int(flip)) for bit in bits if (number, bit.row) not in refused]
+            own = [bit for bit in bits if not self.reads[number] & ~inputs[bit.row]]
+            if own:
+                found.bits[number] = own
+            others += [(number, bit) for bit in bits if bit not in own and bit.code != CONSTANT]
+        there = {(bit.row, bit.code, bit.index) for bits in found.bits.values() for bit in bits}
+        for number, bit in others:
+            if (bit.row, bit.code, bit.index) not in there:
+                found.bits.setdefault(number, []).append(bit)
         for number in self._derived(found):
             if found.bits[number][0].code == CONSTANT:
                 del found.bits[number]
@@ -194,7 +201,7 @@ class LayerProof:
     def _all_accumulators(neuron: Neuron) -> np.ndarray:
         if neuron.high - neuron.low >= MOST_ACCUMULATORS:
             raise NotUnderstood(f"{neuron.name}: too large, {neuron.high - neuron.low + 1} accumulators, the limit is {MOST_ACCUMULATORS}")
-        return np.arange(neuron.low, neuron.high + 1)
+        return neuron.accumulators
 
     def _assign(self, values: Values, nodes: list[int], integers: np.ndarray) -> None:
         for node in nodes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from finn_steps.accelerator import SparseLayer
 from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import SparseLayer
 
 MOST_ACCUMULATORS = 1 << 22
 """Values that one accumulator may reach, at most, for all of them to be tried."""
@@ -58,6 +60,11 @@ class Source:
     def high(self) -> int:
         return int(self.values[-1])
 
+    @property
+    def spacing(self) -> int:
+        """All values are the least plus a multiple of this."""
+        return math.gcd(*(self.values - self.low).tolist()) or 1
+
 
 def input_sources(datatype: str, count: int) -> list[Source]:
     """The inputs of a first layer: all that their datatype allows."""
@@ -75,6 +82,7 @@ class Neuron:
         ends = [(weight * sources[k].low, weight * sources[k].high) for k, weight in self.weights.items()]
         self.low = self.bias + sum(min(pair) for pair in ends)
         self.high = self.bias + sum(max(pair) for pair in ends)
+        self.spacing = math.gcd(*self.weights.values()) or 1
 
     @property
     def name(self) -> str:
@@ -89,6 +97,11 @@ class Neuron:
         return int(DataType[self.layer.odt].min()) + self.step * reached
 
     @property
+    def accumulators(self) -> np.ndarray:
+        """int64: all values that the accumulator may have, ascending, and perhaps some that it has not."""
+        return np.arange(self.low, self.high + 1, self.spacing)
+
+    @property
     def step(self) -> int:
         return 2 if self.layer.odt == "BIPOLAR" else 1
 
@@ -96,7 +109,7 @@ class Neuron:
     def source(self) -> Source:
         """What the next layer gets of this row. Outputs ascend with the accumulator."""
         if self.layer.thresholds is None:
-            return Source(np.arange(self.low, self.high + 1))
+            return Source(self.accumulators)
         thresholds = self.layer.thresholds[self.row]
         places = np.unique(np.concatenate([[self.low], thresholds[(thresholds > self.low) & (thresholds <= self.high)]]))
         return Source(self.output(places))
