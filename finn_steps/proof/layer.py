@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -97,6 +98,7 @@ class LayerProof:
         for number in order:
             self.values.compute(number)
         self._order = order
+        self._inputs_of: dict[int, frozenset[int]] = {}
         self._kinds: dict[frozenset[int], int] = {}
         self.reads = self._reads(order)
         self._ranges: dict[int, tuple[int, int]] = {}
@@ -315,6 +317,8 @@ class LayerProof:
         constant, left = self._take_inputs(neuron, left, constant + sign * neuron.bias, sign, bits)
         low, high, _ = self._bounded((constant, left), bits)
         if high - low >= 1 << shift:
+            low, high, _ = self._bounded((constant, left), bits, fine=True)
+        if high - low >= 1 << shift:
             raise NotUnderstood(f"{neuron.name}: its sum is not that of its weights: {len(left)} bits differ, "
                                 f"such as {self._where(min(min(left, key=len)))}")
         return sign, shift, low
@@ -411,10 +415,10 @@ class LayerProof:
         if word not in self._forms:
             total = self.graph.sums[word]
             self._forms[word], self._ranges[word] = None, (0, (1 << total.width) - 1)
-            for stops in (self._stops_at_sums, self.before.stops):
+            for stops, fine in product((self._stops_at_sums, self.before.stops), (False, True)):
                 polynomial = Polynomial(self.graph, total.width)
                 polynomial.add_form(plain_form(total), 1)
-                low, high, form = self._bounded(self._expand(polynomial, stops), total.width)
+                low, high, form = self._bounded(self._expand(polynomial, stops), total.width, fine)
                 if high < 1 << total.width:
                     self._forms[word], self._ranges[word] = form, (low, high)
                     break
@@ -423,13 +427,14 @@ class LayerProof:
     def _stops_at_sums(self, node: int) -> bool:
         return self.before.stops(node) or self.graph.nodes[node].kind == "sum"
 
-    def _bounded(self, form: Form, bits: int) -> tuple[int, int, Form]:
+    def _bounded(self, form: Form, bits: int, fine: bool = False) -> tuple[int, int, Form]:
         """(least, greatest, form'): a form with the same values modulo 2**bits, and how far it reaches at most; the least is not negative
-        and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be independent."""
+        and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be independent.
+        With `fine`, bits of sums of few inputs are tried with these."""
         constant, terms = form
         low, span, found = constant, 0, defaultdict(int)
-        for group in sorted(self._groups(terms), key=len):
-            least, most, chosen = self._together(group, bits, low)
+        for group in sorted(self._groups(terms, fine), key=len):
+            least, most, chosen = self._together(group, bits, low, fine)
             low, span = low + least, span + most - least
             for monomial, coefficient in chosen.items():
                 found[monomial] += coefficient
@@ -446,7 +451,24 @@ class LayerProof:
         kind = self.graph.nodes[node].kind
         return (kind, self.graph.nodes[node].operands[0]) if kind == "sum" else (kind, node)
 
-    def _groups(self, terms: dict[Monomial, int]) -> list[dict[Monomial, int]]:
+    def _keys(self, node: int, in_product: bool, fine: bool) -> list[tuple]:
+        """What a node goes with."""
+        if fine and self._few(node):
+            return [self._origin_of(leaf) for leaf in self._few(node)]
+        return [("bit", node) if in_product and self.graph.nodes[node].kind == "sum" else self._origin_of(node)]
+
+    def _few(self, node: int) -> frozenset[int]:
+        """The bits of inputs that a bit of a sum is a function of, where they are few; else none."""
+        if node not in self._inputs_of:
+            leaves = frozenset()
+            if self.graph.nodes[node].kind == "sum" and node not in self.before.bits:
+                below = cone(self.graph, [node], self.before.stops)
+                leaves = frozenset(number for number in below if number in self.before.bits or not operands(self.graph, number))
+            few = len(leaves) <= MOST_TOGETHER - 4 and all(leaf in self.before.bits for leaf in leaves)
+            self._inputs_of[node] = leaves if few else frozenset()
+        return self._inputs_of[node]
+
+    def _groups(self, terms: dict[Monomial, int], fine: bool) -> list[dict[Monomial, int]]:
         """Products that depend on the same, directly or through others, together. Bits of sums are apart from each other, unless all are
         by themselves."""
         products = {node for monomial in terms if len(monomial) > 1 for node in monomial}
@@ -460,7 +482,7 @@ class LayerProof:
 
         keys = {}
         for monomial in terms:
-            own = [("bit", node) if node in products and self.graph.nodes[node].kind == "sum" else self._origin_of(node) for node in monomial]
+            own = [key for node in monomial for key in self._keys(node, node in products, fine)]
             keys[monomial] = own[0]
             for key in own:
                 leader[find(key)] = find(own[0])
@@ -468,13 +490,16 @@ class LayerProof:
             groups.setdefault(find(keys[monomial]), {})[monomial] = coefficient
         return list(groups.values())
 
-    def _together(self, terms: dict[Monomial, int], bits: int, low: int) -> tuple[int, int, dict[Monomial, int]]:
+    def _together(self, terms: dict[Monomial, int], bits: int, low: int, fine: bool) -> tuple[int, int, dict[Monomial, int]]:
         """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of several
         ways the one in which low + least is the least modulo 2**bits."""
         nodes = sorted({node for monomial in terms for node in monomial})
-        if all(len(monomial) == 1 for monomial in terms) and self.graph.nodes[nodes[0]].kind == "sum" and nodes[0] not in self.before.bits:
+        few = {node: self._few(node) for node in nodes if fine and self._few(node)}
+        alone = all(len(monomial) == 1 for monomial in terms) and not few
+        if alone and self.graph.nodes[nodes[0]].kind == "sum" and nodes[0] not in self.before.bits:
             word = self.graph.nodes[nodes[0]].operands[0]
             return *self._word_range(word, {self.graph.nodes[node].operands[1]: terms[frozenset((node,))] for node in nodes}), terms
+        nodes = sorted(set(nodes).union(*few.values()))
         if len(nodes) > MOST_TOGETHER:
             return sum(min(c, 0) for c in terms.values()), sum(max(c, 0) for c in terms.values()), terms
         place = {node: index for index, node in enumerate(nodes)}
@@ -482,7 +507,7 @@ class LayerProof:
         for monomial, coefficient in terms.items():
             sums[sum(1 << place[node] for node in monomial)] = coefficient
         _sum_over_subsets(sums, 1)
-        possible = self._possible(nodes)
+        possible = self._possible(nodes, few)
         values = np.unique(sums[possible] % (1 << bits))
         gap = np.diff(values, append=values[0] + (1 << bits))
         starts = values[(np.flatnonzero(gap == gap.max()) + 1) % len(values)]
@@ -493,8 +518,8 @@ class LayerProof:
         found = {frozenset(node for node in nodes if subset >> place[node] & 1): int(sums[subset]) for subset in np.flatnonzero(sums)}
         return least, most, found
 
-    def _possible(self, nodes: list[int]) -> np.ndarray:
-        """bool [2**nodes]: which values of some nodes together can be, as far as they are bits of inputs."""
+    def _possible(self, nodes: list[int], few: dict[int, frozenset[int]]) -> np.ndarray:
+        """bool [2**nodes]: which values of some nodes together can be, as far as they are bits of inputs, or functions of `few` of these."""
         found, places = np.ones(1 << len(nodes), bool), np.arange(1 << len(nodes))
         rows: dict[int, list[tuple[int, Bit]]] = defaultdict(list)
         for index, node in enumerate(nodes):
@@ -506,6 +531,14 @@ class LayerProof:
             integers = self.before.sources[row].values
             spelled = sum(self.before.value(bit, integers).astype(np.int64) << index for index, bit in members)
             found &= np.isin(places & sum(1 << index for index, _ in members), spelled)
+        values = Values(self.graph, len(places))
+        columns = {node: (places >> index & 1).astype(np.uint8) for index, node in enumerate(nodes)}
+        values.known = {node: column for node, column in columns.items() if node in self.before.bits}
+        for number in cone(self.graph, few, self.before.stops):
+            values.compute(number)
+        for node in few:
+            if node in values.known:
+                found &= values.known[node] == columns[node]
         return found
 
     def _word_range(self, word: int, weights: dict[int, int]) -> tuple[int, int]:
