@@ -211,26 +211,27 @@ class Graph:
                     merged = {literal: (coefficient >> 1) + (carried if coefficient & 1 else 0) for literal, coefficient in merged.items()}
                 constant >>= 1
                 continue
-            size = self._carry_free(merged, constant, left)
+            size, parts = self._carry_free(merged, constant, left)
             low = (1 << size) - 1
-            found += self._word(size, {literal: coefficient & low for literal, coefficient in merged.items() if coefficient & low},
-                                constant & low)
-            merged = {literal: coefficient >> size for literal, coefficient in merged.items()}
+            found += self._word(size, {literal: part & low for literal, part in parts.items() if part & low}, constant & low)
+            merged = {literal: coefficient - parts[literal] >> size for literal, coefficient in merged.items()}
             constant >>= size
         return found
 
     @staticmethod
-    def _carry_free(merged: dict[int, int], constant: int, width: int) -> int:
+    def _carry_free(merged: dict[int, int], constant: int, width: int) -> tuple[int, dict[int, int]]:
+        """How many of the lowest columns make a sum of their own that is neither negative nor overflows, and the part of each coefficient
+        in it, which may be negative. All columns, where it is no fewer."""
         for size in range(2, width):
-            low = (1 << size) - 1
-            total = constant & low
-            for coefficient in merged.values():
-                total += coefficient & low
-                if total > low:
-                    break
-            else:
-                return size
-        return width
+            low, half = (1 << size) - 1, 1 << size - 1
+            parts = {literal: coefficient & low for literal, coefficient in merged.items()}
+            if (constant & low) + sum(parts.values()) <= low:
+                return size, parts
+            parts = {literal: part - low - 1 if part > half else part for literal, part in parts.items()}
+            least = (constant & low) + sum(part for part in parts.values() if part < 0)
+            if least >= 0 and (constant & low) + sum(part for part in parts.values() if part > 0) <= low:
+                return size, parts
+        return width, dict(merged)
 
     def _word(self, width: int, terms: dict[int, int], constant: int) -> list[int]:
         base = first_frame(terms)
