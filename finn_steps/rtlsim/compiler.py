@@ -44,7 +44,7 @@ def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_fol
     for name, content in contents.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
-    command = ["--cc", "-O3", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "--top-module", design.top,
+    command = ["--cc", "-O3", "--assert", "--x-initial", "unique", "--output-split", "0", "--prefix", "Vtop", "--top-module", design.top,
                "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "generated", *design.files]
     verilated = _verilator(command, folder)
     if verilated.returncode:

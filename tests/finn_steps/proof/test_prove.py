@@ -38,19 +38,19 @@ def test_styles(tmp_path, style):
     assert result.proved == ("layer0", "layer1") and not result.not_proved
 
 
-@pytest.mark.parametrize("first, second", [("unrolled", "folded"), ("folded", "bitplane"), ("serial", "unrolled")])
+@pytest.mark.parametrize("first, second", [("unrolled", "folded"), pytest.param("folded", "bitplane", marks=pytest.mark.slow), ("serial", "unrolled")])
 def test_styles_together(tmp_path, first, second):
     result = proved(small(seed=2), tmp_path, STYLES[first], STYLES[second])
     assert not result.not_proved
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", [style if "folded" not in style else pytest.param(style, marks=pytest.mark.slow) for style in STYLES])
 def test_uneven_thresholds(tmp_path, style):
     result = proved(small(scales="float"), tmp_path, STYLES[style], STYLES[style])
     assert not result.not_proved
 
 
-@pytest.mark.parametrize("style", ["unrolled", "folded"])
+@pytest.mark.parametrize("style", ["unrolled", pytest.param("folded", marks=pytest.mark.slow)])
 def test_labels(tmp_path, style):
     result = proved(with_label(small(seed=4)), tmp_path, STYLES[style], STYLES[style])
     assert not result.not_proved
@@ -72,7 +72,7 @@ def changed(accelerator, layer, **fields):
     return replace(accelerator, layers=tuple(layers))
 
 
-@pytest.mark.parametrize("style", ["unrolled", "serial", "folded"])
+@pytest.mark.parametrize("style", ["unrolled", *(pytest.param(style, marks=pytest.mark.slow) for style in ("serial", "folded"))])
 def test_another_network_is_not_proved(tmp_path, style):
     """The checker holds the RTL to the numbers: a weight, a threshold, a bias of the specification changed by one is seen in its layer."""
     accelerator = small()
