@@ -25,6 +25,8 @@ from models.data import load_dataset
 STALLED_SAMPLES = 2000
 STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
 """Shares of cycles with an input gap and with an output stall."""
+RESETS, RESET_FRAMES = 16, 64
+"""Runs with two resets in mid-stream, and their length."""
 PACKAGED_VECTORS = 1000
 LOCATED_SAMPLES = 4
 CHUNK = 50_000
@@ -69,6 +71,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
     require_levels(folder, accelerator, simulation)
 
+    resets = verify_resets(accelerator, simulation, q[:RESET_FRAMES], computed[:RESET_FRAMES], options.seed)
+
     answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(result.y), reference.outputs(x)
     decided = ends_in_label(Accelerator.load(folder / "import"))
@@ -87,6 +91,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
         "stall_patterns": len(STALL_PATTERNS),
         "stalled_samples": len(few),
         "corners": len(corners),
+        "resets": resets,
         "latency_cycles": result.latency_cycles,
         "ii_cycles": result.ii_cycles,
     }
@@ -98,6 +103,17 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     kept = slice(0, PACKAGED_VECTORS)
     np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=result.y[kept], outputs=outputs[kept])
     return report
+
+
+def verify_resets(accelerator: Accelerator, simulation: Simulation, q: np.ndarray, computed: np.ndarray, seed: int) -> int:
+    """Reset the design at random moments, twice in a run, among gaps and stalls; what comes after the last reset must be right. The number
+    of resets."""
+    rng, length = np.random.default_rng(seed), simulation.trace(q, seed=seed).cycles
+    for run in range(RESETS):
+        first, later = sorted(rng.choice(np.arange(1, length + 1), 2, replace=False).tolist())
+        y = simulation.trace(q, input_gaps=0.2, output_stalls=0.3, seed=seed + run, resets=(first, later)).y
+        require_equal_rtl(accelerator, q, computed, y, f"resets in cycles {first} and {later}")
+    return 2 * RESETS
 
 
 def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) -> np.ndarray:

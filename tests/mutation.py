@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -115,6 +116,7 @@ def run(designs: int, seed: int = 0) -> tuple[Counter, list[Mutant]]:
             mutant = next(changes)
             defence = caught_by(folder, accelerator, mutant, base)
             counts[mutant.kind, defence] += 1
+            print(f"{number + 1}: {mutant.style}, {mutant.kind}: {defence}", file=sys.stderr, flush=True)
             if defence == "nothing":
                 survivors.append(mutant)
     return counts, survivors

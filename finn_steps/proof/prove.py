@@ -18,7 +18,7 @@ from finn_steps.proof.specification import input_sources, twos_complement
 
 TOP = "finn_accel"
 ROUNDS = 6
-SECONDS = 120
+SECONDS = 60
 MOST_NODES = 300_000
 BACK_TO_BACK = Pattern("back to back")
 

@@ -9,7 +9,8 @@ import pytest
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.label import with_label
-from finn_steps.proof.prove import prove
+from finn_steps.proof.graph import Graph
+from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
 from tests.nets import random_accelerator
 
@@ -22,10 +23,10 @@ STYLES = {
 }
 
 
-def proved(accelerator, folder, *foldings):
+def proved(accelerator, folder, *foldings, seconds=SECONDS):
     accelerator = replace(accelerator, layers=tuple(replace(layer, folding=folding) for layer, folding in zip(accelerator.layers, foldings)))
     generate(accelerator, folder)
-    return prove(folder, accelerator)
+    return prove(folder, accelerator, seconds)
 
 
 def small(seed=1, **options):
@@ -94,3 +95,22 @@ def test_too_large_is_said(tmp_path):
     generate(accelerator, tmp_path)
     result = prove(tmp_path, accelerator, seconds=0)
     assert result.proved == () and "too large: not done within 0 s" in result.not_proved["layer0"]
+
+
+def ignoring_signs(word, width, signed):
+    return (word + [0] * width)[:width]
+
+
+def a_bit_short(self, width, terms, constant, right=Graph.sum):
+    """Sums that lose their highest bit."""
+    return [*right(self, width - 1, terms, constant), 0] if width > 1 else right(self, width, terms, constant)
+
+
+@pytest.mark.parametrize("place, fault", [("finn_steps.proof.cells._extended", ignoring_signs), pytest.param("finn_steps.proof.graph.Graph.sum", a_bit_short, marks=pytest.mark.slow)])
+def test_a_reader_that_is_wrong_proves_nothing(tmp_path, monkeypatch, place, fault):
+    monkeypatch.setattr(place, fault)
+    rng = np.random.default_rng(3)
+    thresholds = (np.arange(7) << 3) + rng.integers(-20, 5, (4, 1))
+    layer = SparseLayer("only", rng.integers(-3, 4, (4, 6)), np.zeros(4), thresholds, "INT4", "UINT3")
+    result = proved(Accelerator("signs", (layer,), 6, np.arange(6)), tmp_path, STYLES["folded"], seconds=4)
+    assert not result.proved
