@@ -106,8 +106,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
 
 
 def verify_resets(accelerator: Accelerator, simulation: Simulation, q: np.ndarray, computed: np.ndarray, seed: int) -> int:
-    """Reset the design at random moments, twice in a run, among gaps and stalls; what comes after the last reset must be right. The number
-    of resets."""
+    """Reset the design at random moments, twice in a run, among gaps and stalls; what comes after the last reset must be right.
+    The number of resets."""
     rng, length = np.random.default_rng(seed), simulation.trace(q, seed=seed).cycles
     for run in range(RESETS):
         first, later = sorted(rng.choice(np.arange(1, length + 1), 2, replace=False).tolist())
@@ -176,8 +176,8 @@ def simulate_alone(accelerator: Accelerator, q: np.ndarray) -> np.ndarray:
 
 
 def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int) -> dict[str, int]:
-    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too, and as many as are affordable through
-    the user's own file.
+    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too, and as many as are affordable
+    through the user's own file.
 
     VerificationError or DifferenceError at the first difference; the number compared is returned, and how many were borderline.
     """
@@ -210,8 +210,8 @@ def ends_in_label(imported: Accelerator) -> bool:
 
 
 def labels_of(outputs: np.ndarray, decided: bool = False) -> np.ndarray:
-    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive; where the model has
-    `decided`, what it says."""
+    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive; where the model
+    has `decided`, what it says."""
     if decided:
         return outputs[:, 0].astype(np.int64)
     return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).astype(np.int64)

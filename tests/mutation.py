@@ -2,8 +2,9 @@
 
     python -m tests.mutation --designs 500
 
-Defences in order: `tools` (Verilator or Yosys rejects the files), `proof` (a layer is not proved), `simulation` (back to back, gaps and
-stalls, resets in mid-stream). What all of them let pass is printed with its change: a survivor, unless it does the same as before.
+Defences in order: `tools` (Verilator or Yosys rejects the files), `proof` (a layer is not proved), `simulation` (back to back,
+gaps and stalls, resets in mid-stream). What all of them let pass is printed with its change: a survivor, unless it does the same
+as before.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def mutants(folder: Path, style: str, seed: int) -> Iterator[Mutant]:
         for kind, patterns in KINDS.items():
             names = [name for name in files if (kind == "memory") == name.endswith(".mem")]
             places = [(name, place, change) for name in names for pattern, change in patterns
-                      for place in re.finditer(pattern, files[name].split("`ifndef SYNTHESIS")[0])]
+                      for place in re.finditer(pattern, files[name].split("`ifndef SYNTHESIS")[0]) if change(place) != place[0]]
             if places:
                 name, place, change = places[rng.integers(len(places))]
                 new = change(place)

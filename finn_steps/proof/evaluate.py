@@ -24,8 +24,8 @@ def operands(graph: Graph, number: int) -> tuple[int, ...]:
 
 
 def cone(graph: Graph, roots: Iterable[int], stop: Callable[[int], bool]) -> list[int]:
-    """The nodes that some nodes depend on, these among them, in ascending order: each after what it reads. Of a node where `stop` holds,
-    not what is below it."""
+    """The nodes that some nodes depend on, these among them, in ascending order: each after what it reads. Of a node where `stop`
+    holds, not what is below it."""
     found, waiting = set(), [root for root in roots if root]
     while waiting:
         number = waiting.pop()
@@ -38,7 +38,8 @@ def cone(graph: Graph, roots: Iterable[int], stop: Callable[[int], bool]) -> lis
 
 
 class Values:
-    """Values of nodes, filled in ascending order. A node that depends on what is not known has none, unless that cannot matter."""
+    """Values of nodes, filled in ascending order. A node that depends on what is not known has none, unless that cannot
+    matter."""
 
     def __init__(self, graph: Graph, size: int):
         self.graph, self.size = graph, size

@@ -1,4 +1,5 @@
-"""Frames through a design, all of them at once: from every state before a reset, for every content, until the state comes back."""
+"""Frames through a design, all of them at once: from every state before a reset, for every content, until the state comes
+back."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ RESET_CYCLES = 4
 
 @dataclass(frozen=True)
 class Answers:
-    """data: for each beat of an answer the literals of m_axis_0_tdata, of frame 0; last: m_axis_0_tlast. The same for every frame, from
-    the first after reset on: after `frames` frames and `cycles` cycles the state is what it was, up to the frames that came in between."""
+    """data: for each beat of an answer the literals of m_axis_0_tdata, of frame 0; last: m_axis_0_tlast. The same for every
+    frame, from the first after reset on: after `frames` frames and `cycles` cycles the state is what it was, up to the frames
+    that came in between."""
 
     data: list[list[int]]
     last: list[int]
@@ -26,7 +28,8 @@ class Answers:
 
 @dataclass(frozen=True)
 class Pattern:
-    """In cycle c, counted from the end of reset, a beat is offered unless c % period is in `gaps`, and taken unless it is in `stalls`."""
+    """In cycle c, counted from the end of reset, a beat is offered unless c % period is in `gaps`, and taken unless it is in
+    `stalls`."""
 
     name: str
     period: int = 1
@@ -35,8 +38,8 @@ class Pattern:
 
 
 def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, deadline: Deadline) -> Answers:
-    """Run until the state recurs. NotUnderstood where control depends on data or on what was before the reset, where answers differ from
-    frame to frame, or where nothing recurs before the deadline."""
+    """Run until the state recurs. NotUnderstood where control depends on data or on what was before the reset, where answers
+    differ from frame to frame, or where nothing recurs before the deadline."""
     machine = Machine(netlist, graph, "ap_clk")
     driver = _Driver(machine, pattern, in_beats, out_beats)
     driver.reset()

@@ -1,9 +1,9 @@
 """What the wires of a design carry in a cycle, as functions of the frames that came in.
 
-A *literal* is an integer: 0 and 1 are the constants; else it says which node, of which frame, and whether it is complemented. Nodes are
-hash-consed up to a shift in time: a node's operands name frames from the earliest that it depends on, which is its frame 0. So the
-answers to all frames are the same node, and two states of a machine are equal if they are equal up to the number of frames that came in
-between. Nodes are made after what they depend on, so a greater number is never below a lesser one.
+A *literal* is an integer: 0 and 1 are the constants; else it says which node, of which frame, and whether it is complemented.
+Nodes are hash-consed up to a shift in time: a node's operands name frames from the earliest that it depends on, which is its
+frame 0. So the answers to all frames are the same node, and two states of a machine are equal if they are equal up to the number
+of frames that came in between. Nodes are made after what they depend on, so a greater number is never below a lesser one.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Node:
 
 @dataclass(frozen=True)
 class Sum:
-    """(sum of coefficient * literal, plus constant) mod 2**width: nodes `first` to first + width - 1. Literals are not complemented,
-    coefficients and the constant lie in 0 to 2**width - 1."""
+    """(sum of coefficient * literal, plus constant) mod 2**width: nodes `first` to first + width - 1. Literals are not
+    complemented, coefficients and the constant lie in 0 to 2**width - 1."""
 
     width: int
     terms: tuple[tuple[int, int], ...]
@@ -183,8 +183,9 @@ class Graph:
         return later(made | FRAMED, base) if any(literal & FRAMED for literal in literals) else made
 
     def sum(self, width: int, terms: list[tuple[int, int]], constant: int) -> list[int]:
-        """Literals, the least significant first, of (sum of coefficient * literal over `terms`, plus `constant`) mod 2**width. Where no
-        carry leaves the lowest columns, they are a sum of their own: so that a bit that goes through is the same literal."""
+        """Literals, the least significant first, of (sum of coefficient * literal over `terms`, plus `constant`) mod 2**width.
+        Where no carry leaves the lowest columns, they are a sum of their own: so that a bit that goes through is the same
+        literal."""
         merged: dict[int, int] = {}
         for literal, coefficient in terms:
             if literal & 1:
@@ -220,8 +221,8 @@ class Graph:
 
     @staticmethod
     def _carry_free(merged: dict[int, int], constant: int, width: int) -> tuple[int, dict[int, int]]:
-        """How many of the lowest columns make a sum of their own that is neither negative nor overflows, and the part of each coefficient
-        in it, which may be negative. All columns, where it is no fewer."""
+        """How many of the lowest columns make a sum of their own that is neither negative nor overflows, and the part of each
+        coefficient in it, which may be negative. All columns, where it is no fewer."""
         for size in range(2, width):
             low, half = (1 << size) - 1, 1 << size - 1
             parts = {literal: coefficient & low for literal, coefficient in merged.items()}

@@ -16,7 +16,8 @@ WIDTH = 40
 
 
 def prove_label(graph: Graph, output: list[int], before: Boundary, labels: np.ndarray) -> None:
-    """The literals are the bits of labels[i] for the first greatest value i. NotUnderstood where that is not proved within SECONDS."""
+    """The literals are the bits of labels[i] for the first greatest value i. NotUnderstood where that is not proved within
+    SECONDS."""
     manager, options = TermManager(), Options()
     options.set(Option.TIME_LIMIT_PER, SECONDS * 1000)
     solver = Bitwuzla(manager, options)

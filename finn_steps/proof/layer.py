@@ -1,14 +1,14 @@
 """One layer of the specification, found again among the nodes of a design, and proved.
 
-Where: a node is taken for bit j of a neuron's output if it equals it on samples that drive every neuron over its whole range. That is a
-guess, which may fail to be proved but proves nothing.
+Where: a node is taken for bit j of a neuron's output if it equals it on samples that drive every neuron over its whole range.
+That is a guess, which may fail to be proved but proves nothing.
 
 Proof of such a bit, over all values of the layer's inputs:
 few inputs   all combinations are tried;
-else         its cone is cut where sums begin that follow the accumulator: V = floor((sign * acc - origin) / 2**shift) mod 2**width,
-             guessed from the samples and proved by expanding V into the bits of the layer's inputs (polynomial.py). What is left of
-             sign * acc - V * 2**shift must lie in a window of 2**shift values. Then the cone above the cut is tried with every
-             accumulator between the least and the greatest.
+else         its cone is cut where sums begin that follow the accumulator: V = floor((sign * acc - origin) / 2**shift) mod
+             2**width, guessed from the samples and proved by expanding V into the bits of the layer's inputs (polynomial.py).
+             What is left of sign * acc - V * 2**shift must lie in a window of 2**shift values. Then the cone above the cut is
+             tried with every accumulator between the least and the greatest.
 """
 
 from __future__ import annotations
@@ -106,8 +106,8 @@ class LayerProof:
         self._places: dict[tuple[int, int, int], tuple[int, int, int] | None] = {}
 
     def _reads(self, order: list[int]) -> dict[int, int]:
-        """For each node that is computed from this layer's inputs, which kinds of bits it depends on, as bits of a number: two bits are of
-        a kind if they may belong to the same inputs."""
+        """For each node that is computed from this layer's inputs, which kinds of bits it depends on, as bits of a number: two
+        bits are of a kind if they may belong to the same inputs."""
         found: dict[int, int] = {}
         for number in order:
             if number in self.before.bits:
@@ -170,7 +170,8 @@ class LayerProof:
         return derived
 
     def prove(self, row: int, wanted: list[tuple[int, Code, int]]) -> None:
-        """Each (literal, code, index): the literal is bit `index` of the row's output. NotUnderstood, or Wrong, where it is not so."""
+        """Each (literal, code, index): the literal is bit `index` of the row's output. NotUnderstood, or Wrong, where it is not
+        so."""
         neuron = self.neurons[row]
         roots = sorted({node_of(literal) for literal, _, _ in wanted} - {0})
         for literal, _, _ in wanted:
@@ -213,7 +214,8 @@ class LayerProof:
                 values.known[node] = self.before.value(bit, integers[:, bit.row])
 
     def _combinations(self, nodes: list[int], neuron: Neuron) -> np.ndarray | None:
-        """int64 [N, MW]: all combinations of the inputs that the nodes and the row depend on, where they are few; the others are 0."""
+        """int64 [N, MW]: all combinations of the inputs that the nodes and the row depend on, where they are few; the others are
+        0."""
         bits = [self.before.bits[node][0] for node in nodes if node in self.before.bits]
         rows = {bit.row for bit in bits if bit.code != CONSTANT} | set(neuron.weights)
         count = 1
@@ -255,7 +257,8 @@ class LayerProof:
         return sorted(seen)
 
     def _place(self, neuron: Neuron, number: int) -> tuple[int, int, int] | None:
-        """(sign, shift, origin): a node is bit `shift` of sign * accumulator - origin, proved; None where it is not known to be."""
+        """(sign, shift, origin): a node is bit `shift` of sign * accumulator - origin, proved; None where it is not known to
+        be."""
         node = self.graph.nodes[number]
         if number in self.before.bits:
             return self._origin(neuron, -number, 0)
@@ -282,7 +285,8 @@ class LayerProof:
         return self._places[key]
 
     def _guess(self, neuron: Neuron, word: int, bit: int) -> tuple[int, int] | None:
-        """(sign, shift) with which the samples of a word, up to `bit`, follow the accumulator; of a node where word is negative."""
+        """(sign, shift) with which the samples of a word, up to `bit`, follow the accumulator; of a node where word is
+        negative."""
         if word < 0:
             if -word not in self.values.known:
                 return None
@@ -385,7 +389,8 @@ class LayerProof:
         return constant, rest
 
     def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]]) -> tuple[str, Code]:
-        """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most are read."""
+        """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most
+        are read."""
         source, best = self.before.sources[k], None
         for name, code in self.before.codes[k].items():
             changing = [Bit(k, name, index) for index in range(len(code.weights)) if changes(code, source, index)]
@@ -428,9 +433,9 @@ class LayerProof:
         return self.before.stops(node) or self.graph.nodes[node].kind == "sum"
 
     def _bounded(self, form: Form, bits: int, fine: bool = False) -> tuple[int, int, Form]:
-        """(least, greatest, form'): a form with the same values modulo 2**bits, and how far it reaches at most; the least is not negative
-        and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be independent.
-        With `fine`, bits of sums of few inputs are tried with these."""
+        """(least, greatest, form'): a form with the same values modulo 2**bits, and how far it reaches at most; the least is not
+        negative and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be
+        independent. With `fine`, bits of sums of few inputs are tried with these."""
         constant, terms = form
         low, span, found = constant, 0, defaultdict(int)
         for group in sorted(self._groups(terms, fine), key=len):
@@ -469,8 +474,8 @@ class LayerProof:
         return self._inputs_of[node]
 
     def _groups(self, terms: dict[Monomial, int], fine: bool) -> list[dict[Monomial, int]]:
-        """Products that depend on the same, directly or through others, together. Bits of sums are apart from each other, unless all are
-        by themselves."""
+        """Products that depend on the same, directly or through others, together. Bits of sums are apart from each other, unless
+        all are by themselves."""
         products = {node for monomial in terms if len(monomial) > 1 for node in monomial}
         groups: dict[object, dict[Monomial, int]] = {}
         leader: dict[object, object] = {}
@@ -491,8 +496,8 @@ class LayerProof:
         return list(groups.values())
 
     def _together(self, terms: dict[Monomial, int], bits: int, low: int, fine: bool) -> tuple[int, int, dict[Monomial, int]]:
-        """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of several
-        ways the one in which low + least is the least modulo 2**bits."""
+        """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of
+        several ways the one in which low + least is the least modulo 2**bits."""
         nodes = sorted({node for monomial in terms for node in monomial})
         few = {node: self._few(node) for node in nodes if fine and self._few(node)}
         alone = all(len(monomial) == 1 for monomial in terms) and not few
@@ -519,7 +524,8 @@ class LayerProof:
         return least, most, found
 
     def _possible(self, nodes: list[int], few: dict[int, frozenset[int]]) -> np.ndarray:
-        """bool [2**nodes]: which values of some nodes together can be, as far as they are bits of inputs, or functions of `few` of these."""
+        """bool [2**nodes]: which values of some nodes together can be, as far as they are bits of inputs, or functions of `few`
+        of these."""
         found, places = np.ones(1 << len(nodes), bool), np.arange(1 << len(nodes))
         rows: dict[int, list[tuple[int, Bit]]] = defaultdict(list)
         for index, node in enumerate(nodes):
@@ -542,7 +548,8 @@ class LayerProof:
         return found
 
     def _word_range(self, word: int, weights: dict[int, int]) -> tuple[int, int]:
-        """Least and greatest of sum of weights[bit] * bit of a sum: its highest bits, weighted alike, count as the sum shifted right."""
+        """Least and greatest of sum of weights[bit] * bit of a sum: its highest bits, weighted alike, count as the sum shifted
+        right."""
         total = self.graph.sums[word]
         start = total.width
         while start and weights.get(start - 1, 0) and (start == total.width or 2 * weights[start - 1] == weights[start]):
@@ -580,7 +587,8 @@ def changes(code: Code, source: Source, index: int) -> bool:
 
 
 def sample(layer: SparseLayer, sources: list[Source]) -> np.ndarray:
-    """int64 [N, MW]: inputs at random, and for each neuron inputs that take its accumulator from its least to its greatest value."""
+    """int64 [N, MW]: inputs at random, and for each neuron inputs that take its accumulator from its least to its greatest
+    value."""
     rng = np.random.default_rng(0)
     each = int(np.clip(SAMPLES_OF_NEURONS // layer.MH, 4, MOST_SAMPLES_OF_NEURON))
     columns = [source.values[rng.integers(0, len(source.values), SAMPLES + each * layer.MH)] for source in sources]

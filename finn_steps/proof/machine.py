@@ -8,8 +8,8 @@ from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.netlist import Cell, Netlist
 
 class Machine:
-    """A netlist with one clock and its state. Registers begin as free bits, so what holds does so from every state before a reset;
-    memories begin with what the design initialises them to, else with free bits."""
+    """A netlist with one clock and its state. Registers begin as free bits, so what holds does so from every state before a
+    reset; memories begin with what the design initialises them to, else with free bits."""
 
     def __init__(self, netlist: Netlist, graph: Graph, clock: str):
         self.netlist, self.graph = netlist, graph

@@ -31,7 +31,8 @@ class Cell:
 
 @dataclass(frozen=True)
 class Netlist:
-    """ports: name -> (direction, nets). unknown: nets that are 'x' in the source, or that nothing drives. nets: how many there are."""
+    """ports: name -> (direction, nets). unknown: nets that are 'x' in the source, or that nothing drives. nets: how many there
+    are."""
 
     ports: dict[str, tuple[str, tuple[int, ...]]]
     cells: tuple[Cell, ...]

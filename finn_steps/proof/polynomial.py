@@ -1,9 +1,9 @@
 """Sums of products of bits, modulo a power of two, rewritten from a word down to what it is the sum of.
 
-A Boolean function is a polynomial over integers with x * x = x: a & b is a * b, a ^ b is a + b - 2 * a * b. The functions that an adder
-takes up are bits of sums themselves, so what is not linear cancels once all of them are expanded. A word of which all bits are there,
-weighted alike, is replaced by what it adds up; of what overflows out of it, either nothing is left modulo the power of two, or the word
-is shown to be wide enough.
+A Boolean function is a polynomial over integers with x * x = x: a & b is a * b, a ^ b is a + b - 2 * a * b. The functions that an
+adder takes up are bits of sums themselves, so what is not linear cancels once all of them are expanded. A word of which all bits
+are there, weighted alike, is replaced by what it adds up; of what overflows out of it, either nothing is left modulo the power of
+two, or the word is shown to be wide enough.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ class Polynomial:
         return self.coefficients.pop(monomial)
 
     def expand(self, stops: Callable[[int], bool], exact: Callable[[int], Form | None]) -> Form:
-        """What is left when all is expanded down to the nodes where `stops` holds, but for bits of words that are not whole. `exact` gives
-        what a sum is where it cannot overflow."""
+        """What is left when all is expanded down to the nodes where `stops` holds, but for bits of words that are not whole.
+        `exact` gives what a sum is where it cannot overflow."""
         left: dict[Monomial, int] = {}
         while self.waiting:
             number = -heapq.heappop(self.waiting)
@@ -92,8 +92,8 @@ class Polynomial:
                 self._add(rest | product, coefficient * factor)
 
     def _expand_word(self, number: int, left: dict[Monomial, int], stops, exact) -> None:
-        """All bits of a sum at once; those of the greatest numbers come first, so none is above them. A sum of which bits are left in
-        products with no other gate stays as it is."""
+        """All bits of a sum at once; those of the greatest numbers come first, so none is above them. A sum of which bits are
+        left in products with no other gate stays as it is."""
         total: Sum = self.graph.sums[number]
         weights, nodes = [], range(total.first, total.first + total.width)
         while products := {other for node in nodes for monomial in self.places[node] if len(monomial) > 1 for other in monomial}:

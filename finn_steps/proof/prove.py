@@ -1,4 +1,5 @@
-"""Translation validation: the emitted Verilog computes what the Accelerator's integers say, for every input of the input datatype."""
+"""Translation validation: the emitted Verilog computes what the Accelerator's integers say, for every input of the input
+datatype."""
 
 from __future__ import annotations
 
@@ -34,9 +35,10 @@ class Proof:
 def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SECONDS) -> Proof:
     """Read an RTL folder back and prove its layers, in at most about so many seconds of CPU time.
 
-    What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all answered as the
-    layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is proved if every bit that
-    the layers after it read of its outputs is what its weights, bias and thresholds say, for all values that its inputs can take.
+    What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all
+    answered as the layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is
+    proved if every bit that the layers after it read of its outputs is what its weights, bias and thresholds say, for all values
+    that its inputs can take.
     """
     deadline = Deadline(seconds)
     try:
@@ -91,8 +93,8 @@ def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerato
 
 
 class _Attempt:
-    """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its outputs
-    and could not be proved to be."""
+    """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its
+    outputs and could not be proved to be."""
 
     def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline):
         self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
@@ -147,7 +149,8 @@ class _Attempt:
 
     @staticmethod
     def _whole(proof: LayerProof, after: Boundary, wanted: dict[int, list]) -> list[str]:
-        """Where it is not known what is read of a layer, all of it must be there: adds a whole spelling of each neuron to `wanted`."""
+        """Where it is not known what is read of a layer, all of it must be there: adds a whole spelling of each neuron to
+        `wanted`."""
         reasons = []
         for neuron in proof.neurons:
             spelled = after.spelled(neuron.row)

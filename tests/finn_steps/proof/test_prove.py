@@ -75,7 +75,8 @@ def changed(accelerator, layer, **fields):
 
 @pytest.mark.parametrize("style", ["unrolled", *(pytest.param(style, marks=pytest.mark.slow) for style in ("serial", "folded"))])
 def test_another_network_is_not_proved(tmp_path, style):
-    """The checker holds the RTL to the numbers: a weight, a threshold, a bias of the specification changed by one is seen in its layer."""
+    """The checker holds the RTL to the numbers: a weight, a threshold, a bias of the specification changed by one is seen in its
+    layer."""
     accelerator = small()
     accelerator = replace(accelerator, layers=tuple(replace(layer, folding=STYLES[style]) for layer in accelerator.layers))
     generate(accelerator, tmp_path)
