@@ -48,12 +48,14 @@ class Boundary:
     sources   the values of each row; codes[row]: how they may be spelled
     bits      node -> the bits that it is, one for each row and spelling that it fits; the first is the one that is relied on
     used      (node, Bit) pairs on which a proof relies
+    joint     rows that share nodes, and combinations of values that were seen of them, int64 [N, rows]: for samples only
     """
 
     def __init__(self, sources: list[Source], codes: list[dict[str, Code]]):
         self.sources, self.codes = sources, codes
         self.bits: dict[int, list[Bit]] = {}
         self.used: set[tuple[int, Bit]] = set()
+        self.joint: list[tuple[list[int], np.ndarray]] = []
 
     def stops(self, node: int) -> bool:
         return node in self.bits
@@ -88,10 +90,10 @@ class Boundary:
 class LayerProof:
     """A layer between two boundaries. `order`: all nodes of the design, ascending."""
 
-    def __init__(self, graph: Graph, layer: SparseLayer, before: Boundary, order: list[int]):
+    def __init__(self, graph: Graph, layer: SparseLayer, before: Boundary, order: list[int], joint: bool = False):
         self.graph, self.layer, self.before = graph, layer, before
         self.neurons = [Neuron(layer, row, before.sources) for row in range(layer.MH)]
-        self.integers = sample(layer, before.sources)
+        self.integers = sample(layer, before.sources, before.joint if joint else [])
         self.accumulators = self.integers @ layer.weights.T + layer.bias
         self.values = Values(graph, len(self.integers))
         before.assign(self.values, self.integers)
@@ -120,9 +122,9 @@ class LayerProof:
                     found[number] |= found.get(node_of(literal), 0)
         return found
 
-    def boundary(self, refused: set[tuple[int, int]]) -> Boundary:
+    def boundary(self, refused: set[tuple[int, int]], loose: bool = False) -> Boundary:
         """The outputs of this layer, found among the nodes by their samples; none of the (node, row) in `refused`. A node
-        that reads other inputs than the row does is taken only if there is no other. Nodes that never change
+        that reads other inputs than the row does is taken only if `loose`, and there is no other. Nodes that never change
         are taken for functions of the smallest row that reads as much: constants, because of what the row can reach."""
         inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(neuron.weights)) for neuron in self.neurons]
         found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons])
@@ -147,7 +149,7 @@ class LayerProof:
             own = [bit for bit in bits if not self.reads[number] & ~inputs[bit.row]]
             if own:
                 found.bits[number] = own
-            others += [(number, bit) for bit in bits if bit not in own and bit.code != CONSTANT]
+            others += [] if not loose else [(number, bit) for bit in bits if bit not in own and bit.code != CONSTANT]
         there = {(bit.row, bit.code, bit.index) for bits in found.bits.values() for bit in bits}
         for number, bit in others:
             if (bit.row, bit.code, bit.index) not in there:
@@ -155,7 +157,18 @@ class LayerProof:
         for number in self._derived(found):
             if found.bits[number][0].code == CONSTANT:
                 del found.bits[number]
+        found.joint = self._joint(found)
         return found
+
+    def _joint(self, found: Boundary) -> list[tuple[list[int], np.ndarray]]:
+        groups: list[set[int]] = []
+        for bits in found.bits.values():
+            rows = {bit.row for bit in bits if bit.code != CONSTANT}
+            if len(rows) > 1:
+                touched = [group for group in groups if group & rows]
+                groups = [group for group in groups if not group & rows] + [rows.union(*touched)]
+        outputs = [neuron.output(self.accumulators[:, neuron.row]) for neuron in self.neurons]
+        return [(sorted(group), np.unique(np.stack([outputs[row] for row in sorted(group)], 1), axis=0)) for group in groups]
 
     def _derived(self, found: Boundary) -> list[int]:
         """Of the nodes in a boundary, those that are functions of others in it."""
@@ -228,7 +241,18 @@ class LayerProof:
             grid = np.meshgrid(*(self.before.sources[row].values for row in sorted(rows)), indexing="ij")
             for row, column in zip(sorted(rows), grid):
                 integers[:, row] = column.ravel()
-        return integers
+        return integers[self._consistent(nodes, rows, integers)]
+
+    def _consistent(self, nodes: list[int], rows: set[int], integers: np.ndarray) -> np.ndarray:
+        """bool [N]: where all bits that a node is are the same."""
+        same = np.ones(len(integers), bool)
+        for node in nodes:
+            bits = [bit for bit in self.before.bits.get(node, ()) if bit.row in rows and bit.code != CONSTANT]
+            for bit in bits[1:]:
+                self.before.used_as(node, bits[0])
+                self.before.used_as(node, bit)
+                same &= self.before.value(bit, integers[:, bit.row]) == self.before.value(bits[0], integers[:, bits[0].row])
+        return same
 
     def _unknown(self, values: Values, number: int) -> str:
         """The lowest node without a value."""
@@ -586,7 +610,7 @@ def changes(code: Code, source: Source, index: int) -> bool:
     return bool(bits.any() and not bits.all())
 
 
-def sample(layer: SparseLayer, sources: list[Source]) -> np.ndarray:
+def sample(layer: SparseLayer, sources: list[Source], joint: list[tuple[list[int], np.ndarray]]) -> np.ndarray:
     """int64 [N, MW]: inputs at random, and for each neuron inputs that take its accumulator from its least to its greatest
     value."""
     rng = np.random.default_rng(0)
@@ -601,6 +625,8 @@ def sample(layer: SparseLayer, sources: list[Source]) -> np.ndarray:
         extreme = np.where(up == (layer.weights[row] > 0), high, low)
         keep = (rng.random((each, layer.MW)) < 0.3) & (share > 0) & (share < 1) | (layer.weights[row] == 0)
         integers[place] = np.where(keep, integers[place], extreme)
+    for rows, values in joint:
+        integers[:, rows] = values[rng.integers(0, len(values), len(integers))]
     return integers
 
 

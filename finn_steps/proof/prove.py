@@ -18,7 +18,7 @@ from finn_steps.proof.netlist import read_netlist
 from finn_steps.proof.specification import input_sources, twos_complement
 
 TOP = "finn_accel"
-ROUNDS = 6
+ROUNDS = 10
 SECONDS = 60
 MOST_NODES = 300_000
 BACK_TO_BACK = Pattern("back to back")
@@ -77,18 +77,30 @@ def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
 
 
 def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:
-    """Guess where the layers are, prove the guesses; guesses that fail are not made again, ROUNDS times."""
+    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else and the inputs of a layer were
+    independent; then without the first (`loose`), then with inputs that share bits taken together (`joint`)."""
+    proofs = []
+    for loose, joint in ((False, False), (True, False), (True, True)):
+        proofs.append(_guess_and_prove(graph, outputs, accelerator, deadline, loose, joint))
+        if not proofs[-1].not_proved:
+            break
+    return max(proofs, key=lambda proof: len(proof.proved))
+
+
+def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline, loose: bool,
+                     joint: bool) -> Proof:
+    """Guesses that fail are not made again, ROUNDS times."""
     refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
     first = None
     for _ in range(ROUNDS):
-        attempt = _Attempt(graph, outputs, accelerator, refused, deadline)
+        attempt = _Attempt(graph, outputs, accelerator, refused, deadline, loose, joint)
         attempt.run()
         first = first or attempt
         if not attempt.failed:
             break
         for layer, nodes in attempt.failed.items():
             refused[layer] |= nodes
-    reasons = attempt.reasons and {name: first.reasons.get(name, reason) for name, reason in attempt.reasons.items()}
+    reasons = {name: first.reasons.get(name, reason) for name, reason in attempt.reasons.items()}
     return Proof(tuple(layer.name for layer in accelerator.layers if layer.name not in reasons), reasons)
 
 
@@ -96,7 +108,8 @@ class _Attempt:
     """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its
     outputs and could not be proved to be."""
 
-    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline):
+    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline,
+                 loose: bool, joint: bool):
         self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
         self.reasons: dict[str, str] = {}
         self.failed: dict[str, set[tuple[int, int]]] = {}
@@ -107,8 +120,8 @@ class _Attempt:
         self.after: list[Boundary] = []
         for layer in accelerator.layers:
             deadline.check()
-            self.proofs.append(LayerProof(graph, layer, boundary, order))
-            boundary = self.proofs[-1].boundary(refused[layer.name])
+            self.proofs.append(LayerProof(graph, layer, boundary, order, joint))
+            boundary = self.proofs[-1].boundary(refused[layer.name], loose)
             self.after.append(boundary)
 
     def run(self) -> None:
@@ -118,7 +131,9 @@ class _Attempt:
             name, last = proof.layer.name, proof is self.proofs[-1]
             if not last:
                 wanted = self._relied_on(proof, after)
-            reasons = ([] if complete else self._whole(proof, after, wanted)) + self._prove(proof, wanted, not last or self._labels)
+            reasons = self._prove(proof, wanted, (not last or self._labels) and not self.failed)
+            if not complete:
+                reasons += self._whole(proof, after)
             if reasons:
                 more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
                 self.reasons[name] = self.reasons.get(name, reasons[0] + more)
@@ -147,17 +162,15 @@ class _Attempt:
             wanted[bit.row].append((literal_of(node) ^ bit.inverted, proof.neurons[bit.row].codes[bit.code], bit.index))
         return wanted
 
-    @staticmethod
-    def _whole(proof: LayerProof, after: Boundary, wanted: dict[int, list]) -> list[str]:
-        """Where it is not known what is read of a layer, all of it must be there: adds a whole spelling of each neuron to
-        `wanted`."""
+    def _whole(self, proof: LayerProof, after: Boundary) -> list[str]:
+        """Where it is not known what is read of a layer, a whole spelling of each neuron must be there, and right."""
         reasons = []
         for neuron in proof.neurons:
             spelled = after.spelled(neuron.row)
             if spelled is None:
                 reasons.append(f"{neuron.name}: its output is not to be found in the design")
             else:
-                wanted.setdefault(neuron.row, []).extend(spelled)
+                reasons += self._prove(proof, {neuron.row: spelled}, False)
         return reasons
 
     def _prove(self, proof: LayerProof, wanted: dict[int, list], guessed: bool) -> list[str]:
