@@ -33,6 +33,7 @@ def steps_of(options: BuildOptions) -> list:
         steps.step_generate_rtl,
         steps.step_compile_simulation,
         steps.step_verify_rtl,
+        *([steps.step_prove] if options.proof else []),
         *([steps.step_synthesise] if options.synthesis else []),
         steps.step_package,
     ]

@@ -52,6 +52,8 @@ class BuildOptions:
     synthesis: bool = True
     families: str = "auto"
     synthesis_timeout: float = 1800.0
+    proof: bool = True
+    require_proof: bool = False
 
     def __post_init__(self):
         for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples", "synthesis_timeout"):
@@ -66,6 +68,8 @@ class BuildOptions:
             raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
         if self.families not in ("auto", "all", "part"):
             raise ValueError(f"{self.name}: families ({self.families}) must be auto, all or part")
+        if self.require_proof and not self.proof:
+            raise ValueError(f"{self.name}: require_proof without proof: take one of --no-proof and --require-proof")
         if not Path(self.model).is_file():
             raise FileNotFoundError(f"{self.model}: no such model")
         family_of(self.part)

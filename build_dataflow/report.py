@@ -53,6 +53,10 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         lines.append(("verification", text))
         if original := verification.get("original"):
             lines.append(("your own file", describe_original(original)))
+    if verification and "proved_layers" in verification:
+        proved, open_ = verification["proved_layers"], verification["not_proved"]
+        text = f"{len(proved)} of {len(proved) + len(open_)} layers, for every input"
+        lines.append(("proof", text + "".join(f"; {name} not: {reason}" for name, reason in open_.items())))
     if accuracy := summary.get("accuracy"):
         lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
     clock = hardware["clock_ns"]

@@ -19,7 +19,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
     """The summary of the build in `folder`; parts of steps that did not run are absent."""
     accelerator = Accelerator.load(folder)
     report = folder / "report"
-    names = ("import", "original", "verification", "synthesis", "estimate", "memory", "warnings")
+    names = ("import", "original", "verification", "proof", "synthesis", "estimate", "memory", "warnings")
     parts = {name: read_json(report / f"{name}.json") for name in names}
     verification = parts["verification"] or {}
     if parts["original"] is not None:
@@ -39,7 +39,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "last_layer": "raw" if accelerator.labels is None else "label",
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },
-        "verification": verification or None,
+        "verification": {**verification, **(parts["proof"] or {})} or None,
         "warnings": (parts["warnings"] or {}).get("warnings"),
         "synthesis": parts["synthesis"],
         "estimate": parts["estimate"],

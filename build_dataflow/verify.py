@@ -25,6 +25,8 @@ from models.data.samples import Samples, load_samples
 STALLED_SAMPLES = 2000
 STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
 """Shares of cycles with an input gap and with an output stall."""
+RESETS, RESET_FRAMES = 16, 64
+"""Runs with two resets in mid-stream, and their length."""
 PACKAGED_VECTORS = 1000
 LOCATED_SAMPLES = 4
 CHUNK = 50_000
@@ -90,6 +92,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
     require_levels(folder, accelerator, simulation)
 
+    resets = verify_resets(accelerator, simulation, q[:RESET_FRAMES], computed[:RESET_FRAMES], options.seed)
+
     answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(computed), reference.outputs(x)
     decided = ends_in_label(Accelerator.load(folder / "import"))
@@ -110,6 +114,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
         "stall_patterns": len(STALL_PATTERNS),
         "stalled_samples": len(few),
         "corners": len(corners),
+        "resets": resets,
         "latency_cycles": result.latency_cycles,
         "ii_cycles": result.ii_cycles,
     }
@@ -121,6 +126,17 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     kept = slice(0, PACKAGED_VECTORS)
     np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=computed[kept], outputs=outputs[kept])
     return report
+
+
+def verify_resets(accelerator: Accelerator, simulation: Simulation, q: np.ndarray, computed: np.ndarray, seed: int) -> int:
+    """Reset the design at random moments, twice in a run, among gaps and stalls; what comes after the last reset must be right.
+    The number of resets."""
+    rng, length = np.random.default_rng(seed), simulation.trace(q, seed=seed).cycles
+    for run in range(RESETS):
+        first, later = sorted(rng.choice(np.arange(1, length + 1), 2, replace=False).tolist())
+        y = simulation.trace(q, input_gaps=0.2, output_stalls=0.3, seed=seed + run, resets=(first, later)).y
+        require_equal_rtl(accelerator, q, computed, y, f"resets in cycles {first} and {later}")
+    return 2 * RESETS
 
 
 def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) -> np.ndarray:
@@ -192,8 +208,8 @@ def simulate_alone(accelerator: Accelerator, q: np.ndarray) -> np.ndarray:
 
 
 def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int) -> dict[str, int]:
-    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too, and as many as are affordable through
-    the user's own file.
+    """Random inputs through emulator and onnxruntime, `rtl_samples` of them through the RTL too, and as many as are affordable
+    through the user's own file.
 
     VerificationError or DifferenceError at the first difference; the number compared is returned, and how many were borderline.
     """
@@ -227,8 +243,8 @@ def ends_in_label(imported: Accelerator) -> bool:
 
 
 def labels_of(outputs: np.ndarray, decided: bool = False) -> np.ndarray:
-    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive; where the model has
-    `decided`, what it says."""
+    """int64 [N]: each sample's greatest output, the first of equals; of a single output whether it is positive; where the model
+    has `decided`, what it says."""
     if decided:
         return outputs[:, 0].astype(np.int64)
     return outputs.argmax(1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).astype(np.int64)

@@ -40,9 +40,11 @@ from build_dataflow.clock_range import CLOCK
               help="Count cells for both FPGA families, or for the part's alone (default: both up to 20,000 LUT).")
 @click.option("--synthesis-timeout", type=float, metavar="SECONDS",
               help="Give up on Yosys after this long and report an estimate instead (default: 1800).")
+@click.option("--no-proof", is_flag=True, help="Leave out the proof of the RTL.")
+@click.option("--require-proof", is_flag=True, default=None, help="Fail where a layer could not be proved.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
-def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, explore: bool,
+def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, no_proof: bool, explore: bool,
             board: str | None, bitstream: bool, **overrides) -> None:
     """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
 
@@ -65,7 +67,8 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
         if overrides["part"] not in (None, find_board(board).part):
             raise click.UsageError(f"--board {board} has part {find_board(board).part}, --part says {overrides['part']}")
         overrides["part"] = find_board(board).part
-    options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None})
+    options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None,
+                                    "proof": False if no_proof else None})
     if bitstream:
         board = board or board_for_part(options.part).name
         find_vivado()

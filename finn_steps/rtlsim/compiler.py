@@ -79,7 +79,7 @@ def _object(options: list[str], unit: str, generated: Path) -> str:
 
 def _verilate(design: Design, folder: Path) -> Path:
     """The folder of the C++ that Verilator makes of the design."""
-    command = ["--cc", "-O3", "--x-initial", "unique", *SPLIT, "--prefix", "Vtop", "--top-module", design.top,
+    command = ["--cc", "-O3", "--assert", "--x-initial", "unique", *SPLIT, "--prefix", "Vtop", "--top-module", design.top,
                "-Wno-fatal", "-Wno-lint", "-Wno-style", "--Mdir", "generated", *design.files]
     verilated = _verilator(command, folder)
     if verilated.returncode:

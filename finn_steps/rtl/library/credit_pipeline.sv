@@ -53,14 +53,35 @@ module credit_pipeline #(
 
   // Which cycles of `y` are answers, and which of them the last of a batch.
   logic answered, answered_last;
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed;
+  initial armed = 1'b0;
+  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  logic [ADDRESS-1:0] flying;
+  always_ff @(posedge clk)
+    if (!rst_n) flying <= '0;
+    else if (start != answered) flying <= start ? flying + 1'b1 : flying - 1'b1;
+`endif
   if (LATENCY == 0) begin : g_combinational
     assign answered = start;
     assign answered_last = s_last;
   end else if (LATENCY == 1) begin : g_one
     always_ff @(posedge clk) answered <= rst_n && start;
     always_ff @(posedge clk) answered_last <= s_last;
+`ifndef SYNTHESIS
+    always_ff @(posedge clk) if (armed && rst_n) a_flying : assert (flying == ADDRESS'(answered));
+`endif
   end else begin : g_pipeline
     logic [LATENCY-1:0] valid, last;
+`ifndef SYNTHESIS
+    logic [31:0] pulses;
+    always_comb begin
+      pulses = '0;
+      for (int unsigned i = 0; i < LATENCY; i++) pulses += 32'(valid[i]);
+    end
+    always_ff @(posedge clk) if (armed && rst_n) a_flying : assert (32'(flying) == pulses);
+`endif
     always_ff @(posedge clk) valid <= rst_n ? {valid[LATENCY-2:0], start} : '0;
     always_ff @(posedge clk) last <= {last[LATENCY-2:0], s_last};
     assign answered = valid[LATENCY-1];
@@ -81,4 +102,20 @@ module credit_pipeline #(
     end
   assign {m_last, m_data} = answers[read];
   assign m_valid = write != read;
+
+`ifndef SYNTHESIS
+  logic held_valid;
+  logic [(WIDTH+1)-1:0] held_data;
+  always_ff @(posedge clk) begin
+    held_valid <= rst_n && m_valid && !m_ready;
+    held_data  <= {m_last, m_data};
+    if (armed && rst_n && held_valid) begin
+      a_valid_stays : assert (m_valid);
+      a_data_stay : assert ({m_last, m_data} == held_data);
+    end
+  end
+  // A frame is a free credit, in the core, or an answer that waits: none is lost or made up.
+  always_ff @(posedge clk)
+    if (armed && rst_n) a_credits : assert (32'(credits) + 32'(flying) + 32'(ADDRESS'(write - read)) == CREDITS);
+`endif
 endmodule

@@ -57,4 +57,38 @@ module frame_fifo #(
       if (start != leaves) free <= leaves ? free + 1'b1 : free - 1'b1;
     end
   end
+
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed;
+  initial armed = 1'b0;
+  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  logic held_valid;
+  logic [(WIDTH+1)-1:0] held_data;
+  always_ff @(posedge clk) begin
+    held_valid <= rst_n && m_valid && !m_ready;
+    held_data  <= {m_last, m_data};
+    if (armed && rst_n && held_valid) begin
+      a_valid_stays : assert (m_valid);
+      a_data_stay : assert ({m_last, m_data} == held_data);
+    end
+  end
+  // Reservations are frames of which a beat is still to leave; `owed` of their beats are still to be written.
+  logic [ADDRESS-1:0] owed;
+  always_ff @(posedge clk)
+    if (!rst_n) owed <= '0;
+    else owed <= owed + (start ? ADDRESS'(BEATS) : '0) - ADDRESS'(write);
+`ifdef FORMAL
+  always_comb if (rst_n) assume ((!write || owed != '0) && (!start || room));
+`else
+  always_ff @(posedge clk) if (armed && rst_n) a_reserved : assert ((!write || owed != '0) && (!start || room));
+`endif
+  always_ff @(posedge clk)
+    if (armed && rst_n) begin
+      a_beats : assert (32'(ADDRESS'(head - tail)) + 32'(owed) + 32'(beat) == BEATS * (FRAMES - 32'(free)));
+      a_free : assert (32'(free) <= FRAMES);
+      a_frames : assert (FRAME'(newest - oldest) == FRAME'(FRAMES - 32'(free)));
+      a_beat : assert (32'(beat) < BEATS);
+    end
+`endif
 endmodule

@@ -40,4 +40,27 @@ module stream_fifo #(
       if (pop) read <= read + 1'b1;
       if (push != pop) count <= push ? count + 1'b1 : count - 1'b1;
     end
+
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed;
+  initial armed = 1'b0;
+  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  logic held_valid;
+  logic [WIDTH-1:0] held_data;
+  always_ff @(posedge clk) begin
+    held_valid <= rst_n && m_valid && !m_ready;
+    held_data  <= m_data;
+    if (armed && rst_n && held_valid) begin
+      a_valid_stays : assert (m_valid);
+      a_data_stay : assert (m_data == held_data);
+    end
+  end
+  // What is counted is what lies between the pointers: nothing is lost, made up or put in another order.
+  always_ff @(posedge clk)
+    if (armed && rst_n) begin
+      a_count : assert (32'(count) <= DEPTH);
+      a_pointers : assert (count == ADDRESS'(write - read));
+    end
+`endif
 endmodule

@@ -39,4 +39,18 @@ module stream_serialiser #(
   assign m_valid = s_valid;
   assign m_last  = s_last && final_beat;
   assign s_ready = m_ready && final_beat;
+
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed;
+  initial armed = 1'b0;
+  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  // A frame that waits stays, as long as the one who gives it holds it; it leaves with its last beat only.
+  always_ff @(posedge clk)
+    if (armed && rst_n) begin
+      a_beat : assert (32'(beat) < BEATS);
+      a_whole : assert (!(s_valid && s_ready) || final_beat);
+      a_one_last : assert (!m_last || (s_last && final_beat));
+    end
+`endif
 endmodule

@@ -1,0 +1,197 @@
+"""Translation validation: the emitted Verilog computes what the Accelerator's integers say, for every input of the input
+datatype."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from finn_steps.accelerator import Accelerator
+from finn_steps.proof.limits import Deadline, NotUnderstood
+from finn_steps.proof.evaluate import cone
+from finn_steps.proof.frames import Pattern, run_frames
+from finn_steps.proof.graph import Graph, literal_of, node_of
+from finn_steps.proof.label import prove_label
+from finn_steps.proof.layer import Bit, Boundary, LayerProof
+from finn_steps.proof.netlist import read_netlist
+from finn_steps.proof.specification import input_sources, twos_complement
+
+TOP = "finn_accel"
+ROUNDS = 10
+SECONDS = 60
+MOST_NODES = 300_000
+BACK_TO_BACK = Pattern("back to back")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """proved: names of layers; not_proved: name -> why not."""
+
+    proved: tuple[str, ...]
+    not_proved: dict[str, str]
+
+
+def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SECONDS) -> Proof:
+    """Read an RTL folder back and prove its layers, in at most about so many seconds of CPU time.
+
+    What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all
+    answered as the layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is
+    proved if every bit that the layers after it read of its outputs is what its weights, bias and thresholds say, for all values
+    that its inputs can take.
+    """
+    deadline = Deadline(seconds)
+    try:
+        netlist = read_netlist(rtl_folder, TOP)
+        graph = Graph()
+        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline)
+        check_last(graph, answers, accelerator)
+        return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
+    except NotUnderstood as reason:
+        return Proof((), {layer.name: str(reason) for layer in accelerator.layers})
+
+
+def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:
+    """TLAST of an answer's last beat is that of its frame's last beat; of the others it is low."""
+    expected = [0] * (accelerator.output_stream.beats - 1) + [graph.input((accelerator.input_stream.beats - 1, "last"))]
+    if answers.last != expected:
+        raise NotUnderstood("m_axis_0_tlast of the last beat of an answer is not s_axis_0_tlast of the last beat of its frame")
+
+
+def outputs_of(answers, accelerator: Accelerator) -> list[list[int]]:
+    """The literals of each integer of an answer, the least significant first."""
+    stream = accelerator.output_stream
+    return [answers.data[i // stream.lanes][i % stream.lanes * stream.bits:][:stream.bits] for i in range(stream.elements)]
+
+
+def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
+    """The bits of the frames that come in."""
+    stream, code = accelerator.input_stream, twos_complement(accelerator.idt)
+    boundary = Boundary(input_sources(accelerator.idt, stream.elements), [{"datatype": code}] * stream.elements)
+    for element in range(stream.elements):
+        beat, lane = divmod(element, stream.lanes)
+        for index in range(stream.bits):
+            node = node_of(graph.input((beat, lane * stream.bits + index)))
+            boundary.bits[node] = [Bit(element, "datatype", index)]
+    return boundary
+
+
+def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:
+    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else and the inputs of a layer were
+    independent; then without the first (`loose`), then with inputs that share bits taken together (`joint`)."""
+    proofs = []
+    for loose, joint in ((False, False), (True, False), (True, True)):
+        proofs.append(_guess_and_prove(graph, outputs, accelerator, deadline, loose, joint))
+        if not proofs[-1].not_proved:
+            break
+    return max(proofs, key=lambda proof: len(proof.proved))
+
+
+def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline, loose: bool,
+                     joint: bool) -> Proof:
+    """Guesses that fail are not made again, ROUNDS times."""
+    refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
+    first = None
+    for _ in range(ROUNDS):
+        attempt = _Attempt(graph, outputs, accelerator, refused, deadline, loose, joint)
+        attempt.run()
+        first = first or attempt
+        if not attempt.failed:
+            break
+        for layer, nodes in attempt.failed.items():
+            refused[layer] |= nodes
+    reasons = {name: first.reasons.get(name, reason) for name, reason in attempt.reasons.items()}
+    return Proof(tuple(layer.name for layer in accelerator.layers if layer.name not in reasons), reasons)
+
+
+class _Attempt:
+    """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its
+    outputs and could not be proved to be."""
+
+    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline,
+                 loose: bool, joint: bool):
+        self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
+        self.reasons: dict[str, str] = {}
+        self.failed: dict[str, set[tuple[int, int]]] = {}
+        order = cone(graph, [node_of(literal) for word in outputs for literal in word], lambda node: False)
+        if len(order) > MOST_NODES:
+            raise NotUnderstood(f"too large: {len(order)} functions, the limit is {MOST_NODES}")
+        boundary, self.proofs = input_boundary(graph, accelerator), []
+        self.after: list[Boundary] = []
+        for layer in accelerator.layers:
+            deadline.check()
+            self.proofs.append(LayerProof(graph, layer, boundary, order, joint))
+            boundary = self.proofs[-1].boundary(refused[layer.name], loose)
+            self.after.append(boundary)
+
+    def run(self) -> None:
+        """From the outputs to the inputs: each layer must give what those after it rely on."""
+        wanted, complete = self._outputs()
+        for proof, after in zip(reversed(self.proofs), reversed(self.after)):
+            name, last = proof.layer.name, proof is self.proofs[-1]
+            if not last:
+                wanted = self._relied_on(proof, after)
+            reasons = self._prove(proof, wanted, (not last or self._labels) and not self.failed)
+            if not complete:
+                reasons += self._whole(proof, after)
+            if reasons:
+                more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+                self.reasons[name] = self.reasons.get(name, reasons[0] + more)
+            complete = complete and name not in self.reasons
+
+    @property
+    def _labels(self) -> bool:
+        return self.accelerator.labels is not None
+
+    def _outputs(self) -> tuple[dict[int, list], bool]:
+        """What the last layer must give, and whether that is all that matters of it."""
+        last = self.proofs[-1]
+        if not self._labels:
+            code = twos_complement(last.layer.odt)
+            return {row: [(literal, code, index) for index, literal in enumerate(word)] for row, word in enumerate(self.outputs)}, True
+        try:
+            prove_label(self.graph, self.outputs[0], self.after[-1], self.accelerator.labels)
+        except NotUnderstood as reason:
+            self.reasons[last.layer.name] = str(reason)
+        return self._relied_on(last, self.after[-1]), last.layer.name not in self.reasons
+
+    @staticmethod
+    def _relied_on(proof: LayerProof, after: Boundary) -> dict[int, list]:
+        wanted = defaultdict(list)
+        for node, bit in sorted(after.used, key=lambda pair: pair[0]):
+            wanted[bit.row].append((literal_of(node) ^ bit.inverted, proof.neurons[bit.row].codes[bit.code], bit.index))
+        return wanted
+
+    def _whole(self, proof: LayerProof, after: Boundary) -> list[str]:
+        """Where it is not known what is read of a layer, a whole spelling of each neuron must be there, and right."""
+        reasons = []
+        for neuron in proof.neurons:
+            spelled = after.spelled(neuron.row)
+            if spelled is None:
+                reasons.append(f"{neuron.name}: its output is not to be found in the design")
+            else:
+                reasons += self._prove(proof, {neuron.row: spelled}, False)
+        return reasons
+
+    def _prove(self, proof: LayerProof, wanted: dict[int, list], guessed: bool) -> list[str]:
+        reasons = []
+        for row, bits in sorted(wanted.items()):
+            self.deadline.check()
+            try:
+                proof.prove(row, bits)
+            except NotUnderstood as reason:
+                reasons.append(str(reason))
+                if guessed:
+                    self.failed.setdefault(proof.layer.name, set()).update(self._guilty(proof, row, bits))
+        return reasons
+
+    @staticmethod
+    def _guilty(proof: LayerProof, row: int, bits: list) -> set[tuple[int, int]]:
+        """Of the nodes that were taken for bits of a row, those that fail by themselves."""
+        guilty = set()
+        for bit in bits:
+            try:
+                proof.prove(row, [bit])
+            except NotUnderstood:
+                guilty.add((node_of(bit[0]), row))
+        return guilty

@@ -1,0 +1,125 @@
+"""What each neuron must compute, from the integers of the Accelerator alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from qonnx.core.datatype import DataType
+
+from finn_steps.accelerator import SparseLayer
+
+MOST_ACCUMULATORS = 1 << 22
+"""Values that one accumulator may reach, at most, for all of them to be tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Code:
+    """How an integer is spelled in bits: value = offset + sum of weights[i] * bit i."""
+
+    offset: int
+    weights: tuple[int, ...]
+    step: int = 1
+
+    def bit(self, values: np.ndarray, index: int) -> np.ndarray:
+        """uint8: a bit of each of some values that the code can spell."""
+        if not self.weights[index]:
+            return np.zeros(len(values), np.uint8)
+        return ((values - self.offset) // self.step >> index & 1).astype(np.uint8)
+
+
+CONSTANT = "constant"
+"""The code of a bit that is 0 whatever the value is."""
+
+
+def twos_complement(datatype: str) -> Code:
+    """As a FINN datatype travels: two's complement or unsigned; BIPOLAR as one bit, 0 for -1."""
+    if datatype == "BIPOLAR":
+        return Code(-1, (2,), 2)
+    width, signed = DataType[datatype].bitwidth(), DataType[datatype].signed()
+    weights = [1 << bit for bit in range(width)]
+    if signed:
+        weights[-1] = -weights[-1]
+    return Code(0, tuple(weights))
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One input of a layer: the values that it takes, int64 ascending."""
+
+    values: np.ndarray
+
+    @property
+    def low(self) -> int:
+        return int(self.values[0])
+
+    @property
+    def high(self) -> int:
+        return int(self.values[-1])
+
+    @property
+    def spacing(self) -> int:
+        """All values are the least plus a multiple of this."""
+        return math.gcd(*(self.values - self.low).tolist()) or 1
+
+
+def input_sources(datatype: str, count: int) -> list[Source]:
+    """The inputs of a first layer: all that their datatype allows."""
+    kind = DataType[datatype]
+    return [Source(np.arange(int(kind.min()), int(kind.max()) + 1))] * count
+
+
+class Neuron:
+    """One row of a layer over some sources."""
+
+    def __init__(self, layer: SparseLayer, row: int, sources: list[Source]):
+        self.layer, self.row = layer, row
+        self.weights = {int(k): int(layer.weights[row, k]) for k in np.flatnonzero(layer.weights[row])}
+        self.bias = int(layer.bias[row])
+        ends = [(weight * sources[k].low, weight * sources[k].high) for k, weight in self.weights.items()]
+        self.low = self.bias + sum(min(pair) for pair in ends)
+        self.high = self.bias + sum(max(pair) for pair in ends)
+        self.spacing = math.gcd(*self.weights.values()) or 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.layer.name}, neuron {self.row}"
+
+    def output(self, accumulators: np.ndarray) -> np.ndarray:
+        """int64: the layer's output for accumulators of this row."""
+        if self.layer.thresholds is None:
+            return accumulators
+        reached = (accumulators[:, None] >= self.layer.thresholds[self.row][None, :]).sum(1) if len(accumulators) < 4096 else \
+            sum((accumulators >= threshold).astype(np.int64) for threshold in self.layer.thresholds[self.row])
+        return int(DataType[self.layer.odt].min()) + self.step * reached
+
+    @property
+    def accumulators(self) -> np.ndarray:
+        """int64: all values that the accumulator may have, ascending, and perhaps some that it has not."""
+        return np.arange(self.low, self.high + 1, self.spacing)
+
+    @property
+    def step(self) -> int:
+        return 2 if self.layer.odt == "BIPOLAR" else 1
+
+    @cached_property
+    def source(self) -> Source:
+        """What the next layer gets of this row. Outputs ascend with the accumulator."""
+        if self.layer.thresholds is None:
+            return Source(self.accumulators)
+        thresholds = self.layer.thresholds[self.row]
+        places = np.unique(np.concatenate([[self.low], thresholds[(thresholds > self.low) & (thresholds <= self.high)]]))
+        return Source(self.output(places))
+
+    @cached_property
+    def codes(self) -> dict[str, Code]:
+        """Ways in which a design may spell the output: as its datatype, or counted from the least value."""
+        found = {"datatype": twos_complement(self.layer.odt), CONSTANT: Code(0, (0,))}
+        span = (self.source.high - self.source.low) // self.step
+        weights = tuple(self.step << bit for bit in range(span.bit_length()))
+        if (self.source.low, weights) != (found["datatype"].offset, found["datatype"].weights[:len(weights)]):
+            found["count"] = Code(self.source.low, weights, self.step)
+        return found

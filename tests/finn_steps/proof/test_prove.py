@@ -1,0 +1,117 @@
+"""What generate() writes is proved, in all styles; a changed bit of it is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.label import with_label
+from finn_steps.proof.graph import Graph
+from finn_steps.proof.prove import SECONDS, prove
+from finn_steps.rtl.generate import generate
+from tests.nets import random_accelerator
+
+STYLES = {
+    "unrolled": Folding(),
+    "bitplane": Folding("bitplane", digits=2),
+    "serial": Folding("serial", max_cycles=12),
+    "folded": Folding("folded", PE=2, SIMD=2),
+    "folded-dsp": Folding("folded", PE=2, SIMD=2, products="dsp"),
+}
+
+
+def proved(accelerator, folder, *foldings, seconds=SECONDS):
+    accelerator = replace(accelerator, layers=tuple(replace(layer, folding=folding) for layer, folding in zip(accelerator.layers, foldings)))
+    generate(accelerator, folder)
+    return prove(folder, accelerator, seconds)
+
+
+def small(seed=1, **options):
+    return random_accelerator(widths=(6, 5, 4), zeros=0.5, seed=seed, **options)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_styles(tmp_path, style):
+    result = proved(small(), tmp_path, STYLES[style], STYLES[style])
+    assert result.proved == ("layer0", "layer1") and not result.not_proved
+
+
+@pytest.mark.parametrize("first, second", [("unrolled", "folded"), pytest.param("folded", "bitplane", marks=pytest.mark.slow), ("serial", "unrolled")])
+def test_styles_together(tmp_path, first, second):
+    result = proved(small(seed=2), tmp_path, STYLES[first], STYLES[second])
+    assert not result.not_proved
+
+
+@pytest.mark.parametrize("style", [style if "folded" not in style else pytest.param(style, marks=pytest.mark.slow) for style in STYLES])
+def test_uneven_thresholds(tmp_path, style):
+    result = proved(small(scales="float"), tmp_path, STYLES[style], STYLES[style])
+    assert not result.not_proved
+
+
+@pytest.mark.parametrize("style", ["unrolled", pytest.param("folded", marks=pytest.mark.slow)])
+def test_labels(tmp_path, style):
+    result = proved(with_label(small(seed=4)), tmp_path, STYLES[style], STYLES[style])
+    assert not result.not_proved
+
+
+@pytest.mark.parametrize("idt, odt", [("BINARY", "BIPOLAR"), ("TERNARY", "TERNARY"), ("INT3", "INT2"), ("UINT2", "UINT3")])
+def test_datatypes(tmp_path, idt, odt):
+    rng = np.random.default_rng(7)
+    steps = {"BIPOLAR": 1, "TERNARY": 2, "INT2": 3, "UINT3": 7}[odt]
+    layer = SparseLayer("only", rng.integers(-3, 4, (4, 7)), rng.integers(-4, 5, 4), np.sort(rng.integers(-9, 9, (4, steps)), axis=1), idt, odt)
+    result = proved(Accelerator("types", (layer,), 7, np.arange(7)), tmp_path, Folding())
+    assert not result.not_proved
+
+
+def changed(accelerator, layer, **fields):
+    """The specification with other integers in one layer."""
+    layers = list(accelerator.layers)
+    layers[layer] = replace(layers[layer], **fields)
+    return replace(accelerator, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("style", ["unrolled", *(pytest.param(style, marks=pytest.mark.slow) for style in ("serial", "folded"))])
+def test_another_network_is_not_proved(tmp_path, style):
+    """The checker holds the RTL to the numbers: a weight, a threshold, a bias of the specification changed by one is seen in its
+    layer."""
+    accelerator = small()
+    accelerator = replace(accelerator, layers=tuple(replace(layer, folding=STYLES[style]) for layer in accelerator.layers))
+    generate(accelerator, tmp_path)
+    weights = accelerator.layers[0].weights.copy()
+    weights[np.unravel_index(np.flatnonzero(weights)[3], weights.shape)] += 1
+    thresholds = accelerator.layers[0].thresholds.copy()
+    thresholds[2, 7:] += 1
+    bias = accelerator.layers[1].bias.copy()
+    bias[1] -= 1
+    assert "layer0" in prove(tmp_path, changed(accelerator, 0, weights=weights)).not_proved
+    assert "layer0" in prove(tmp_path, changed(accelerator, 0, thresholds=thresholds)).not_proved
+    assert prove(tmp_path, changed(accelerator, 1, bias=bias)).proved == ("layer0",)
+
+
+def test_too_large_is_said(tmp_path):
+    accelerator = small()
+    generate(accelerator, tmp_path)
+    result = prove(tmp_path, accelerator, seconds=0)
+    assert result.proved == () and "too large: not done within 0 s" in result.not_proved["layer0"]
+
+
+def ignoring_signs(word, width, signed):
+    return (word + [0] * width)[:width]
+
+
+def a_bit_short(self, width, terms, constant, right=Graph.sum):
+    """Sums that lose their highest bit."""
+    return [*right(self, width - 1, terms, constant), 0] if width > 1 else right(self, width, terms, constant)
+
+
+@pytest.mark.parametrize("place, fault", [("finn_steps.proof.cells._extended", ignoring_signs), pytest.param("finn_steps.proof.graph.Graph.sum", a_bit_short, marks=pytest.mark.slow)])
+def test_a_reader_that_is_wrong_proves_nothing(tmp_path, monkeypatch, place, fault):
+    monkeypatch.setattr(place, fault)
+    rng = np.random.default_rng(3)
+    thresholds = (np.arange(7) << 3) + rng.integers(-20, 5, (4, 1))
+    layer = SparseLayer("only", rng.integers(-3, 4, (4, 6)), np.zeros(4), thresholds, "INT4", "UINT3")
+    result = proved(Accelerator("signs", (layer,), 6, np.arange(6)), tmp_path, STYLES["folded"], seconds=4)
+    assert not result.proved
