@@ -28,7 +28,8 @@ def test_the_fit_finds_the_exponent_and_what_was_not_built_is_no_point_of_it():
     assert math.isnan(fit([{**row, "asked": 900} for row in known], "build_s")[1]), "too small"
 
 
-@pytest.mark.parametrize("most, built", [(300, [300]), pytest.param(1000, [300, 1000], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("most, built", [(300, [300]), (1000, [300, 1000])])
 def test_builds(tmp_path, capsys, most, built):
     main(["--least", "300", "--most", str(most), "--ii", "32", "--samples", "20", "--synthesise", "0", "--output", str(tmp_path)])
     with (tmp_path / "scale.csv").open() as file:

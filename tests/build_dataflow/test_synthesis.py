@@ -109,7 +109,8 @@ def yosys_below(build):
     return []
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=slow), pytest.param(signal.SIGKILL, marks=slow)])
+@slow
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_no_yosys_is_left_when_a_build_ends(small_model, tmp_path, ending):
     command = [sys.executable, "-m", "build_dataflow", "build", str(small_model), "--samples", "100", "--output", str(tmp_path / "out")]
     environment = {**os.environ, "QAPFLOW_CACHE": str(tmp_path / "cache")}

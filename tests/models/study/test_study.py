@@ -56,6 +56,7 @@ def test_an_interrupted_study_goes_on(study_file, tmp_path):
     assert (tmp_path / "out" / "table.csv").read_bytes() == (tmp_path / "whole" / "table.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_networks_are_kept_and_priced(study_file, tmp_path):
     study = read_study(study_file(arms={"mine": {}, "floats": {"weight_bits": 32, "activation_bits": 32, "input_bits": 32}}))
     run_study(study, tmp_path / "out", serial)
