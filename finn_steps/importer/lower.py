@@ -54,7 +54,7 @@ def import_model(model: Path | str | onnx.ModelProto, name: str = "network", inp
         proto = with_input_quantiser(proto, input_quant)
     reading = _Import(normalise(proto), name)
     quantiser = reading.chain.head.quantiser
-    if input_quant is not None and quantiser.name != INPUT_QUANT_NODE:
+    if input_quant is not None and quantiser.output != f"{reading.network.input}/{INPUT_QUANT_NODE}":
         raise ValueError(f"node {quantiser.name} ({quantiser.kind}) quantises the input already; leave --input-quant {input_quant} out")
     return reading.run()
 

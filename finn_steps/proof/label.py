@@ -61,7 +61,7 @@ class _Circuit:
         for number in cone(self.graph, [node_of(literal) for literal in output], self.before.stops):
             bits = self.before.bits.get(number)
             if bits:
-                spelled = [self._input(bit) for bit in bits]
+                spelled = [self.bit_of_value(bit) for bit in bits]
                 for bit, term in zip(bits, spelled):
                     self.before.used_as(number, bit)
                     solver.assert_formula(self.manager.mk_term(Kind.EQUAL, [term, spelled[0]]))
@@ -78,7 +78,7 @@ class _Circuit:
         term = self.terms[node_of(literal)]
         return self.manager.mk_term(Kind.BV_NOT, [term]) if literal & 1 else term
 
-    def _input(self, bit: Bit) -> Term:
+    def bit_of_value(self, bit: Bit) -> Term:
         code = self.before.codes[bit.row][bit.code]
         if not code.weights[bit.index]:
             return self.manager.mk_bv_value(self.bit, bit.inverted)

@@ -49,6 +49,9 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
         return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
     except NotUnderstood as reason:
         return Proof((), {layer.name: str(reason) for layer in accelerator.layers})
+    except Exception as error:  # a checker that fails has proved nothing; the build is told so, and goes on
+        reason = f"the checker itself failed ({type(error).__name__}: {' '.join(str(error).split())})"
+        return Proof((), {layer.name: reason for layer in accelerator.layers})
 
 
 def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:
