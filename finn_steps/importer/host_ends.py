@@ -154,9 +154,9 @@ def _batch_normalization(link: Link, network: Network, behind: bool) -> list[Hos
     shape = network.tensors[link.input].shape
     channels = (-1, *(1 for _ in shape[1:]))
     by_feature = {name: _by_feature(value.reshape(channels), shape) for name, value in
-                  (("mean", mean), ("factor", factor), ("bias", bias), ("shift", bias - mean * factor))}
+                  (("factor", factor), ("mean", mean * factor), ("bias", bias), ("shift", bias - mean * factor))}
     if behind:
-        return [HostOp("sub", by_feature["mean"]), HostOp("mul", by_feature["factor"]), HostOp("add", by_feature["bias"])]
+        return [HostOp("mul", by_feature["factor"]), HostOp("sub", by_feature["mean"]), HostOp("add", by_feature["bias"])]
     return [HostOp("mul", by_feature["factor"]), HostOp("add", by_feature["shift"])]
 
 
