@@ -16,6 +16,7 @@ OPERATIONS = {
     "mul": lambda x, value: x * value,
     "div": lambda x, value: x / value,
     "clip": lambda x, value: np.clip(x, value[0], value[1]),
+    "batch_norm": lambda x, value: x * value[0] + (value[2] - value[1]),
     "round": lambda x, _: np.rint(x),
     "floor": lambda x, _: np.floor(x),
     "ceil": lambda x, _: np.ceil(x),

@@ -55,6 +55,11 @@ def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
     for op in accelerator.host_output:
         if op.op in ORDER_KEEPING and not ("softmax" in op.op and op.value is not None):
             break
+        if op.op == "batch_norm":
+            factors, means, biases = (np.broadcast_to(row, MH).astype(float) for row in op.value)
+            outputs = [(scale * Fraction(f), offset * Fraction(f) + Fraction(b) - Fraction(m))
+                       for (scale, offset), f, m, b in zip(outputs, factors, means, biases)]
+            continue
         if op.op not in ("mul", "div", "add", "sub"):
             raise ValueError(f"{accelerator.name}: the model ends in '{op.op}', which can make outputs equal; build it raw")
         values = [Fraction(float(value)) for value in np.broadcast_to(op.value, MH)]

@@ -147,17 +147,15 @@ def _clip(link: Link, network: Network) -> HostOp:
 
 
 def _batch_normalization(link: Link, network: Network, behind: bool) -> list[HostOp]:
-    """In front of a quantiser folded into one factor and one shift, as onnxruntime does it; `behind` the last layer in parts, of which none
-    hides the roundings of another."""
+    """A factor and a shift, as onnxruntime has them; `behind` the last layer with the parts of the shift, whose roundings it hides."""
     scale, bias, mean, variance = (network.constants[name].array for name in link.node.input[1:5])
     factor = scale / np.sqrt(variance + np.float32(attribute(link.node, "epsilon", 1e-5)))
     shape = network.tensors[link.input].shape
     channels = (-1, *(1 for _ in shape[1:]))
-    by_feature = {name: _by_feature(value.reshape(channels), shape) for name, value in
-                  (("factor", factor), ("mean", mean * factor), ("bias", bias), ("shift", bias - mean * factor))}
+    parts = [np.broadcast_to(value.reshape(channels), (1, *shape)).reshape(-1) for value in (factor, mean * factor, bias)]
     if behind:
-        return [HostOp("mul", by_feature["factor"]), HostOp("sub", by_feature["mean"]), HostOp("add", by_feature["bias"])]
-    return [HostOp("mul", by_feature["factor"]), HostOp("add", by_feature["shift"])]
+        return [HostOp("batch_norm", parts)]
+    return [HostOp("mul", _one_or_all(parts[0])), HostOp("add", _one_or_all(parts[2] - parts[1]))]
 
 
 def _binary(link: Link, network: Network) -> list[HostOp]:
@@ -214,3 +212,7 @@ def _by_feature(value, shape: tuple[int, ...]) -> np.ndarray:
     if value.size == 1:
         return value.reshape(())
     return np.broadcast_to(value, (1, *shape)).reshape(-1)
+
+
+def _one_or_all(values: np.ndarray) -> np.ndarray:
+    return values[0] if np.all(values == values[0]) else values

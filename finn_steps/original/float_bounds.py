@@ -55,6 +55,8 @@ def _apply(operation: HostOp, interval: Interval, unit: float) -> Interval:
         low, high = _constant(value, unit)
         ends = [OPERATIONS[name](end, constant) for end in interval for constant in (low, high)]
         return _rounded((np.minimum.reduce(ends), np.maximum.reduce(ends)), unit)
+    if name == "batch_norm":
+        return _batch_norm(value.astype(np.float64), interval, unit)
     if name in ("softmax", "log_softmax"):
         sizes = (1, interval[0].shape[1], 1) if value is None else tuple(value.astype(int))
         grouped = [np.moveaxis(end.reshape(len(end), *sizes), 2, 3) for end in interval]
@@ -62,6 +64,15 @@ def _apply(operation: HostOp, interval: Interval, unit: float) -> Interval:
     ends = [OPERATIONS[name](end, None if value is None else value.astype(np.float64)) for end in interval]
     ends = np.minimum(*ends), np.maximum(*ends)
     return ends if name in EXACT else _rounded(ends, TRANSCENDENTAL * unit, 1.0)
+
+
+def _batch_norm(value: np.ndarray, interval: Interval, unit: float) -> Interval:
+    """x * factor + (bias - mean * factor), in whatever order: the factor is off by 3 u, each product and sum by u of the largest part."""
+    factor, mean, bias = value
+    ends = [end * factor for end in interval]
+    sizes = np.maximum(*(np.abs(end) for end in ends)) + np.abs(mean) + np.abs(bias)
+    margin = 6 * unit * ROOM * sizes
+    return np.minimum(*ends) + (bias - mean) - margin, np.maximum(*ends) + (bias - mean) + margin
 
 
 def _constant(value: np.ndarray, unit: float) -> Interval:
