@@ -144,7 +144,8 @@ class _Check:
         labels = np.arange(scores.shape[1]) if self.accelerator.labels is None else self.accelerator.labels
         given = self.output.argmax(1) if self.output.shape[1] > 1 else self.output[:, 0].astype(np.int64)
         chosen = np.argsort(labels)[np.clip(given, 0, len(labels) - 1)]
-        near = (given == labels[chosen]) & (high[rows, chosen] >= low[rows, best]) & (low[rows, chosen] < high[rows, chosen])
+        uncertain = (low[rows, chosen] < high[rows, chosen]) | (low[rows, best] < high[rows, best])
+        near = (given == labels[chosen]) & (high[rows, chosen] >= low[rows, best]) & uncertain
         wrong = given != labels[best]
         self.skipped |= wrong & near
         wrong &= ~self.skipped
