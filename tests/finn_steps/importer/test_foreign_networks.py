@@ -12,7 +12,7 @@ from finn_steps.importer.lower import import_model
 from finn_steps.reference import Reference, write_standard_onnx
 from finn_steps.simplify import simplify
 
-MODELS = Path("/work/shared/models")
+MODELS = Path(__file__).resolve().parents[4] / "shared" / "models"
 NAMES = ("unsw_nb15-mlp-w2a2.onnx", "TFC_2W2A.onnx")
 
 pytestmark = pytest.mark.skipif(not MODELS.is_dir(), reason=f"the networks that others made are not in {MODELS}")
