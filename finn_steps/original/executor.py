@@ -36,10 +36,18 @@ class Original:
 
     def __init__(self, path: Path | str, name: str | None = None):
         self.file = UserFile(path, name)
-        self._runner = runner_of(self.file)
+        self._runner = self._find_runner()
         self.sha256, self.executor = self.file.sha256, self._runner.executor
         self.features, self.input_shape = self.file.features, self.file.input_shape
         self._check()
+
+    def _find_runner(self):
+        try:
+            return runner_of(self.file)
+        except (ValueError, OSError):
+            raise
+        except Exception as error:  # what qonnx' and onnx' own readers raise has no common class
+            raise ValueError(f"{self.file.name} cannot be read by the executor of its operators: {essence(error)}") from error
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         return self.tensors(x, [self.file.output])[self.file.output]

@@ -27,7 +27,8 @@ PRECISION = 1e-5
 """Of the host's float32 operations behind the last layer, relative to the greatest output."""
 JUMP = 1e-3
 """Relative to the greatest output: an answer that moves by more has passed a threshold."""
-NOISES = 6
+NOISES, MANY_NOISES = 6, 150
+"""Patterns of roundings that are tried; many before a network is called wrong: some ties fall only by a rare one."""
 NUMPY_TYPES = {TensorProto.FLOAT: np.float32, TensorProto.FLOAT16: np.float16, TensorProto.DOUBLE: np.float64}
 
 
@@ -49,7 +50,7 @@ class Verdict:
         return np.nonzero(~near.all(1) & ~self.borderline)[0]
 
 
-def judge(model: onnx.ModelProto, x: np.ndarray) -> Verdict:
+def judge(model: onnx.ModelProto, x: np.ndarray, noises: int = NOISES) -> Verdict:
     """x: float32 [N, features], or of whatever type the input has. Exceptions of onnxruntime and qonnx where they cannot run it."""
     initializers = {tensor.name for tensor in model.graph.initializer}
     value = next(v for v in model.graph.input if v.name not in initializers)
@@ -67,7 +68,7 @@ def judge(model: onnx.ModelProto, x: np.ndarray) -> Verdict:
     perturbed = []
     tail = Segments(noisy)
     rng = np.random.default_rng(0)
-    for number in range(NOISES if any(bound.any() for bound in bounds) else 0):
+    for number in range(noises if any(bound.any() for bound in bounds) else 0):
         signs = [(1, -1)[number] if number < 2 else rng.choice([-1, 1], bound.shape) for bound in bounds]
         noises = {p.noise: (bound * sign).astype(np.float32) for p, bound, sign in zip(products, bounds, signs)}
         perturbed.append(_run_all(tail, {value.name: x, **noises}, value.name, len(x), lambda values: list(values.values())[:1])[0])
