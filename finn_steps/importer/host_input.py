@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from finn_steps.host import HostOp
+from finn_steps.host import HostOp, run_host_ops
 from finn_steps.importer.minifloat import number, ordinal
 
 GREATEST, GREATEST_HALF = float(np.finfo(np.float32).max), float(np.finfo(np.float16).max)
@@ -43,8 +43,6 @@ def counting_operations(stored: Callable[[np.ndarray], np.ndarray], features: in
 
 
 def _check(stored, operations, thresholds: np.ndarray, features: int, name: str) -> None:
-    from finn_steps.host import run_host_ops
-
     finite = thresholds[np.isfinite(thresholds)]
     reach = 2 * np.abs(finite).max() + 1 if len(finite) else 1.0
     probes = np.linspace(-reach, reach, PROBES, dtype=np.float32)[:, None] * np.ones(features, np.float32)
