@@ -121,11 +121,12 @@ class Exponential:
         return (self.result,)
 
     def rounding(self, values: dict[str, np.ndarray]) -> np.ndarray:
-        return self.ulps * UNIT * np.maximum(np.abs(values[self.result].astype(np.float64)), 2.0**-4)
+        least = 2.0**-4 if self.ulps == TRANSCENDENTAL else 0.0
+        return self.ulps * UNIT * np.maximum(np.abs(values[self.result].astype(np.float64)), least)
 
 
 def _with_noise(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Product | Exponential]]:
-    """The model with a graph input added behind each float MatMul and Gemm, and each exponential."""
+    """The model with a graph input added behind each float MatMul and Gemm, each exponential behind the last layer, and Sigmoid and Tanh before it."""
     noisy = onnx.ModelProto()
     noisy.CopyFrom(model)
     del noisy.graph.node[:]
@@ -137,7 +138,7 @@ def _with_noise(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Product |
         if node.op_type in ("MatMul", "Gemm"):
             flags = {a.name: a.i for a in node.attribute}
             found.append(Product(node.input[0], node.input[1], (bool(flags.get("transA")), bool(flags.get("transB"))), noise))
-        elif node.op_type in EXPONENTIALS:
+        elif node.op_type in (EXPONENTIALS if number > last else ("Sigmoid", "Tanh")):
             found.append(Exponential(result, noise, TRANSCENDENTAL if number > last else WAVERING))
         else:
             continue

@@ -142,6 +142,7 @@ def test_products_of_multipliers(tmp_path, PE, SIMD, bits, idt):
     check(net.with_foldings({"only": folding}), tmp_path, samples=200)
 
 
+@pytest.mark.slow
 def test_multipliers_are_dsp_blocks(tmp_path):
     net = one_layer(random_weights(np.random.default_rng(4), 6, 8, 5, 0.4), None, "UINT8", "INT32", 2, 3)
     for products in ("lut", "dsp"):

@@ -105,6 +105,7 @@ def test_compiled_once(tmp_path, monkeypatch):
     assert Simulation.build(made.folder, tmp_path / "a cache").folder == first.folder
 
 
+@pytest.mark.slow
 def test_many_samples_are_optimised_for(tmp_path, caplog):
     made = design(tmp_path / "rtl")
     x = frames(np.random.default_rng(1), 50, 3, 23)
@@ -117,6 +118,7 @@ def test_many_samples_are_optimised_for(tmp_path, caplog):
     assert np.array_equal(fast.run(x).y, x)
 
 
+@pytest.mark.slow
 def test_no_unit_of_much_code(tmp_path, monkeypatch):
     """A file of Verilator's C++ is at most what SPLIT says, and a unit not more than one of them over UNIT."""
     net = random_accelerator((12, 24, 3), seed=3)
