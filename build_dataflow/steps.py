@@ -28,7 +28,7 @@ from finn_steps.folding.configuration import foldings_as_json, read_foldings
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
-from finn_steps.proof.prove import prove
+from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 
@@ -109,7 +109,8 @@ def step_verify_rtl(model, cfg):
 def step_prove(model, cfg):
     """The emitted Verilog is read back and proved to compute the accelerator's integers, layer by layer, for every input."""
     folder = Path(cfg.output_dir)
-    proof = prove(folder / "rtl", Accelerator.load(folder))
+    seconds = PATIENT_SECONDS if cfg.build.require_proof else SECONDS
+    proof = prove(folder / "rtl", Accelerator.load(folder), seconds)
     if proof.not_proved and cfg.build.require_proof:
         name, reason = next(iter(proof.not_proved.items()))
         raise RuntimeError(f"{name} is not proved: {reason}; build without --require-proof to have it all the same")
