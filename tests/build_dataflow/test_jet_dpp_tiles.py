@@ -14,7 +14,7 @@ TILES = BUILDS / "jet_dpp" / "folding_tiles.json"
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("jet_dpp") / "out"
-    options = replace(read_options("jet_dpp", {"folding": TILES, "synthesis": False}), data=None, samples=500)
+    options = replace(read_options("jet_dpp", {"folding": TILES, "synthesis": False}), data=None, samples=500, proof=False)
     summary = build(options, folder)
     return Accelerator.load(folder), summary
 
