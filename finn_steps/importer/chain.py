@@ -10,7 +10,7 @@ from finn_steps.importer.levels import MOST_BITS, level_count
 from finn_steps.importer.lowering import Link
 from finn_steps.importer.model_file import attribute
 from finn_steps.importer.normal_form import RESHAPING, Network
-from finn_steps.importer.operators import BETWEEN, find, is_custom, names_in
+from finn_steps.importer.operators import BETWEEN, LAYER, names_in, places_of
 
 FINAL_BITS = 12
 """Of an output quantiser that the hardware takes part in; one with more levels is the host's."""
@@ -90,9 +90,8 @@ def _split(layer: Link | None, links, network: Network, bits: int = MOST_BITS) -
 
 def _check_places(links, place: str, where: str) -> None:
     for link in links:
-        domain = link.node.domain if is_custom(link.node.domain) else ""
-        row = find(domain, link.kind, 1 if domain else 26) or find(domain, link.node.op_type, 1 if domain else 26)
-        if row is not None and not {place, "layer"} & set(row.places):
+        places = places_of(link.kind) or places_of(link.node.op_type)
+        if not {place, LAYER} & places:
             raise ValueError(f"node {link.name} ({link.node.op_type}) stands {where}; supported there: {names_in(place)}")
 
 
@@ -107,7 +106,7 @@ def _check_monotone(links, network: Network) -> None:
             slope = constants[0].min()
         if slope < 0:
             raise ValueError(f"node {link.name} ({link.kind}) has slope {slope:g}: it is not monotone; supported: slopes of at least 0")
-        if node.op_type == "Div" and link.kind == "Div" and node.input[0] in network.constants:
+        if link.kind == "Div" and node.input[0] in network.constants:
             raise ValueError(f"node {link.name} (Div) divides by the activation: it is not monotone; supported: division by constants")
         if any(np.isnan(value).any() for value in constants if value.dtype.kind == "f"):
             raise ValueError(f"node {link.name} ({link.kind}) has a constant that is not a number")

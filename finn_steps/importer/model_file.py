@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+from onnx import helper
 
 from finn_steps.importer.operators import CUSTOM_DOMAINS, NEWEST_OPSET, STANDARD_DOMAINS
 
@@ -55,10 +54,6 @@ def check_form(model: onnx.ModelProto) -> None:
 def node_name(node: onnx.NodeProto, position: int) -> str:
     """What a node is called in messages: its own name, or its operator and its position in the file."""
     return node.name or f"{node.op_type}_{position}"
-
-
-def initializers(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
-    return {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
 
 
 def attribute(node: onnx.NodeProto, name: str, default=None):

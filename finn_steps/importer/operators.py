@@ -81,6 +81,11 @@ def find(domain: str, name: str, version: int) -> Operator | None:
     return row if row is not None and row.versions[0] <= version <= row.versions[1] else None
 
 
+def places_of(name: str) -> set[str]:
+    """Where an operator that has been let in may stand, whichever its domain; empty for a part of a lowered one."""
+    return {place for row in TABLE if row.name == name for place in row.places}
+
+
 def is_custom(domain: str) -> bool:
     """Whether a domain is one of those that QONNX' operators come in."""
     return domain in CUSTOM_DOMAINS
