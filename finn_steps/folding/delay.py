@@ -1,11 +1,10 @@
 """How short a clock period may be, by the number of adders between two registers. An estimate: nothing here is placed or routed.
 
 A stage is a flip-flop, a net and a table that chooses or clips, and then for each adder a net, the LUT in front of its carry chain,
-and the chain. Sources, slowest speed grade (-1), ns:
-  xc7   Zynq-7000 and Artix-7 data sheets (DS187, DS181) and the cells of routed Vivado reports that are public: FDRE C to Q 0.52,
-        LUT6 0.124, CARRY4 S to CO 0.55, CI to CO 0.114, CI to O 0.334, set-up 0.06; nets of low fan-out 0.45 to 1.15, taken as 0.75.
-  xcup  DS925 and RapidWright's published delay model: FDRE 0.08, LUT6 0.09 to 0.15, CARRY8 S to CO 0.2, CI to CO 0.02 for 8 bits, CI to O
-        0.12, nets of low fan-out 0.2 to 0.6, taken as 0.45; as nothing was calibrated on this family, everything counts for 1.25 of that.
+and the chain. The figures are assumptions, ns, for the slowest speed grade: typical of what timing reports of these families show, but
+not checked against the data sheets, and calibrated on no routed Xilinx design:
+  xc7   FDRE C to Q 0.52, LUT6 0.124, CARRY4 S to CO 0.55, CI to CO 0.114, CI to O 0.334, set-up 0.06; nets of low fan-out 0.75
+  xcup  FDRE 0.08, LUT6 0.09 to 0.15, CARRY8 S to CO 0.2, CI to CO 0.02 for 8 bits, CI to O 0.12, nets of low fan-out 0.45; all times 1.25
 Shape: routed on an ECP5, one adder between registers made 206 MHz and five 65 MHz (docs/benchmarks.md has more runs): 2.2 ns and 2.6 ns
 an adder, a ratio of 0.84; here it is 0.74 for xc7 at 12 bits.
 """
