@@ -72,3 +72,26 @@ def test_slack_is_the_distance_to_the_next_integer():
     neuron, accumulator, _, slack = borderline_accumulators(integers_of_values, values, activation, low, high, error, LEVELS)
     assert accumulator.tolist() == [4]
     assert slack == pytest.approx([1 - 4 * 0.2497], rel=1e-2) and slack[0] <= 1 - 4 * 0.2497
+
+
+def wobbling(width, depth):
+    """Steps of 100 accumulators; behind the one to 3, `width` accumulators, every second one, fall back by `depth`."""
+    def integers(accumulators):
+        answers, behind = accumulators // 100, accumulators - 300
+        return np.where((behind > 0) & (behind <= 2 * width) & (behind % 2 == 1), answers - depth, answers)
+    return integers
+
+
+def test_a_float_operator_that_falls_by_a_rounding_puts_accumulators_on_their_threshold():
+    found = find_activation("node n", wobbling(3, 1), np.array([0]), np.array([799]), LEVELS)
+    neuron, accumulators = found.wavering
+    answers = np.searchsorted(found.thresholds[0], np.arange(800), side="right")
+    wrong = np.nonzero(answers != wobbling(3, 1)(np.arange(800)))[0]
+    assert accumulators.tolist() == wrong.tolist() and neuron.tolist() == [0] * len(wrong)
+    assert 0 < len(wrong) <= 4
+
+
+@pytest.mark.parametrize("width, depth", [(3, 2), (60, 1)])
+def test_what_falls_by_more_or_for_long_is_refused(width, depth):
+    with pytest.raises(ValueError, match="neuron 0 rises and falls"):
+        find_activation("node n", wobbling(width, depth), np.array([0]), np.array([799]), LEVELS)
