@@ -15,7 +15,7 @@ from finn_steps.rtl.stage import Stage, identifier, instance
 
 LIBRARY = (
     "folded_accumulator", "folded_collector", "folded_lane", "folded_lanes", "folded_sequencer", "frame_fifo", "lane_memory",
-    "rom", "small_product",
+    "rom", "small_product", "stream_contract",
 )
 COLLECTOR_CYCLES = 3
 """From the collector's trigger to the cycle in which it takes."""

@@ -129,7 +129,7 @@ def pipeline_stage(
                  "s_last": f"{name}_in_last", "start": f"{name}_start", "y": f"{name}_y"}
     handshake |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
     body += instance("credit_pipeline", f"{name}_credits", parameters, handshake)
-    return Stage(name, elements, width, elements, out_elements, out_width, out_elements, body, ("credit_pipeline",),
+    return Stage(name, elements, width, elements, out_elements, out_width, out_elements, body, ("credit_pipeline", "stream_contract"),
                  {f"{core.module}.sv": core.verilog}, ii=core.ii)
 
 

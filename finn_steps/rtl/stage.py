@@ -78,13 +78,13 @@ def convert(name: str, elements: int, bits: int, before: int, after: int) -> lis
     module = "stream_serialiser" if before > after else "stream_deserialiser"
     parameters = {"WIDTH": narrow * bits, "BEATS": wide // narrow}
     body = instance(module, f"{name}_converter", parameters, stream_ports(f"{name}_in", f"{name}_out"))
-    return [Stage(name, elements, bits, before, elements, bits, after, body, (module,), ii=wide // narrow)]
+    return [Stage(name, elements, bits, before, elements, bits, after, body, (module, "stream_contract"), ii=wide // narrow)]
 
 
 def register(name: str, elements: int, bits: int) -> Stage:
     """A frame's own register, so that the next one can be collected while this one is cut up."""
     body = instance("stream_register", f"{name}_register", {"WIDTH": elements * bits}, stream_ports(f"{name}_in", f"{name}_out"))
-    return Stage(name, elements, bits, elements, elements, bits, elements, body, ("stream_register",))
+    return Stage(name, elements, bits, elements, elements, bits, elements, body, ("stream_register", "stream_contract"))
 
 
 def reorder(name: str, order: np.ndarray, bits: int) -> Stage:

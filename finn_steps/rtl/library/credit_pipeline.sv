@@ -104,16 +104,15 @@ module credit_pipeline #(
   assign m_valid = write != read;
 
 `ifndef SYNTHESIS
-  logic held_valid;
-  logic [(WIDTH+1)-1:0] held_data;
-  always_ff @(posedge clk) begin
-    held_valid <= rst_n && m_valid && !m_ready;
-    held_data  <= {m_last, m_data};
-    if (armed && rst_n && held_valid) begin
-      a_valid_stays : assert (m_valid);
-      a_data_stay : assert ({m_last, m_data} == held_data);
-    end
-  end
+  stream_contract #(
+      .WIDTH(WIDTH + 1)
+  ) contract (
+      .clk  (clk),
+      .rst_n(rst_n),
+      .data ({m_last, m_data}),
+      .valid(m_valid),
+      .ready(m_ready)
+  );
   // A frame is a free credit, in the core, or an answer that waits: none is lost or made up.
   always_ff @(posedge clk)
     if (armed && rst_n) a_credits : assert (32'(credits) + 32'(flying) + 32'(ADDRESS'(write - read)) == CREDITS);

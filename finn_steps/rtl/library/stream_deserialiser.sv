@@ -43,16 +43,15 @@ module stream_deserialiser #(
   logic armed;
   initial armed = 1'b0;
   always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
-  logic held_valid;
-  logic [(BEATS*WIDTH+1)-1:0] held_data;
-  always_ff @(posedge clk) begin
-    held_valid <= rst_n && m_valid && !m_ready;
-    held_data  <= {m_last, m_data};
-    if (armed && rst_n && held_valid) begin
-      a_valid_stays : assert (m_valid);
-      a_data_stay : assert ({m_last, m_data} == held_data);
-    end
-  end
+  stream_contract #(
+      .WIDTH(BEATS * WIDTH + 1)
+  ) contract (
+      .clk  (clk),
+      .rst_n(rst_n),
+      .data ({m_last, m_data}),
+      .valid(m_valid),
+      .ready(m_ready)
+  );
   // Every BEATS beats that came in make one frame, none is lost.
   always_ff @(posedge clk)
     if (armed && rst_n) begin

@@ -46,16 +46,15 @@ module stream_fifo #(
   logic armed;
   initial armed = 1'b0;
   always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
-  logic held_valid;
-  logic [WIDTH-1:0] held_data;
-  always_ff @(posedge clk) begin
-    held_valid <= rst_n && m_valid && !m_ready;
-    held_data  <= m_data;
-    if (armed && rst_n && held_valid) begin
-      a_valid_stays : assert (m_valid);
-      a_data_stay : assert (m_data == held_data);
-    end
-  end
+  stream_contract #(
+      .WIDTH(WIDTH)
+  ) contract (
+      .clk  (clk),
+      .rst_n(rst_n),
+      .data (m_data),
+      .valid(m_valid),
+      .ready(m_ready)
+  );
   // What is counted is what lies between the pointers: nothing is lost, made up or put in another order.
   always_ff @(posedge clk)
     if (armed && rst_n) begin

@@ -22,19 +22,14 @@ module stream_register #(
   end
 
 `ifndef SYNTHESIS
-  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
-  logic armed;
-  initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
-  logic held_valid;
-  logic [(WIDTH+1)-1:0] held_data;
-  always_ff @(posedge clk) begin
-    held_valid <= rst_n && m_valid && !m_ready;
-    held_data  <= {m_last, m_data};
-    if (armed && rst_n && held_valid) begin
-      a_valid_stays : assert (m_valid);
-      a_data_stay : assert ({m_last, m_data} == held_data);
-    end
-  end
+  stream_contract #(
+      .WIDTH(WIDTH + 1)
+  ) contract (
+      .clk  (clk),
+      .rst_n(rst_n),
+      .data ({m_last, m_data}),
+      .valid(m_valid),
+      .ready(m_ready)
+  );
 `endif
 endmodule

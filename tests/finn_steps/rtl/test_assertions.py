@@ -32,9 +32,10 @@ FAULTS = [
 def proved(module: str, text: str, parameters: dict[str, int], folder: Path) -> bool:
     """Whether all that a module asserts holds in every cycle after a first one in reset, from any state and for all inputs."""
     (folder / f"{module}.sv").write_text(text)
+    (folder / "stream_contract.sv").write_text((LIBRARY / "stream_contract.sv").read_text())
     values = " ".join(f"-set {name} {value}" for name, value in parameters.items())
-    script = [f"read_verilog -sv -formal {module}.sv", f"chparam {values} {module}", f"hierarchy -check -top {module}", "proc", "flatten",
-              "opt -full", "memory", "opt_clean", "async2sync", "chformal -lower", "opt_clean", f"tee -o cells.txt stat {module}",
+    script = [f"read_verilog -sv -formal {module}.sv stream_contract.sv", f"chparam {values} {module}",
+              f"hierarchy -check -top {module}", "proc", "flatten", "opt -full", "memory", "opt_clean", "async2sync", "chformal -lower", "opt_clean", f"tee -o cells.txt stat {module}",
               f"sat -tempinduct -prove-asserts -set-assumes -set-at 1 rst_n 0 -seq 1 -maxsteps 30 -verify {module}"]
     code = "import sys; from pyosys import libyosys as ys; d = ys.Design(); [ys.run_pass(line, d) for line in sys.argv[1:]]"
     done = subprocess.run([sys.executable, "-c", code, *script], cwd=folder, capture_output=True, text=True)
