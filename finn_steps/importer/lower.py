@@ -53,10 +53,18 @@ def import_model(model: Path | str | onnx.ModelProto, name: str = "network", inp
     if input_quant is not None:
         proto = with_input_quantiser(proto, input_quant)
     reading = _Import(normalise(proto), name)
-    quantiser = reading.chain.head.quantiser
-    if input_quant is not None and quantiser.output != f"{reading.network.input}/{INPUT_QUANT_NODE}":
-        raise ValueError(f"node {quantiser.name} ({quantiser.kind}) quantises the input already; leave --input-quant {input_quant} out")
+    if input_quant is not None:
+        _check_input_quant(reading, input_quant)
     return reading.run()
+
+
+def _check_input_quant(reading: _Import, input_quant: InputQuant) -> None:
+    """ValueError where the file says already which integers come in."""
+    network, quantiser = reading.network, reading.chain.head.quantiser
+    if quantiser.output != f"{network.input}/{INPUT_QUANT_NODE}":
+        raise ValueError(f"node {quantiser.name} ({quantiser.kind}) quantises the input already; leave --input-quant {input_quant} out")
+    if network.annotation is not None and DataType[network.annotation].is_integer():
+        raise ValueError(f"input {network.input} is annotated as {network.annotation} already; leave --input-quant {input_quant} out")
 
 
 class _Import:

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from qonnx.core.datatype import DataType
+from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lower import import_model
@@ -59,6 +61,13 @@ def test_every_layer_equals_onnxruntime_on_quantised_inputs(quant):
 def test_a_quantised_input_needs_none():
     with pytest.raises(ValueError, match="node input_quant .* quantises the input already; leave --input-quant 8,0.5 out"):
         import_model(qonnx_net(Net(widths=(6, 8, 3))), input_quant=InputQuant(8, 0.5))
+
+
+def test_annotated_inputs_need_none():
+    model = ModelWrapper(float_input_net())
+    model.set_tensor_datatype("x", DataType["UINT8"])
+    with pytest.raises(ValueError, match="input x is annotated as UINT8 already; leave --input-quant 8,0.5 out"):
+        import_model(model, input_quant=InputQuant(8, 0.5))
 
 
 def test_without_it_the_refusal_names_it():
