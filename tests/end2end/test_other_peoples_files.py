@@ -38,7 +38,7 @@ class Writer:
 
 
 def built(path, tmp_path, **more):
-    summary = build(read_options(str(path), {"samples": 300, "synthesis": False, **more}), tmp_path / "out")
+    summary = build(read_options(str(path), {"samples": 300, "synthesis": False, "proof": False, **more}), tmp_path / "out")
     checked = summary["verification"]["original"]
     assert checked["mismatches"] == 0 and checked["samples"] > 300
     return summary
