@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from build_dataflow.configuration import BuildOptions, family_of
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.clock_search import Wanted, best_clock
+from finn_steps.folding.asked import Wanted
+from finn_steps.folding.clock_search import best_clock
 from finn_steps.folding.delay import least_period_ns, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits

@@ -13,9 +13,10 @@ from rich.table import Table
 from build_dataflow.clock import area_limits
 from build_dataflow.configuration import ANY_CLOCK_NS, BuildOptions, family_of
 from build_dataflow.jsonfile import write_json
-from build_dataflow.steps import adders_between_registers, limits
+from build_dataflow.steps import adders_between_registers, asked_in_time, limits
 from finn_steps.accelerator import Accelerator
 from finn_steps.builder import run_steps
+from finn_steps.folding.choose import within
 from finn_steps.folding.clock_search import ClockChoice, clock_points
 from finn_steps.folding.explore import MIXED, Point, explore
 from finn_steps.importer.model_file import read_model
@@ -35,9 +36,9 @@ def explore_build(options: BuildOptions, output: Path, console: Console) -> list
     """Print the tables, write <output>/report/explore.{png,json} and explore_clock.json, and return the points at the build's own clock.
     An earlier build in `output` stays as it is."""
     accelerator = accelerator_of(options)
-    points = list(explore(accelerator, limits(options), adders_between_registers(options)))
+    points = list(explore(accelerator, limits(options), adders_between_registers(options, accelerator)))
     if not points:
-        raise ValueError(f"{options.name}: nothing is possible within {limits(options)}, by the estimate")
+        raise ValueError(f"{options.name}: nothing is possible within {within(limits(options), asked_in_time(options))}, by the estimate")
     report = output / "report"
     report.mkdir(parents=True, exist_ok=True)
     rows = [asdict(point) for point in points]

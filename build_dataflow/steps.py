@@ -23,9 +23,10 @@ from build_dataflow.verify import samples_for, verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choose import choose_foldings, choose_within
-from finn_steps.folding.clock import registers_every
+from finn_steps.folding.asked import Wanted
 from finn_steps.folding.configuration import foldings_as_json, read_foldings
 from finn_steps.folding.cost import estimate
+from finn_steps.folding.delay import registers_every, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
@@ -53,7 +54,7 @@ def step_choose_folding(model, cfg):
     if build.folding is not None:
         foldings = read_foldings(build.folding, accelerator)
     else:
-        asked = (accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build))
+        asked = (accelerator, build.target_ii_cycles, limits(build), adders_between_registers(build, accelerator), asked_in_time(build))
         if build.lut_budget is not None and build.synthesis:
             foldings = choose_within(build.lut_budget, lambda folded: synthesised_luts(folded, build), *asked)
         else:
@@ -68,8 +69,12 @@ def step_choose_folding(model, cfg):
 
 def limits(build: BuildOptions) -> Limits:
     """The budgets, the device and the latency that a build must keep to."""
-    latency = None if build.max_latency_ns is None else int(build.max_latency_ns / build.clock_ns)
+    latency = asked_in_time(build).latency(build.clock_ns)
     return within_device(Limits(build.lut_budget, build.dsp_budget, build.bram_budget, latency), build.part)
+
+
+def asked_in_time(build: BuildOptions) -> Wanted:
+    return Wanted((build.clock_ns, build.clock_ns), build.max_latency_ns, build.target_fps, build.target_ii)
 
 
 def synthesised_luts(accelerator: Accelerator, build: BuildOptions) -> int:
@@ -79,9 +84,9 @@ def synthesised_luts(accelerator: Accelerator, build: BuildOptions) -> int:
         return luts_for_budget(Path(folder), build)
 
 
-def adders_between_registers(build: BuildOptions) -> int:
+def adders_between_registers(build: BuildOptions, accelerator: Accelerator) -> int:
     """As the wanted clock allows on the part, or as the search for one chose."""
-    return build.registers_every or registers_every(build.clock_ns, family_of(build.part))
+    return build.registers_every or registers_every(build.clock_ns, family_of(build.part), widest_sum(accelerator))
 
 
 def step_generate_rtl(model, cfg):

@@ -1,10 +1,14 @@
 """The clock as an axis: what is chosen, and what is said where nothing can be."""
 
+from dataclasses import replace
+
 import pytest
 
-from finn_steps.folding.clock_search import Wanted, best_clock, clock_choices
-from finn_steps.folding.delay import FAMILIES, least_period_ns, periods, widest_sum
+from finn_steps.folding.asked import Wanted
+from finn_steps.folding.clock_search import best_clock, clock_choices
+from finn_steps.folding.delay import FAMILIES, Delays, least_period_ns, periods, registers_every, widest_sum
 from finn_steps.folding.tune import Limits, Tuner
+from tests.finn_steps.folding.routed_paths import ROUTED, Routed
 from tests.nets import random_accelerator
 
 
@@ -22,10 +26,47 @@ def test_periods_grow_with_adders_and_with_bits(family):
     assert max(steps) - min(steps) <= 0.051
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_registers_stand_as_far_apart_as_the_period_allows(family):
+    assert registers_every(1.0, family, 12) == 1
+    for clock_ns in (4.0, 5.0, 10.0):
+        adders = registers_every(clock_ns, family, 12)
+        assert least_period_ns(family, adders, 12) <= clock_ns < least_period_ns(family, adders + 1, 12)
+    assert registers_every(5.0, "xc7", 16) == 1
+
+
 def test_the_model_has_the_shape_that_was_routed_on_an_ecp5():
     """206 MHz with one adder, 65 with five: 3.2 times the period."""
     for family in FAMILIES:
         assert 2.4 <= least_period_ns(family, 5, 12) / least_period_ns(family, 1, 12) <= 4.0
+
+
+def of_model(path: Routed, delays: Delays) -> float:
+    """The path by the model's delays."""
+    chains = sum(delays.chain(cells * delays.cell) for cells, _ in path.chains)
+    return delays.flip_flop + len(path.nets) * delays.net + len(path.tables) * delays.table + len(path.luts) * delays.lut + chains
+
+
+@pytest.mark.parametrize("path", ROUTED, ids=lambda path: path.source[-40:])
+def test_paths_that_vivado_routed(path):
+    """As published, to the rounding of their parts; and by the model."""
+    assert path.sum == pytest.approx(path.total, abs=0.003)
+    assert of_model(path, FAMILIES[path.family]) == pytest.approx(path.total, rel=0.15)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nets_are_the_mean_of_the_routed_ones(family):
+    nets = [net for path in ROUTED if path.family == family for net in path.nets]
+    assert FAMILIES[family].net == pytest.approx(sum(nets) / len(nets), abs=0.0006)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_one_report_tells_the_other(family):
+    """With the nets of one report alone, the other one's path to a quarter."""
+    one, other = (path for path in ROUTED if path.family == family)
+    for fitted, told in ((one, other), (other, one)):
+        delays = replace(FAMILIES[family], net=sum(fitted.nets) / len(fitted.nets))
+        assert of_model(told, delays) == pytest.approx(told.total, rel=0.25)
 
 
 def test_every_choice_is_what_the_tuner_finds_at_its_clock(net):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from finn_steps.folding.asked import Wanted
 from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.devices import within_device
@@ -44,3 +45,20 @@ def test_products_go_to_dsp_blocks_when_there_is_a_budget():
     assert without.total.dsp == 0 < budget.total.dsp <= 12
     assert budget.total.lut < without.total.lut
     assert {choice.folding.products for choice in budget.choices} == {"dsp"}
+
+
+def test_what_was_asked_for_in_time_is_said_as_it_was():
+    """With one fixed clock too: ns of latency and inferences a second, and what is possible in both."""
+    net = random_accelerator((6, 8, 3), weight_bits=3, activation_bits=2, zeros=0.5, seed=1, input_bits=4)
+    wanted = Wanted((5.0, 5.0), latency_ns=14.0, fps=2e8)
+    with pytest.raises(ValueError) as caught:
+        choose_foldings(net, 1, Limits(latency=wanted.latency(5.0)), 1, wanted)
+    said = str(caught.value)
+    assert "nothing within 14 ns of latency (2 cycles of 5 ns) at 200,000,000 inferences a second, one inference a cycle is possible" in said
+    cycles = Tuner(net).least_area(1).last
+    assert f"at one inference a cycle (200,000,000 a second) with {cycles} cycles of latency ({5 * cycles} ns)" in said and "\n" not in said
+
+
+@pytest.mark.parametrize("latency_ns, period, cycles", [(95.0, 5.0, 19), (94.9, 5.0, 18), (3.3, 1.1, 3), (4.0, 5.0, 0)])
+def test_a_latency_is_whole_cycles(latency_ns, period, cycles):
+    assert Wanted(latency_ns=latency_ns).latency(period) == cycles

@@ -12,7 +12,6 @@ import pytest
 from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
-from finn_steps.folding.clock import registers_every
 from finn_steps.folding.cost import choices_of, estimate
 from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of, serial_foldings
 from finn_steps.progress import listening
@@ -162,12 +161,6 @@ def test_a_joined_core_is_worth_its_layers(options):
     bound = together.price.lut
     together.settle()
     assert together.settled and bound <= together.price.lut <= 1.02 * bound / JOINED
-
-
-def test_registers_every_follows_the_clock():
-    assert registers_every(1.0, "xc7") == 1
-    assert registers_every(5.0, "xc7") == 1 and registers_every(10.0, "xc7") == 4
-    assert [registers_every(ns, "xcup") for ns in (2.0, 5.0, 10.0)] == [1, 3, 7]
 
 
 def test_serial_layers_where_there_are_cycles_enough():
