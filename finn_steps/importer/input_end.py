@@ -77,8 +77,7 @@ def _annotated(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid
     if not datatype.is_integer():
         raise ValueError(f"node {first.name} ({first.node.op_type}) takes float inputs: input {network.input} is not quantised; say how with "
                          "--input-quant BITS,SCALE (such as 8,0.03125: -4 to 4 in 256 steps) or --input-quant auto with --data, or put a "
-                         "QuantIdentity in front of the first layer; a network that is not quantised at all is trained by "
-                         "`train --from MODEL --data TABLE --label COLUMN`")
+                         "QuantIdentity in front of the first layer")
     if datatype.bitwidth() > MOST_BITS:
         raise ValueError(f"input {network.input} is annotated as {datatype.name}; supported: integers of up to {MOST_BITS} bits")
     low, high = int(datatype.min()), int(datatype.max())

@@ -14,6 +14,7 @@ from finn_steps.host import HostOp
 from finn_steps.importer.borderline import Borderline, BorderlineLayer
 from finn_steps.importer.chain import Chain, Stage, read_chain, through_integers
 from finn_steps.importer.evaluate import Piece
+from finn_steps.importer.float_model import way_out
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import host_operations
 from finn_steps.importer.input_end import read_input
@@ -49,7 +50,16 @@ def import_model(model: Path | str | onnx.ModelProto, name: str = "network", inp
 
     input_quant  how float inputs without a quantiser are quantised
     """
-    proto = read_model(model) if isinstance(model, (str, Path)) else getattr(model, "model", model)
+    if isinstance(model, (str, Path)):
+        proto = read_model(model)
+        try:
+            return _imported(proto, name, input_quant)
+        except ValueError as fault:
+            raise ValueError(f"{fault}{way_out(proto, model)}") from fault
+    return _imported(getattr(model, "model", model), name, input_quant)
+
+
+def _imported(proto: onnx.ModelProto, name: str, input_quant: InputQuant | None) -> Imported:
     if input_quant is not None:
         proto = with_input_quantiser(proto, input_quant)
     reading = _Import(normalise(proto), name)

@@ -1,6 +1,7 @@
 """What cannot be built gets one line that names the node and says what is supported."""
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -190,3 +191,27 @@ def test_broken_file(tmp_path, content):
     assert "\n" not in str(raised.value)
 
 
+
+
+@pytest.mark.parametrize("activation", ["Relu", "Tanh"])
+def test_a_float_network_is_shown_the_way_to_train_it(activation, tmp_path):
+    """Whatever is refused first: the command, with the file in it as a shell takes it."""
+    weights = [numpy_helper.from_array(np.full(shape, 0.37, np.float32), name) for shape, name in (((3, 4), "w0"), ((4, 2), "w1"))]
+    nodes = [helper.make_node("MatMul", ["x", "w0"], ["a"], name="fc0"), helper.make_node(activation, ["a"], ["b"], name="act"),
+             helper.make_node("MatMul", ["b", "w1"], ["y"], name="fc1")]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width]) for name, width in (("x", 3), ("y", 2))]
+    path = tmp_path / "my net.onnx"
+    onnx.save(helper.make_model(helper.make_graph(nodes, "net", ends[:1], ends[1:], weights)), path)
+    with pytest.raises(ValueError) as raised:
+        import_model(path)
+    assert f"train --from '{path}' --data TABLE --label COLUMN" in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("change", [convolution, float_layer, no_hidden_quantiser, no_layer])
+def test_a_quantised_network_is_not_sent_to_train(change, tmp_path):
+    m = model()
+    change(m)
+    onnx.save(m, tmp_path / "net.onnx")
+    with pytest.raises(ValueError) as raised:
+        import_model(tmp_path / "net.onnx")
+    assert "train --from" not in str(raised.value)
