@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -43,6 +44,12 @@ def own_folder(name: str | None, data: str, output: Path | None) -> Path:
     if folder.exists() and name not in names() and any(folder.iterdir()) and not (folder / "rungs").is_dir():
         raise ValueError(f"models/{name} is something else: give the network another name, or a folder with --output")
     return folder
+
+
+def told_ids(dataset) -> list[str]:
+    """A line for each feature of a Dataset that looks like an id."""
+    return [f"column '{name}' has another whole number in every row: if it is an id, leave it out with --drop {shlex.quote(name)}"
+            for name in dataset.ids]
 
 
 def write_training(config: TrainConfig, folder: Path) -> Path:

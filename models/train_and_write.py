@@ -12,6 +12,7 @@ from models.data import load_dataset
 from models.export import export
 from models.fitting import Diverged
 from models.float_start import told
+from models.own import told_ids
 from models.record import record, write_json
 from models.tensors import to_tensors
 from models.training import train
@@ -24,7 +25,7 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
     dataset = load_dataset(config.dataset, config.label, config.drop, config.task)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
-    for line in told(config, tensors) if config.float_start else ():
+    for line in [*told_ids(dataset), *(told(config, tensors) if config.float_start else ())]:
         console.print(line, soft_wrap=True)
     try:
         with console.status("training") as status:

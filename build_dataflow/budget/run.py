@@ -11,11 +11,13 @@ from pathlib import Path
 import click
 
 from build_dataflow.budget.budget import Budget, Cost, Priced, chosen, front
-from build_dataflow.budget.jobs import Arm, climb_down, dataset, float_twin, polish
+from build_dataflow.budget.jobs import Arm, climb_down, dataset, float_twin, polish, tensors_of
 from build_dataflow.budget.pool import pool
 from build_dataflow.budget.show import Table, neighbours, write_front
 from build_dataflow.budget.written import count, floor_of, write_network
 from models.configuration import TrainConfig
+from models.float_start import told
+from models.own import told_ids
 
 LONG = 6
 """Epochs of the last fits, as multiples of a rung's."""
@@ -30,9 +32,12 @@ def train_to_budget(config: TrainConfig, folder: Path, budget: Budget, words: li
     """Everything of one budget, into `folder` and build/<its name>. ValueError where the budget cannot be met, with what can."""
     root = folder / "rungs"
     data = dataset(config.dataset, config.label, config.drop, config.task)
+    notes = [*told_ids(data), *(told(config, tensors_of(config)[1]) if config.float_start else ())]
     floor_of(config, budget)
     arms = {arm.name: arm for arm in arms_of(config)[:1 if quick else None]}
     with Table(folder, budget) as table, pool(workers) as submit:
+        for line in notes:
+            table.note(line)
         twin = submit(float_twin, config, root)
         priced = gathered([submit(climb_down, arm, root, budget) for arm in arms.values()], table, root, budget)
         float_accuracy = twin.result()

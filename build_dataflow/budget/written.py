@@ -63,6 +63,14 @@ def floor_of(config: TrainConfig, budget: Budget) -> None:
                              f"({least.lut:,} LUT and {least.latency_ns:.0f} ns, by the estimate)")
 
 
+def require_within(budget: Budget, summary: dict) -> None:
+    """RuntimeError where what was built, as it was counted and simulated, is beyond the budget."""
+    lut, hardware = summary["synthesis"]["lut"], summary["hardware"]
+    latency_ns = hardware["latency_cycles"] * hardware["clock_ns"]
+    if budget.lut is not None and lut > budget.lut or budget.latency_ns is not None and latency_ns > budget.latency_ns + 1e-9:
+        raise RuntimeError(f"the build is not within {budget}: {lut:,} LUT counted, {latency_ns:.0f} ns")
+
+
 def one_path(alive: torch.Tensor) -> torch.Tensor:
     mask = torch.zeros_like(alive)
     mask[0, 0] = True
@@ -81,6 +89,7 @@ def write_network(best: Priced, config: TrainConfig, data: Dataset, folder: Path
     written = network_record(folder.resolve().name, command, config, data, model)
     write_json(folder / "record.json", written | {"shipped": best.rung.arm, "accuracy": scored, "budget": str(budget)})
     summary = build(options_of(best, budget, folder / "model.onnx", config, folder.resolve().name), build_folder)
+    require_within(budget, summary)
     print_report(summary, build_folder)
     click.echo(f"\n{best.rung.arm}: {best.rung.nonzeros} of {best.rung.weights} weights, {best.rung.accuracy:.4f} ± {best.rung.error:.4f} on "
                f"validation ({float_accuracy['validation']:.4f} of the float twin)")

@@ -28,7 +28,7 @@ class Part:
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Rows in three fixed parts. `classes` are names: of the classes, or of the numbers to predict; none where the table has no
-    labels. `sha256` is that of the file the rows came from."""
+    labels. `sha256` is that of the file the rows came from; `ids` are features that look like an id of the row."""
 
     name: str
     features: tuple[str, ...]
@@ -37,6 +37,7 @@ class Dataset:
     validation: Part
     test: Part
     sha256: str
+    ids: tuple[str, ...] = ()
 
     @cached_property
     def mean(self) -> np.ndarray:
@@ -51,7 +52,7 @@ class Dataset:
 
 def make_dataset(
     name: str, x: np.ndarray, y: np.ndarray | None, features: list[str], classes: list[str], sha256: str, rows=None,
-    split_seed: int = SPLIT_SEED,
+    split_seed: int = SPLIT_SEED, ids: tuple[str, ...] = (),
 ) -> Dataset:
     """Check the table and cut it into parts: those of `rows` (three arrays of row numbers) or a split, stratified by whole-number
     labels.
@@ -72,7 +73,7 @@ def make_dataset(
     if len(constant):
         raise ValueError(f"{name}: {_columns(features, constant)} has one value only in the training part: leave it out "
                          f"(--drop {features[constant[0]]})")
-    return Dataset(name, tuple(features), tuple(classes), *parts, sha256)
+    return Dataset(name, tuple(features), tuple(classes), *parts, sha256, ids)
 
 
 def finite_float32(name: str, x: np.ndarray, features: list[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ from models.data.split import SPLIT_SEED
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 MAX_CLASSES = 100
+MIN_ROWS_OF_IDS = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,15 @@ class Table:
     sha256: str
     split_seed: int = SPLIT_SEED
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Features that look like an id of the row: a whole number, another one in every row."""
+        rows = len(self.x)
+        if rows < MIN_ROWS_OF_IDS:
+            return ()
+        whole = np.all(self.x == np.floor(self.x), axis=0) & np.all(np.isfinite(self.x), axis=0)
+        return tuple(name for name, column, maybe in zip(self.features, self.x.T, whole) if maybe and len(np.unique(column)) == rows)
+
 
 def load_table(path: Path, label: str | None = None, drop: tuple[str, ...] = (), task: str = "classes") -> Dataset:
     """The table in `path`, to train on. Every column but `label` and those of `drop` must be numeric and is a feature.
@@ -43,7 +53,7 @@ def load_table(path: Path, label: str | None = None, drop: tuple[str, ...] = (),
         _check_labelled(path, task)
     table = read_table(path, label, drop, task)
     return make_dataset(table.name, table.x, table.y, list(table.features), list(table.classes), table.sha256,
-                        split_seed=table.split_seed)
+                        split_seed=table.split_seed, ids=table.ids)
 
 
 def _check_labelled(path: Path, task: str) -> None:

@@ -96,6 +96,8 @@ def test_a_cut_takes_as_many_steps_whatever_the_table():
     (["--from", "net.h5", "--data", "{table}"], "a float model ends in .pt"),
     (["--from", "{wide}", "--data", "{table}", "--label", "kind", "--drop", "energy", "--drop", "event"],
      "takes 7 features, the table has 4: leave columns out with --drop"),
+    (["--from", "{wide}", "--data", "{table}", "--label", "kind", "--drop", "energy", "--drop", "event", "--lut", "500"],
+     "takes 7 features, the table has 4: leave columns out with --drop"),
     (["--data", "{table}", "--label", "kind", "--drop", "energy", "--clock-ns", "5:2", "--lut", "100"], "MIN:MAX with MIN at most MAX"),
     (["--data", "{table}", "--label", "kind", "--drop", "energy", "--clock-ns", "5"], "belong to a budget"),
     (["--data", "{table}", "--label", "kind", "--drop", "energy", "--hidden", "8", "--lut", "10"],
@@ -112,6 +114,13 @@ def test_mistakes_are_one_line(arguments, message, table, tmp_path, capfd):
     said = [line for line in capfd.readouterr().err.strip().splitlines() if not re.search(r"Warning|warnings\.warn", line)]
     assert len(said) == 1 and message in said[0], said
     assert not (tmp_path / "net" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("dropped, told", [((), True), (("--drop", "event"), False)])
+def test_an_id_is_pointed_out(table, tmp_path, dropped, told, capfd):
+    assert main(["train", "--data", str(table), "--label", "kind", "--drop", "energy", *dropped, "--output", str(tmp_path / "net"), *QUICK]) == 0
+    said = capfd.readouterr().err
+    assert ("column 'event' has another whole number in every row: if it is an id, leave it out with --drop event" in said) == told
 
 
 def test_fields_are_listed():

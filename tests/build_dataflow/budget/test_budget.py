@@ -7,6 +7,7 @@ import pytest
 from build_dataflow.budget.budget import Budget, Cost, Priced, chosen, front
 from build_dataflow.budget.run import arms_of, impossible, last_fits, share_at
 from build_dataflow.budget.show import neighbours, write_front
+from build_dataflow.budget.written import require_within
 from models.configuration import TrainConfig
 from models.ladder import Rung
 
@@ -79,3 +80,13 @@ def test_the_front_is_a_table_and_a_picture(tmp_path):
 def test_budgets_that_make_no_sense(fields):
     with pytest.raises(ValueError):
         Budget(**fields)
+
+
+@pytest.mark.parametrize("lut, cycles, held", [(600, 20, True), (601, 20, False), (600, 21, False)])
+def test_a_budget_is_held_by_what_was_counted_and_simulated(lut, cycles, held):
+    summary = {"synthesis": {"lut": lut}, "hardware": {"latency_cycles": cycles, "clock_ns": 3.8}}
+    if held:
+        require_within(Budget(lut=600, latency_ns=76.0), summary)
+    else:
+        with pytest.raises(RuntimeError, match=rf"not within 600 LUT and 76 ns: {lut} LUT counted, {3.8 * cycles:.0f} ns"):
+            require_within(Budget(lut=600, latency_ns=76.0), summary)
