@@ -98,3 +98,11 @@ def test_second_build_in_the_same_folder(tmp_path):
     with OutputFolder(tmp_path / "out").locked():
         with pytest.raises(RuntimeError, match="another build is writing here"), OutputFolder(tmp_path / "out").locked():
             pass
+
+
+def test_an_error_is_all_that_is_said(tmp_path):
+    """Also where torch and Brevitas, which warn, are loaded before it."""
+    (tmp_path / "events.csv").write_text("a,b,kind\n" + "".join(f"{i},{i % 7},{'xy'[i % 2]}\n" for i in range(200)))
+    options = ("--data", tmp_path / "events.csv", "--label", "kind", "--drop", "a", "--hidden", "4", "--lut", "1", "--output", tmp_path / "net")
+    status, stderr = run("train", *options)
+    assert status == 1 and stderr.count("\n") == 1 and "nothing keeps 1 LUT" in one_error(stderr)
