@@ -86,23 +86,26 @@ def read_priced(path: Path) -> Priced | None:
 
 
 def neighbours(best: Priced, front: list[Priced]) -> list[str]:
-    """What one step more accurate, and one step smaller, would cost."""
+    """What one step more accurate, and one step smaller, would cost. Estimates are corrected by what synthesis counted of the best."""
+    factor = best.cost.luts / best.cost.lut
     above = [one for one in front if one.rung.accuracy > best.rung.accuracy]
-    below = [one for one in front if one.cost.luts < best.cost.luts and one.rung.accuracy < best.rung.accuracy]
-    lines = []
-    if above:
-        one = min(above, key=lambda other: other.cost.luts)
-        lines.append(f"more accurate: {step(one, best)}")
-    else:
-        lines.append("more accurate: nothing that was trained")
-    lines.append(f"smaller: {step(max(below, key=lambda other: other.cost.luts), best)}" if below else "smaller: nothing that was trained")
-    return lines
+    below = [one for one in front if corrected(one, factor) < best.cost.luts and one.rung.accuracy < best.rung.accuracy]
+    more = min(above, key=lambda one: corrected(one, factor), default=None)
+    less = max(below, key=lambda one: corrected(one, factor), default=None)
+    return [f"{name}: {'nothing that was trained' if one is None else step(one, best, factor)}"
+            for name, one in (("more accurate", more), ("smaller", less))]
 
 
-def step(one: Priced, best: Priced) -> str:
-    gained, luts = one.rung.accuracy - best.rung.accuracy, one.cost.luts - best.cost.luts
-    return (f"{one.rung.accuracy:.4f} ({gained:+.4f} ± {one.rung.error:.4f}) at {one.cost.luts:,} LUT ({luts:+,}), {one.cost.latency_ns:.0f} ns "
-            f"({one.rung.onnx})")
+def corrected(one: Priced, factor: float) -> int:
+    """LUTs as counted, or the estimate times `factor`."""
+    return round(one.cost.lut * factor) if one.cost.counted is None else one.cost.counted
+
+
+def step(one: Priced, best: Priced, factor: float) -> str:
+    gained, luts = one.rung.accuracy - best.rung.accuracy, corrected(one, factor)
+    about = "about " if one.cost.counted is None else ""
+    return (f"{one.rung.accuracy:.4f} ({gained:+.4f} ± {one.rung.error:.4f}) at {about}{luts:,} LUT ({luts - best.cost.luts:+,}), "
+            f"{one.cost.latency_ns:.0f} ns ({one.rung.onnx})")
 
 
 def write_front(front: list[Priced], folder: Path) -> None:

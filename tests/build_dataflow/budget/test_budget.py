@@ -60,8 +60,16 @@ def test_the_ways_are_the_one_asked_for_and_its_neighbours():
 
 def test_the_steps_next_to_the_choice_are_told():
     lines = neighbours(LADDER[1], front(LADDER, Budget()))
-    assert "0.8200 (+0.0100 ± 0.0050) at 900 LUT (+300), 36 ns" in lines[0] and "0.7900 (-0.0200" in lines[1] and "(-300)" in lines[1]
+    assert "0.8200 (+0.0100 ± 0.0050) at about 900 LUT (+300), 36 ns" in lines[0] and "0.7900 (-0.0200" in lines[1] and "(-300)" in lines[1]
     assert neighbours(LADDER[0], LADDER[:1]) == ["more accurate: nothing that was trained", "smaller: nothing that was trained"]
+
+
+def test_a_step_is_from_what_was_counted():
+    """The best was counted a tenth above its estimate: so will its neighbours be, which are estimates."""
+    best = replace(LADDER[1], cost=replace(LADDER[1].cost, counted=660))
+    below = priced(0.19, 0.805, 650)
+    lines = neighbours(best, front([LADDER[0], best, below, LADDER[2]], Budget()))
+    assert "at about 990 LUT (+330)" in lines[0] and "0.7900 (-0.0200 ± 0.0050) at about 330 LUT (-330)" in lines[1]
 
 
 def test_what_cannot_be_is_said_in_the_users_numbers(tmp_path):
