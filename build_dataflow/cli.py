@@ -17,7 +17,9 @@ from pathlib import Path
 
 import click
 
+from build_dataflow.completion import answer
 from build_dataflow.errors import report_error
+from build_dataflow.version import VERSION
 
 COMMANDS = Path(__file__).parent / "commands"
 PROGRAM = os.environ.get("QAPFLOW_PROGRAM", "python -m build_dataflow")
@@ -55,6 +57,7 @@ def accept_verbose(command: click.Command) -> click.Command:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(VERSION, prog_name="qapflow")
 @click.option("--verbose", is_flag=True, expose_value=False, help="Show the traceback of an error.")
 def cli() -> None:
     """From a quantised, pruned network to a verified FPGA accelerator.
@@ -63,6 +66,10 @@ def cli() -> None:
     Examples:
       ./run-local.sh build jet_qap       build, verify and report the shipped jet tagger
       ./run-local.sh build --help        what a command takes
+
+    \b
+    Exit status: 0 done; 1 an error, which is one line on standard error; 2 a wrong use of the command line;
+    130 interrupted by Ctrl-C; 143 ended by SIGTERM; 141 the reader of the output went away; `test`: pytest's.
     """
 
 
@@ -79,6 +86,9 @@ def sigterm_as_exit() -> Iterator[None]:
 def main(args: list[str] | None = None) -> int:
     """Run the command line on `args` (default: the process's own) and return its exit status: 0, 1 for an error,
     2 for a wrong use, 130 for an interrupt, 143 for SIGTERM, or what the command itself ended with."""
+    asked = answer(cli, PROGRAM)
+    if asked is not None:
+        return asked
     args = sys.argv[1:] if args is None else list(args)
     try:
         with sigterm_as_exit(), cli.make_context(PROGRAM, args.copy()) as ctx:

@@ -10,6 +10,10 @@ from rich.console import Console
 from finn_steps.progress import listening
 
 
+QUIET_S = 30.0
+"""Without a terminal, a running step's small print is a line at most this often, in seconds."""
+
+
 class Progress:
     """Prints to stderr, so that --json on stdout stays clean. `detail` replaces the running step's small print."""
 
@@ -18,11 +22,13 @@ class Progress:
         self.seconds: dict[str, float] = {}
         self._status = None
         self._step = ""
+        self._told = 0.0
 
     @contextmanager
     def step(self, name: str):
         """Time one step; its line appears when it ends, a spinner until then where stderr is a terminal."""
         self._step, started = name, time.monotonic()
+        self._told = started
         with listening(self.detail), self.console.status(name) as self._status:
             try:
                 yield self
@@ -35,5 +41,9 @@ class Progress:
         self.console.print(f"{self.seconds[name]:7.1f} s  {name}")
 
     def detail(self, text: str) -> None:
-        if self._status is not None:
-            self._status.update(f"{self._step}: {text}")
+        if self._status is None:
+            return
+        self._status.update(f"{self._step}: {text}")
+        if not self.console.is_terminal and time.monotonic() - self._told >= QUIET_S:
+            self._told = time.monotonic()
+            self.console.print(f"           {self._step}: {text}", soft_wrap=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
+from rich.status import Status
 
 from models import checkpoint
 from models.configuration import TrainConfig
@@ -20,6 +22,19 @@ from models.training import train
 CHECKED_JETS = 500
 
 
+def telling(console: Console, status: Status) -> Callable[[str, int, float], None]:
+    """tell(stage, epoch, loss): shown in place; where there is no terminal, a line when a stage begins."""
+    begun: set[str] = set()
+
+    def tell(stage: str, epoch: int, loss: float) -> None:
+        status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}")
+        if not console.is_terminal and stage not in begun:
+            begun.add(stage)
+            console.print(stage, soft_wrap=True)
+
+    return tell
+
+
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
     """Train as `config` says, write `folder`/{model.onnx, record.json}, return the record. Progress goes to stderr."""
     dataset = load_dataset(config.dataset, config.label, config.drop, config.task)
@@ -29,7 +44,7 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
         console.print(line, soft_wrap=True)
     try:
         with console.status("training") as status:
-            trained = train(config, tensors, lambda stage, epoch, loss: status.update(f"{stage}: epoch {epoch}, loss {loss:.4f}"))
+            trained = train(config, tensors, telling(console, status))
     except Diverged as fault:
         checkpoint.save(fault.model, folder / "last_good.pt")
         raise RuntimeError(f"{fault}; written to {folder / 'last_good.pt'}") from fault

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -175,3 +176,49 @@ def test_test_runs_the_suite_and_hands_on_its_status(checkout, tmp_path, argumen
     )
     assert run.returncode == status, run.stdout + run.stderr
     assert outcome in run.stdout + run.stderr
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "version" in declared["dynamic"] and re.fullmatch(r"qapflow, version \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    "typed, offered",
+    [("bu", {"build"}), ("build jet", {"jet_dpp", "jet_qap", "jet_qap_small"}), ("train jet_d", {"jet_dpp"}), ("study q", {"qap"}),
+     ("report s", {"smal"}), ("build jet_qap --lut", {"--lut-budget"})],
+)
+def test_bash_completes_commands_options_and_names(tmp_path, typed, offered):
+    """Bash itself loads the printed script and asks it, as TAB does."""
+    report = tmp_path / "build" / "smal" / "report"
+    report.mkdir(parents=True)
+    (report / "summary.json").write_text("{}")
+    program = tmp_path / "run-local.sh"
+    program.write_text(f'#!/bin/sh\nexport PYTHONPATH="{ROOT}" QAPFLOW_PROGRAM=./run-local.sh\nexec "{sys.executable}" -m build_dataflow "$@"\n')
+    program.chmod(0o755)
+    words = ["./run-local.sh", *typed.split()]
+    ask = f'''eval "$(./run-local.sh completion bash)"
+        COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}
+        function=$(complete -p run-local.sh | sed 's/.*-F \\([^ ]*\\) .*/\\1/'); $function ./run-local.sh; printf '%s\\n' "${{COMPREPLY[@]}}"'''
+    run = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert set(run.stdout.split()) == offered
+
+
+def test_json_stands_alone_on_standard_output(tmp_path):
+    """What a command and its children say meanwhile goes to standard error."""
+    code = "import subprocess\nfrom build_dataflow.stdout import talking_on_stderr\n" \
+           "with talking_on_stderr():\n    print('talk'); subprocess.run(['echo', 'child'], check=True)\nprint('{}')"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout == "{}\n" and set(run.stderr.split()) == {"talk", "child"}
+
+
+NO_JSON = {"completion", "test", "data card", "data generate"}
+"""What these print is a script, pytest's own, or one line."""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_reports_has_json(name):
+    command = cli.cli.get_command(click.Context(cli.cli), name)
+    for full_name, leaf in leaves(command, name):
+        assert ("--json" in [option for parameter in leaf.params for option in parameter.opts]) == (full_name not in NO_JSON), full_name

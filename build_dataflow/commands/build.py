@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from build_dataflow.clock_range import CLOCK
+from build_dataflow.completion import configurations
 
 
 @click.command()
-@click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml")
+@click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml", shell_complete=configurations)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the build (default: build/<name>).")
 @click.option("--part", help="Xilinx part (default: xc7z020clg400-1, the PYNQ-Z1's).")
 @click.option("--board", metavar="NAME", help="Build for this board's part: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")

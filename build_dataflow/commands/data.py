@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -49,7 +50,8 @@ def generate(jets: int, seed: int, output: Path, workers: int | None) -> None:
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column to leave out; may be repeated.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the MLP's training.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The picture. Default: build/data/<name>.png")
-def show(data: str, label: str | None, drop: tuple[str, ...], seed: int, output: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what is measured on standard output as JSON.")
+def show(data: str, label: str | None, drop: tuple[str, ...], seed: int, output: Path | None, as_json: bool) -> None:
     """Draw a data set: its features by class, and the ROC of a float 64-32-32 MLP trained on it (once; then from the cache).
 
     \b
@@ -71,6 +73,11 @@ def show(data: str, label: str | None, drop: tuple[str, ...], seed: int, output:
         scores = remembered_mlp(dataset, seed)
     rows = [len(part) for part in (dataset.train, dataset.validation, dataset.test)]
     draw(dataset, scores, output, f"{dataset.name}: {sum(rows):,} rows, {len(dataset.features)} features, {len(dataset.classes)} classes")
+    if as_json:
+        click.echo(json.dumps({"name": dataset.name, "sha256": dataset.sha256, "features": list(dataset.features), "classes": list(map(str, dataset.classes)),
+                               "rows": dict(zip(("train", "validation", "test"), rows)), "picture": str(output),
+                               "float_mlp": {"accuracy": scores.accuracy, "error": scores.accuracy_error}}, indent=2))
+        return
     click.echo(f"{output}  {rows[0]:,} training, {rows[1]:,} validation, {rows[2]:,} test rows  sha256 {dataset.sha256[:12]}…")
     click.echo(f"float MLP: test accuracy {scores.accuracy:.4f} ± {scores.accuracy_error:.4f}")
 

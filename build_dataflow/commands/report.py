@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from build_dataflow.completion import builds
+
 
 @click.command()
-@click.argument("name", metavar="NAME|FOLDER")
+@click.argument("name", metavar="NAME|FOLDER", shell_complete=builds)
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json as it is.")
 def command(name: str, as_json: bool) -> None:
     """Show the report of the build in build/NAME (or FOLDER).

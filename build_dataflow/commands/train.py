@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from build_dataflow.clock_range import CLOCK
+from build_dataflow.completion import networks
 
 FIELDS_BY_OPTION = {"data": "dataset", "label": "label", "drop": "drop", "task": "task", "hidden": "hidden", "start_from": "float_start",
                     "seed": "seed"}
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=networks)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), help="Folder to write (default: models/NAME).")
 @click.option("--data", help="Data set: a name or a path (default: what the training says).")
 @click.option("--label", help="Column of the classes, for a table of your own; with --task regression, columns separated by commas.")
@@ -31,9 +32,11 @@ FIELDS_BY_OPTION = {"data": "dataset", "label": "label", "drop": "drop", "task":
 @click.option("--part", help="Of the budget: the Xilinx part (default: xc7z020clg400-1).")
 @click.option("--clock-ns", type=CLOCK, help="Of the budget: the clock period, or MIN:MAX to choose from.")
 @click.option("--quick", is_flag=True, help="Of the budget: only the way of training that was asked for, not its neighbours.")
+@click.option("--json", "as_json", is_flag=True, help="Print record.json on standard output.")
 @click.option("--workers", type=click.IntRange(min=1), help="Of the budget: processes (default: the cores). The result is the same.")
 def command(name: str | None, output: Path | None, changes: tuple[str, ...], fields: bool, lut: int | None, latency_ns: float | None,
-            max_loss: float | None, part: str | None, clock_ns, quick: bool, workers: int | None, **given) -> None:
+            max_loss: float | None, part: str | None, clock_ns, quick: bool, workers: int | None,
+            as_json: bool, **given) -> None:
     """Train network NAME (models/NAME/train.yaml, or a path to such a file), prune it, and export it.
 
     With --hidden or --from, or without NAME, it is a network of your own: its folder is --output, or models/NAME (the table's name
@@ -62,15 +65,20 @@ def command(name: str | None, output: Path | None, changes: tuple[str, ...], fie
         return show_fields(config)
     if budgeted:
         from build_dataflow.budget.run import Budget, train_to_budget
+        from build_dataflow.stdout import talking_on_stderr
 
         wanted = Budget(lut, latency_ns, max_loss, part or "xc7z020clg400-1", clock_ns)
-        return train_to_budget(config, folder, wanted, words(name, given, changes), quick, workers)
+        with talking_on_stderr(as_json):
+            train_to_budget(config, folder, wanted, words(name, given, changes), quick, workers)
+        return click.echo((folder / "record.json").read_text(), nl=False) if as_json else None
     from models.own import write_training
     from models.train_and_write import train_and_write
 
     written = train_and_write(config, folder, shlex.join(["train", *words(name, given, changes)]))
     if own:
         write_training(config, folder)
+    if as_json:
+        return click.echo((folder / "record.json").read_text(), nl=False)
     click.echo(summary(written, folder))
     if own:
         click.echo("next: ./run-local.sh " + shlex.join(["build", str(folder / "model.onnx"), *data_words(config)]))
