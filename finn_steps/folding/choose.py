@@ -64,8 +64,9 @@ def foldings(built: Partial) -> dict[str, Folding]:
 def impossible(name: str, tuner: Tuner, target_ii: int | None, limits: Limits, wanted: Wanted = Wanted()) -> str:
     """One sentence: what cannot be, and what can."""
     built = neighbours(tuner, target_ii, limits)
+    other = "; --clock-ns MIN:MAX tries other clocks" if wanted.latency_ns is not None else ""
     return (f"{name}: nothing within {within(limits.exceeded(built), wanted)}{at_rate(target_ii, wanted)} is possible by the estimate; "
-            f"possible are {nearest(tuner, target_ii, limits, wanted)}")
+            f"possible are {nearest(tuner, target_ii, limits, wanted)}{other}")
 
 
 def nearest(tuner: Tuner, target_ii: int | None, limits: Limits, wanted: Wanted) -> str:

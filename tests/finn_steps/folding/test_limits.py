@@ -57,6 +57,7 @@ def test_what_was_asked_for_in_time_is_said_as_it_was():
     assert "nothing within 14 ns of latency (2 cycles of 5 ns) at 200,000,000 inferences a second, one inference a cycle is possible" in said
     cycles = Tuner(net).least_area(1).last
     assert f"at one inference a cycle (200,000,000 a second) with {cycles} cycles of latency ({5 * cycles} ns)" in said and "\n" not in said
+    assert said.endswith("--clock-ns MIN:MAX tries other clocks")
 
 
 @pytest.mark.parametrize("latency_ns, period, cycles", [(95.0, 5.0, 19), (94.9, 5.0, 18), (3.3, 1.1, 3), (4.0, 5.0, 0)])
