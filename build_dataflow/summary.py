@@ -53,6 +53,8 @@ def layer_facts(layer) -> dict:
     folding = layer.folding
     facts = {"name": layer.name, "style": folding.style, "MW": layer.MW, "MH": layer.MH, "nonzeros": layer.nonzeros,
              "idt": layer.idt, "wdt": layer.wdt, "accdt": layer.accdt, "odt": layer.odt}
+    if len(set(layer.input_bits)) > 1:
+        facts["input_bits"] = list(layer.input_bits)
     if folding.style == "folded":
         return {**facts, "PE": folding.PE, "SIMD": folding.SIMD}
     facts |= {"PE": layer.MH, "SIMD": layer.MW}

@@ -35,15 +35,21 @@ def undecided(borderline: int, samples: int) -> list[str]:
 
 
 def _unused_inputs(accelerator: Accelerator, q: np.ndarray) -> list[str]:
-    levels = DataType[accelerator.idt].get_num_possible_values()
+    first = accelerator.layers[0]
+    levels = first.input_high - first.input_low + 1
     used = q.max(0) - q.min(0) + 1
-    few = np.flatnonzero((used <= USED * levels) & np.any(accelerator.layers[0].weights != 0, axis=0))
-    if levels < FEWEST_LEVELS or not len(few):
+    few = np.flatnonzero((levels >= FEWEST_LEVELS) & (used <= USED * levels) & np.any(first.weights != 0, axis=0))
+    if not len(few):
         return []
     named = ", ".join(f"{accelerator.input_index[i]} ({q[:, i].min()} to {q[:, i].max()})" for i in few[:NAMED])
     more = f" and {len(few) - NAMED} more" if len(few) > NAMED else ""
-    return [f"{len(few)} of {accelerator.MW} inputs use at most an eighth of their {levels} levels ({accelerator.idt}) on the data: "
+    return [f"{len(few)} of {accelerator.MW} inputs use at most an eighth of their {_span(levels[few])} levels ({accelerator.idt}) on the data: "
             f"{named}{more}"]
+
+
+def _span(numbers: np.ndarray) -> str:
+    least, most = int(numbers.min()), int(numbers.max())
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _zero_weights(layer: SparseLayer) -> list[str]:
@@ -54,7 +60,7 @@ def _saturated(layer: SparseLayer, answers: np.ndarray) -> list[str]:
     """Answers at the least or the greatest level that the neuron's accumulator can reach; neurons with one level do not count."""
     if layer.thresholds is None or DataType[layer.odt].get_num_possible_values() <= 3:
         return []
-    low, high = (_level(layer, accumulators) for accumulators in (layer.accumulator_min, layer.accumulator_max))
+    low, high = layer.answer_range
     moving = low < high
     if not moving.any():
         return []
@@ -64,11 +70,6 @@ def _saturated(layer: SparseLayer, answers: np.ndarray) -> list[str]:
         return []
     return [f"{layer.name}: {share:.1%} of its answers are at an end of what they can be ({low[moving].min()} to {high[moving].max()}, "
             f"{layer.odt}) on the data"]
-
-
-def _level(layer: SparseLayer, accumulators: np.ndarray) -> np.ndarray:
-    """int64 [MH]: the answer of each neuron at its own accumulator."""
-    return int(DataType[layer.odt].min()) + (layer.thresholds <= accumulators[:, None]).sum(1)
 
 
 def _constant_outputs(answers: np.ndarray) -> list[str]:

@@ -19,7 +19,7 @@ else:
     from packing import BLOCK, Stream
 
 SCHEMA = 1
-FORMAT = 1
+FORMATS = (1, 2)
 
 
 def softmax(x: np.ndarray, sizes: np.ndarray = None) -> np.ndarray:
@@ -48,6 +48,9 @@ OPERATIONS = {
     "mul": lambda x, value: x * value,
     "div": lambda x, value: x / value,
     "clip": lambda x, value: np.clip(x, value[0], value[1]),
+    "max": lambda x, value: np.maximum(x, value),
+    "min": lambda x, value: np.minimum(x, value),
+    "mod": lambda x, value: np.fmod(x, value),
     "batch_norm": lambda x, value: x * value[0] + (value[2] - value[1]),
     "round": lambda x, _: np.rint(x),
     "floor": lambda x, _: np.floor(x),
@@ -83,6 +86,7 @@ class Network:
     host_output: tuple
     input_stream: Stream
     output_stream: Stream
+    input_range: np.ndarray | None = None
 
     @classmethod
     def load(cls, folder: Path | str) -> Network:
@@ -90,8 +94,8 @@ class Network:
         folder = Path(folder)
         manifest = read_manifest(folder)
         description = read_json(folder / "accelerator.json")
-        if description.get("format") != FORMAT:
-            raise PackageError(f"{folder}/accelerator.json has format {description.get('format')}, this driver reads {FORMAT}")
+        if description.get("format") not in FORMATS:
+            raise PackageError(f"{folder}/accelerator.json has format {description.get('format')}, this driver reads {FORMATS}")
         if description["sha256"] != manifest["accelerator_sha256"]:
             raise PackageError(f"{folder}: package.json and accelerator.json are of different networks; build the package again")
         with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
@@ -108,6 +112,7 @@ class Network:
             host_output=tuple((e["op"], arrays.get(e.get("value"))) for e in description["host_output"]),
             input_stream=Stream(**description["input_stream"]),
             output_stream=Stream(**description["output_stream"]),
+            input_range=arrays.get("input_range"),
         )
 
     @property
@@ -145,8 +150,19 @@ class Network:
         rows = max(1, BLOCK // self.features)
         for start in range(0, len(x), rows):
             block = self._select(run_host_ops(self.host_input, x[start : start + rows]))
+            self._check_ranges(block)
             self.input_stream.pack(block, dma_bytes, out[start : start + rows])
         return out
+
+    def _check_ranges(self, block: np.ndarray) -> None:
+        """ValueError for whole numbers [N, elements] that an input cannot be: the hardware has no bits for them."""
+        if self.input_range is None:
+            return
+        low, high = self.input_range
+        outside = np.argwhere((block < low) | (block > high))
+        if len(outside):
+            row, i = outside[0]
+            raise ValueError(f"{self.name}: input {i} takes {low[i]}..{high[i]}, not {block[row, i]:g}")
 
     def dequantise(self, y: np.ndarray) -> np.ndarray:
         """The accelerator's integers [N, MH] -> float32 model outputs."""

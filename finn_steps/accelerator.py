@@ -21,7 +21,8 @@ from qonnx.core.datatype import DataType
 from finn_steps.host import HostOp, run_host_ops
 from finn_steps.stream import StreamFormat
 
-FORMAT = 1
+FORMAT = 2
+"""Of what save() writes where inputs have ranges of their own; without, it writes format 1, which load() reads too."""
 STYLES = ("unrolled", "bitplane", "serial", "folded")
 PRODUCTS = ("lut", "dsp")
 
@@ -72,6 +73,8 @@ class SparseLayer:
                 output = odt.min() + k * step for k thresholds with acc >= threshold, where step is 2 for BIPOLAR, else 1.
     idt, odt    FINN datatype names of one input and one output element; inputs are never BIPOLAR (the importer rewrites
                 them as BINARY).
+    input_range int64 [2, MW], the least and the greatest value that each input takes; None: all that idt allows. Of hidden layers the
+                Accelerator derives it.
     """
 
     name: str
@@ -81,9 +84,10 @@ class SparseLayer:
     idt: str
     odt: str
     folding: Folding = field(default_factory=Folding)
+    input_range: np.ndarray | None = None
 
     def __post_init__(self):
-        for attribute in ("weights", "bias", "thresholds"):
+        for attribute in ("weights", "bias", "thresholds", "input_range"):
             value = getattr(self, attribute)
             if value is None:
                 continue
@@ -101,7 +105,42 @@ class SparseLayer:
                 raise ValueError(f"{self.name}: thresholds must ascend along a row")
         if self.idt == "BIPOLAR" or not DataType[self.idt].is_integer():
             raise ValueError(f"{self.name}: input datatype {self.idt} must be an integer type, bipolar written as BINARY")
+        self._check_range()
         self.folding.check(self.name, self.MH, self.MW)
+
+    def _check_range(self) -> None:
+        """A range that is all that idt allows is None."""
+        given, least, greatest = self.input_range, int(DataType[self.idt].min()), int(DataType[self.idt].max())
+        if given is None:
+            return
+        if given.shape != (2, self.MW):
+            raise ValueError(f"{self.name}: input_range {given.shape} is not [2, MW] = {(2, self.MW)}")
+        wrong = np.flatnonzero((given[0] < least) | (given[1] > greatest) | (given[0] > given[1]))
+        if len(wrong):
+            low, high = given[:, wrong[0]].tolist()
+            raise ValueError(f"{self.name}: input {wrong[0]} ranges over {low}..{high}, which is no range of {self.idt} ({least}..{greatest})")
+        if np.all(given[0] == least) and np.all(given[1] == greatest):
+            object.__setattr__(self, "input_range", None)
+
+    @cached_property
+    def input_low(self) -> np.ndarray:
+        """int64 [MW]: the least value of each input."""
+        return np.full(self.MW, int(DataType[self.idt].min())) if self.input_range is None else self.input_range[0]
+
+    @cached_property
+    def input_high(self) -> np.ndarray:
+        """int64 [MW]: the greatest value of each input."""
+        return np.full(self.MW, int(DataType[self.idt].max())) if self.input_range is None else self.input_range[1]
+
+    @cached_property
+    def input_bits(self) -> tuple[int, ...]:
+        """The bits that each input has; see own_bits."""
+        return tuple(own_bits(low, high) for low, high in zip(self.input_low.tolist(), self.input_high.tolist()))
+
+    @property
+    def input_width(self) -> int:
+        """The bits of the widest input, at least 1."""
+        return max(1, *self.input_bits)
 
     @property
     def MH(self) -> int:
@@ -139,21 +178,37 @@ class SparseLayer:
 
     @cached_property
     def accumulator_min(self) -> np.ndarray:
-        """int64 [MH]: the least value of each row's accumulator over all inputs that idt allows, bias included."""
-        return self._extreme(low=True)
+        """int64 [MH]: the least value of each row's accumulator over all inputs in their ranges, bias included."""
+        return self._extreme(self.input_low, self.input_high)
 
     @cached_property
     def accumulator_max(self) -> np.ndarray:
-        """int64 [MH]: the greatest value of each row's accumulator over all inputs that idt allows, bias included."""
-        return self._extreme(low=False)
+        """int64 [MH]: the greatest value of each row's accumulator over all inputs in their ranges, bias included."""
+        return self._extreme(self.input_high, self.input_low)
 
-    def _extreme(self, low: bool) -> np.ndarray:
-        smallest, greatest = int(DataType[self.idt].min()), int(DataType[self.idt].max())
-        if not low:
-            smallest, greatest = greatest, smallest
-        extreme = np.maximum(self.weights, 0).sum(1) * smallest + np.minimum(self.weights, 0).sum(1) * greatest + self.bias
+    def _extreme(self, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+        """Where inputs with positive weights are `positive`, and those with negative ones `negative`."""
+        extreme = np.maximum(self.weights, 0) @ positive + np.minimum(self.weights, 0) @ negative + self.bias
         extreme.flags.writeable = False
         return extreme
+
+    @cached_property
+    def answer_range(self) -> np.ndarray:
+        """int64 [2, MH]: the least and the greatest output of each row, by interval arithmetic."""
+        return np.stack([self.answers(self.accumulator_min), self.answers(self.accumulator_max)])
+
+    def answers(self, accumulators: np.ndarray) -> np.ndarray:
+        """int64 [MH] accumulators, one of each row -> int64 [MH] outputs."""
+        if self.thresholds is None:
+            return accumulators
+        reached = (self.thresholds <= accumulators[:, None]).sum(1)
+        return int(DataType[self.odt].min()) + reached * (2 if self.odt == "BIPOLAR" else 1)
+
+    def taking(self, ranges: np.ndarray) -> SparseLayer:
+        """The layer with inputs in these ranges, int64 [2, MW], as far as idt allows them."""
+        made = replace(self, input_range=np.clip(ranges, int(DataType[self.idt].min()), int(DataType[self.idt].max())))
+        same = self.input_range is made.input_range or np.array_equal(self.input_range, made.input_range)
+        return self if same else made
 
     @property
     def accdt(self) -> str:
@@ -169,7 +224,7 @@ class SparseLayer:
         return x @ self.weights.T + self.bias
 
     def execute(self, x: np.ndarray) -> np.ndarray:
-        """int64 [N, MW] in idt -> int64 [N, MH] in odt, exact."""
+        """int64 [N, MW] in their ranges -> int64 [N, MH] in odt, exact."""
         acc = self.accumulate(x)
         if self.thresholds is None:
             return acc
@@ -217,6 +272,10 @@ class Accelerator:
                     f"{before.name} gives {before.MH} x {before.odt}, {after.name} takes {after.MW} x {after.idt}"
                 )
 
+        layers = [self.layers[0]]
+        for layer in self.layers[1:]:
+            layers.append(layer.taking(layers[-1].answer_range))
+        object.__setattr__(self, "layers", tuple(layers))
         if self.labels is not None and sorted(self.labels.tolist()) != list(range(self.layers[-1].MH)):
             raise ValueError(f"{self.name}: labels must be 0 to {self.layers[-1].MH - 1} in some order, one for each row of the last layer")
 
@@ -268,6 +327,13 @@ class Accelerator:
         """int64 [N, MH] -> float32 model outputs: the host's work after the accelerator."""
         return run_host_ops(self.host_output, np.asarray(y).astype(np.float32))
 
+    @property
+    def raw_datatype(self) -> str:
+        """The narrowest of FINN's datatypes for a last layer without thresholds: that of its accumulators. Only where inputs have ranges do
+        these count; else what its own idt allows, which is FINN's rule."""
+        last = self.layers[-1]
+        return last.accdt if self.layers[0].input_range is not None else replace(last, input_range=None).accdt
+
     def with_foldings(self, foldings: dict[str, Folding]) -> Accelerator:
         """The same network, built otherwise. Unknown layer names raise ValueError."""
         known = {layer.name for layer in self.layers}
@@ -304,8 +370,8 @@ class Accelerator:
         """Read what save() wrote. ValueError where the pair does not belong together or has another format."""
         folder = Path(folder)
         description = json.loads((folder / "accelerator.json").read_text())
-        if description.get("format") != FORMAT:
-            raise ValueError(f"{folder / 'accelerator.json'}: format {description.get('format')}, this version reads {FORMAT}")
+        if description.get("format") not in range(1, FORMAT + 1):
+            raise ValueError(f"{folder / 'accelerator.json'}: format {description.get('format')}, this version reads 1 to {FORMAT}")
         with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in stored.files}
         accelerator = cls(
@@ -319,8 +385,9 @@ class Accelerator:
                     idt=entry["idt"],
                     odt=entry["odt"],
                     folding=Folding(**entry["folding"]),
+                    input_range=None if number else arrays.get("input_range"),
                 )
-                for entry in description["layers"]
+                for number, entry in enumerate(description["layers"])
             ),
             features=description["features"],
             input_index=arrays["input_index"],
@@ -333,7 +400,8 @@ class Accelerator:
         return accelerator
 
     def _serialise(self) -> tuple[dict, dict[str, np.ndarray], bytes]:
-        arrays = {"input_index": self.input_index} | ({} if self.labels is None else {"labels": self.labels})
+        own = {"labels": self.labels, "input_range": self.layers[0].input_range}
+        arrays = {"input_index": self.input_index} | {name: array for name, array in own.items() if array is not None}
         layers = []
         for layer in self.layers:
             for attribute in ("weights", "bias", "thresholds"):
@@ -342,7 +410,7 @@ class Accelerator:
             layers.append({"name": layer.name, "MH": layer.MH, "MW": layer.MW, "idt": layer.idt, "odt": layer.odt,
                            "folding": vars(layer.folding)})
         description = {
-            "format": FORMAT,
+            "format": 1 if self.layers[0].input_range is None else FORMAT,
             "name": self.name,
             "features": self.features,
             "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(self.host_input)],
@@ -353,6 +421,13 @@ class Accelerator:
         for key in sorted(arrays):
             content += key.encode() + str(arrays[key].shape).encode() + arrays[key].dtype.str.encode() + arrays[key].tobytes()
         return description, arrays, content
+
+
+def own_bits(low: int, high: int) -> int:
+    """Bits that hold low..high: two's complement where low is negative, else unsigned. A value that never changes has none."""
+    if low == high:
+        return 0
+    return high.bit_length() if low >= 0 else max((-low - 1).bit_length(), high.bit_length()) + 1
 
 
 def smallest_datatype(low: int, high: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator
@@ -21,4 +23,6 @@ def accelerator_from_model(model: ModelWrapper) -> Accelerator:
             raise ValueError(f"node {node.name} ({node.op_type}) is no link of a chain of SparseMVAU nodes")
         layers.append(getCustomOp(node).sparse_layer(model))
         tensor = node.output[0]
-    return Accelerator(layers=tuple(layers), **vars(read_host_ends(model)))
+    ends = dict(vars(read_host_ends(model)))
+    first = replace(layers[0], input_range=ends.pop("input_range"))
+    return Accelerator(layers=(first, *layers[1:]), **ends)

@@ -14,7 +14,7 @@ from math import floor
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, smallest_datatype
+from finn_steps.accelerator import Accelerator
 
 ORDER_KEEPING = ("softmax", "log_softmax", "sigmoid", "tanh", "argmax")
 
@@ -84,6 +84,7 @@ def with_label(accelerator: Accelerator) -> Accelerator:
     order = made.order
     thresholds = None if layer.thresholds is None else layer.thresholds[order]
     last = replace(layer, weights=layer.weights[order], bias=(layer.bias + made.shift)[order], thresholds=thresholds)
-    if thresholds is None:
-        last = replace(last, odt=smallest_datatype(int(last.accumulator_min.min()), int(last.accumulator_max.max())))
-    return replace(accelerator, layers=(*accelerator.layers[:-1], last), host_output=(), labels=order)
+    made = replace(accelerator, layers=(*accelerator.layers[:-1], last), host_output=(), labels=order)
+    if thresholds is not None:
+        return made
+    return replace(made, layers=(*made.layers[:-1], replace(last, odt=made.raw_datatype)))

@@ -8,9 +8,10 @@ Rules, applied until none changes anything:
 5. hidden neurons with equal rows and thresholds become one, whose readers add their weights
 6. a hidden layer's output datatype shrinks to the values that it takes
 7. where that is narrower, each hidden neuron counts from its own least value, which goes into the next layer's bias
-8. inputs that nothing reads are no longer sent
+8. inputs that nothing reads are no longer sent, nor those that always are the same, which go into the bias
+9. the input datatype shrinks to what the inputs take
 The last layer keeps its neurons in their order; every layer and the input keep at least one.
-What a neuron can answer is bounded by interval arithmetic from the input datatype on, so all holds for every allowed input.
+What a neuron can answer is bounded by interval arithmetic from the inputs' ranges on, so all holds for every allowed input.
 """
 
 from __future__ import annotations
@@ -44,40 +45,31 @@ class _State:
 
     def bounds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """For each layer the least and the greatest accumulator of each row (bias included), int64 [MH]."""
-        datatype = DataType[self.layers[0].idt]
-        low, high = (np.full(self.layers[0].MW, int(value)) for value in (datatype.min(), datatype.max()))
+        low, high = self.layers[0].input_low, self.layers[0].input_high
         found = []
         for layer in self.layers:
             positive, negative = np.maximum(layer.weights, 0), np.minimum(layer.weights, 0)
             found.append((positive @ low + negative @ high + layer.bias, positive @ high + negative @ low + layer.bias))
-            low, high = (_answer(layer, accumulators) for accumulators in found[-1])
+            low, high = (layer.answers(accumulators) for accumulators in found[-1])
         return found
 
 
 def simplify(accelerator: Accelerator) -> Simplified:
-    """The smallest network found by the rules above; `execute` of both agree on every input that the input datatype allows."""
-    layers = list(accelerator.layers)
+    """The smallest network found by the rules above; `execute` of both agree on every input that their inputs' ranges allow."""
+    layers = [accelerator.layers[0], *(replace(layer, input_range=None) for layer in accelerator.layers[1:])]
     state = _State(layers, [np.arange(layer.MH) for layer in layers], [np.zeros(layer.MH, np.int64) for layer in layers],
                    accelerator.input_index)
     rules: tuple[Callable[[_State], bool], ...] = (_canonical_thresholds, _fold_constant_neurons, _remove_unread_neurons,
                                                    _merge_equal_neurons, _shrink_datatypes, _count_from_least,
-                                                   _remove_unread_inputs)
+                                                   _fold_constant_inputs, _remove_unread_inputs, _shrink_input_datatype)
     while any([rule(state) for rule in rules]):
         pass
-    last = state.layers[-1]
-    if last.thresholds is None:
-        state.layers[-1] = replace(last, odt=last.accdt)
     result = replace(accelerator, layers=tuple(state.layers), input_index=state.input_index)
+    last = result.layers[-1]
+    if last.thresholds is None:
+        result = replace(result, layers=(*result.layers[:-1], replace(last, odt=result.raw_datatype)))
     names = [layer.name for layer in state.layers]
     return Simplified(result, dict(zip(names, state.neurons)), dict(zip(names, state.offsets)))
-
-
-def _answer(layer: SparseLayer, accumulators: np.ndarray) -> np.ndarray:
-    """int64 [MH] accumulators, one of each row -> int64 [MH] outputs."""
-    if layer.thresholds is None:
-        return accumulators
-    reached = (layer.thresholds <= accumulators[:, None]).sum(1)
-    return int(DataType[layer.odt].min()) + reached * (2 if layer.odt == "BIPOLAR" else 1)
 
 
 def _canonical_thresholds(state: _State) -> bool:
@@ -103,7 +95,7 @@ def _fold_constant_neurons(state: _State) -> bool:
     changed = False
     for number, (low, high) in enumerate(state.bounds()[:-1]):
         layer, following = state.layers[number], state.layers[number + 1]
-        least, greatest = _answer(layer, low), _answer(layer, high)
+        least, greatest = layer.answers(low), layer.answers(high)
         constant = least == greatest
         if not constant.any() or layer.MH == 1:
             continue
@@ -148,7 +140,7 @@ def _shrink_datatypes(state: _State) -> bool:
     changed = False
     for number, (low, high) in enumerate(state.bounds()[:-1]):
         layer = state.layers[number]
-        name = _datatype_of(int(_answer(layer, low).min()), int(_answer(layer, high).max()))
+        name = _datatype_of(int(layer.answers(low).min()), int(layer.answers(high).max()))
         if DataType[name].get_num_possible_values() < DataType[layer.odt].get_num_possible_values():
             _retype(state, number, name, np.zeros(layer.MH, np.int64))
             changed = True
@@ -159,7 +151,7 @@ def _count_from_least(state: _State) -> bool:
     changed = False
     for number, (low, high) in enumerate(state.bounds()[:-1]):
         layer, following = state.layers[number], state.layers[number + 1]
-        least, greatest = _answer(layer, low), _answer(layer, high)
+        least, greatest = layer.answers(low), layer.answers(high)
         name = _datatype_of(0, int((greatest - least).max()))
         if DataType[name].get_num_possible_values() < DataType[layer.odt].get_num_possible_values():
             state.layers[number + 1] = replace(following, bias=following.bias + following.weights @ least)
@@ -181,6 +173,17 @@ def _retype(state: _State, number: int, name: str, offset: np.ndarray) -> None:
     state.layers[number + 1] = replace(following, idt=name)
 
 
+def _fold_constant_inputs(state: _State) -> bool:
+    """They are unread then."""
+    layer = state.layers[0]
+    constant = (layer.input_low == layer.input_high) & np.any(layer.weights != 0, axis=0)
+    if not constant.any():
+        return False
+    bias = layer.bias + layer.weights[:, constant] @ layer.input_low[constant]
+    state.layers[0] = replace(layer, weights=np.where(constant, 0, layer.weights), bias=bias)
+    return True
+
+
 def _remove_unread_inputs(state: _State) -> bool:
     layer = state.layers[0]
     read = np.any(layer.weights != 0, axis=0)
@@ -188,8 +191,18 @@ def _remove_unread_inputs(state: _State) -> bool:
         read[0] = True
     if read.all():
         return False
-    state.layers[0] = replace(layer, weights=layer.weights[:, read])
+    ranges = None if layer.input_range is None else layer.input_range[:, read]
+    state.layers[0] = replace(layer, weights=layer.weights[:, read], input_range=ranges)
     state.input_index = state.input_index[read]
+    return True
+
+
+def _shrink_input_datatype(state: _State) -> bool:
+    layer = state.layers[0]
+    name = _datatype_of(int(layer.input_low.min()), int(layer.input_high.max()))
+    if DataType[name].get_num_possible_values() >= DataType[layer.idt].get_num_possible_values():
+        return False
+    state.layers[0] = replace(layer, idt=name)
     return True
 
 

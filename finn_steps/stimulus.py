@@ -19,20 +19,28 @@ def random_model_inputs(accelerator: Accelerator, samples: int, seed: int) -> np
     of the range is clipped; where it does not (an annotated integer input), every value is an exact integer.
     """
     rng = np.random.default_rng(seed)
-    low, high = int(DataType[accelerator.idt].min()), int(DataType[accelerator.idt].max())
+    low, high = _ranges(accelerator)
     rounds = any(op.op in (*ROUNDING, "count") for op in accelerator.host_input)
     shape = (samples, _width(accelerator))
     if rounds:
         margin = 0.05 * (high - low)
         x = rng.uniform(low - margin, high + margin, shape)
     else:
-        x = rng.integers(low, high, shape, endpoint=True).astype(np.float64)
+        x = rng.integers(np.broadcast_to(low, shape), high, endpoint=True).astype(np.float64)
     x[: min(1, samples)] = low
     x[1 : min(2, samples)] = high
     widths = _widths(accelerator)
     for op, width in zip(reversed(accelerator.host_input), reversed(widths)):
         x = _undone(op, x, width, rng)
     return x.astype(np.float32)
+
+
+def _ranges(accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray]:
+    """int64 [features behind the last host operation]: the least and the greatest integer; of features that are not taken the datatype's."""
+    datatype, width, first = DataType[accelerator.idt], _width(accelerator), accelerator.layers[0]
+    low, high = np.full(width, int(datatype.min())), np.full(width, int(datatype.max()))
+    low[accelerator.input_index], high[accelerator.input_index] = first.input_low, first.input_high
+    return low, high
 
 
 def _widths(accelerator: Accelerator) -> list[int]:
@@ -51,12 +59,12 @@ def _width(accelerator: Accelerator) -> int:
 
 def _undone(op: HostOp, x: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
     """Values that the operation turns into x, nearly. ValueError for one that has none."""
-    if op.op in ROUNDING or op.op in ("clip", "relu"):
+    if op.op in ROUNDING or op.op in ("clip", "relu", "max", "min", "mod"):
         return x
     if op.op in ("add", "sub"):
         return x - op.value if op.op == "add" else x + op.value
     if op.op in ("mul", "div"):
-        return x / op.value if op.op == "mul" else x * op.value
+        return x / np.where(op.value == 0, 1, op.value) if op.op == "mul" else x * op.value
     if op.op == "sigmoid":
         shares = np.clip(x, 2.0**-24, NEAR_ONE)
         return np.log(shares / (1 - shares))
@@ -85,7 +93,6 @@ def _between_thresholds(thresholds: np.ndarray, counts: np.ndarray) -> np.ndarra
 
 def corner_inputs(accelerator: Accelerator) -> np.ndarray:
     """int64 [2 + 2 * MW, MW]: all least, all greatest, and each input at its greatest among least and the other way round."""
-    low, high = int(DataType[accelerator.idt].min()), int(DataType[accelerator.idt].max())
+    low, high = accelerator.layers[0].input_low, accelerator.layers[0].input_high
     one_hot = np.eye(accelerator.MW, dtype=np.int64) * (high - low)
-    constant = np.array([[low], [high]]) * np.ones((2, accelerator.MW), dtype=np.int64)
-    return np.concatenate([constant, low + one_hot, high - one_hot])
+    return np.concatenate([low[None], high[None], low + one_hot, high - one_hot])

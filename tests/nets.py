@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from qonnx.core.datatype import DataType
 
@@ -74,3 +76,24 @@ def _thresholds(rng, steps, spread, bias, scales):
         step = spread / (steps + 1) * rng.uniform(0.5, 1.5, (len(bias), 1))
         return np.ceil((k - 0.5) * step).astype(np.int64) - bias[:, None]
     raise ValueError(f"scales '{scales}' is none of pow2, float")
+
+
+def with_ranges(accelerator, seed=0, most=None):
+    """The network with inputs of all kinds of ranges: no bit to all (or `most`), signed, unsigned, narrow, away from zero, one value."""
+    rng = np.random.default_rng(seed)
+    first = accelerator.layers[0]
+    width = most or DataType[first.idt].bitwidth()
+    ranges = []
+    for element in range(first.MW):
+        bits = int(rng.integers(1, width + 1))
+        half = 1 << bits - 1
+        ranges.append([(-half, half - 1), (1 - half, half - 1), (0, half - 1), (half // 2, half - 1), (half - 1, half - 1)][element % 5])
+    return replace(accelerator, layers=(replace(first, input_range=np.array(ranges).T), *accelerator.layers[1:]))
+
+
+def inputs_in_range(accelerator, samples, seed=0):
+    """int64 [samples, MW]: all least, all greatest, then at random."""
+    low, high = accelerator.layers[0].input_low, accelerator.layers[0].input_high
+    x = np.random.default_rng(seed).integers(np.broadcast_to(low, (samples, accelerator.MW)), high, endpoint=True)
+    x[0], x[min(1, samples - 1)] = low, high
+    return x

@@ -44,14 +44,17 @@ class Emulator:
         return all(_fits(INT32, layer.accumulator_min.min(), layer.accumulator_max.max()) for layer in accelerator.layers)
 
     def execute(self, x: np.ndarray) -> np.ndarray:
-        """int [N, MW] in idt -> int32 [N, MH], equal to Accelerator.execute."""
+        """int [N, MW] in their ranges -> int32 [N, MH], equal to Accelerator.execute. ValueError for others."""
         accelerator = self.accelerator
         x = np.asarray(x)
-        idt = DataType[accelerator.idt]
+        first = accelerator.layers[0]
         if x.ndim != 2 or x.shape[1] != accelerator.MW:
             raise ValueError(f"{accelerator.name}: inputs of shape {x.shape} are not [N, {accelerator.MW}]")
-        if x.size and (x.min() < idt.min() or x.max() > idt.max()):
-            raise ValueError(f"{accelerator.name}: inputs {x.min()}..{x.max()} lie outside {accelerator.idt}")
+        if x.size:
+            outside = np.flatnonzero((x.min(0) < first.input_low) | (x.max(0) > first.input_high))
+            if len(outside):
+                i = outside[0]
+                raise ValueError(f"{accelerator.name}: input {i} takes {first.input_low[i]}..{first.input_high[i]}, {x[:, i].min()}..{x[:, i].max()} came")
         kind = "int8" if x.dtype == np.int8 else "int32"
         x = np.ascontiguousarray(x, dtype=kind)
         y = np.empty((len(x), accelerator.layers[-1].MH), dtype=np.int32)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.folding.calibration import price
@@ -80,7 +79,7 @@ class Unrolled(Choice):
     def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding, labels: np.ndarray | None = None):
         super().__init__(layers, folding)
         self.labels, self.latency, self._alone = labels, 1, False
-        digits = sum(digits_to_remove(layer, DataType[layer.idt].bitwidth()) for layer in layers)
+        digits = sum(digits_to_remove(layer, layer.input_width) for layer in layers)
         self.price = Price.of("unrolled", {"columns": LUTS_A_DIGIT * digits})
 
     def settle(self, exact: bool = False) -> None:
@@ -99,7 +98,7 @@ class Planes(Choice):
         super().__init__(layers, folding)
         (self.layer,) = self.layers
         self.windowed, self.depth = windowed, 1
-        bits = DataType[self.layer.idt].bitwidth()
+        bits = self.layer.input_width
         digits = 1 if folding.style == "serial" else min(bits, folding.digits)
         self.cycles = -(-bits // digits)
         self.counts = CoreCounts({"columns": LUTS_A_DIGIT * digits_to_remove(layers[0], digits)}, {}, {}, {}, {}, 1, self.cycles)
@@ -150,8 +149,10 @@ class Folded(Choice):
 
 @lru_cache(maxsize=1024)
 def digits_to_remove(layer: SparseLayer, bits: int) -> int:
-    """Signed digits of the weights times `bits` of an input, less the digits of the accumulators."""
-    magnitudes, counts = np.unique(np.abs(layer.weights[layer.weights != 0]), return_counts=True)
-    digits = sum(len(signed_digits(weight)) * count for weight, count in zip(magnitudes.tolist(), counts.tolist()))
+    """Signed digits of the weights times the bits of their inputs, `bits` at the most, less the digits of the accumulators."""
+    magnitudes, places = np.unique(np.abs(layer.weights), return_inverse=True)
+    digits = np.array([len(signed_digits(weight)) for weight in magnitudes.tolist()])[places].reshape(layer.weights.shape)
+    spans = (layer.input_high - layer.input_low).tolist()
+    taken = np.array([min(bits, span.bit_length()) for span in spans])
     kept = layer.MH * signed_bits(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
-    return max(0, digits * bits - kept)
+    return max(0, int((digits @ taken).sum()) - kept)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.folding.mapped import multiplexer
-from finn_steps.rtl.answer import Held
-from finn_steps.rtl.bitplane import Section
+from finn_steps.rtl.bitplane import Section, held_inputs
 from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.generate import core_name, make_core
 from finn_steps.rtl.netlist import Netlist
@@ -82,7 +80,7 @@ def sample_rows(layer: SparseLayer) -> tuple[SparseLayer, float]:
     order = np.argsort((layer.weights != 0).sum(1), kind="stable")
     rows = np.sort(order[share // 2:: share])
     thresholds = None if layer.thresholds is None else layer.thresholds[rows]
-    part = SparseLayer(layer.name, layer.weights[rows], layer.bias[rows], thresholds, layer.idt, layer.odt, layer.folding)
+    part = SparseLayer(layer.name, layer.weights[rows], layer.bias[rows], thresholds, layer.idt, layer.odt, layer.folding, layer.input_range)
     return part, layer.nonzeros / max(1, part.nonzeros)
 
 
@@ -95,12 +93,8 @@ def is_windowed(layer: SparseLayer) -> bool:
 
 
 def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
-    idt = DataType[layer.idt]
-    width, low = idt.bitwidth(), int(idt.min())
     net = Netlist()
-    bits = net.input(width * layer.MW)
-    values = [Held(tuple(bits[width * i: width * (i + 1)]), low, low, low + (1 << width) - 1) for i in range(layer.MW)]
-    section = Section(layer, "l_", net, "held", values, 1, True)
+    section = Section(layer, "l_", net, "held", held_inputs(net, layer), 1, True)
     reads = [(literal, section.depth) for literal in {read for acc in section.accumulators for read in acc.reads}]
     body = netlist_counts(section.planes, reads, section.stages, section.width)
     accumulators = [acc for acc in section.accumulators if acc.kept]
@@ -113,7 +107,7 @@ def _bitplane(layer: SparseLayer, windowed: bool) -> dict:
     plain, masked = (reading > 1) * multiplexer(reading), multiplexer(reading) + (choices + 2 > 6)
     return {
         "body": body,
-        "first": {"multiplexers": used * plain, "registers": width * layer.MW},
+        "first": {"multiplexers": used * plain, "registers": sum(layer.input_bits)},
         "inner": {"multiplexers": used * (masked if windowed else plain)},
         "last": _answers(section, True), "onward": _answers(section, False),
         "depth": section.depth, "phases": section.phases,

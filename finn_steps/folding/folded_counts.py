@@ -62,10 +62,10 @@ class Facts:
 
 @lru_cache(maxsize=256)
 def facts_of(layer: SparseLayer) -> Facts:
-    ranges = layer.accumulator_max - layer.accumulator_min
+    activation = choose_activation(layer)
     return Facts(
         widths=Widths.of(layer), nonzeros=layer.nonzeros,
-        longest=int((layer.weights != 0).sum(1).max()), activation=choose_activation(layer), entries=int((ranges + 1).sum()),
+        longest=int((layer.weights != 0).sum(1).max()), activation=activation, entries=int((activation.ranges.high + 1).sum()),
     )
 
 

@@ -10,7 +10,7 @@ from finn_steps.rtl import core_cache
 
 
 def layer_content(layer: SparseLayer) -> list[bytes]:
-    arrays = [layer.weights, layer.bias, *([] if layer.thresholds is None else [layer.thresholds])]
+    arrays = [layer.weights, layer.bias, *(array for array in (layer.thresholds, layer.input_range) if array is not None)]
     return [part for array in arrays for part in (str(array.shape).encode(), array.tobytes())]
 
 

@@ -206,14 +206,14 @@ def one_layer(layers: tuple[SparseLayer, ...], place: int, folding: Folding) -> 
 
 def serial_foldings(layer: SparseLayer, registers_every: int) -> list[Folding]:
     """Every number of cycles that makes a serial layer another one."""
-    return [Folding("serial", max_cycles=bits(layer.idt) + delay, registers_every=registers_every) for delay in DELAYS]
+    return [Folding("serial", max_cycles=layer.input_width + delay, registers_every=registers_every) for delay in DELAYS]
 
 
 def foldings_of(layer, registers_every: int, styles: tuple[str, ...]) -> list[Folding]:
     """What the layer can be at any rate: of digits those that make a difference, PE and SIMD that divide."""
     found = [Folding("unrolled", registers_every=registers_every)] if "unrolled" in styles else []
     if "bitplane" in styles:
-        width = bits(layer.idt)
+        width = layer.input_width
         counts = sorted({-(-width // -(-width // phases)) for phases in range(min(2, width), width + 1)})
         found += [Folding("bitplane", digits=-(-width // phases), registers_every=registers_every) for phases in counts]
     if "folded" in styles:

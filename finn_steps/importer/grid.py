@@ -27,7 +27,7 @@ class Grid:
     """What one layer's inputs can be: channel c has the value step[c] * n + zero[c] for the stored integer n.
 
     step, zero   float64 [width]; a step of 0: the channel has one value
-    low, high    of the stored integers, over all channels
+    least, most  int64 [width], of the stored integers of each channel; low, high: over all channels
     deviation    float64 [width]: how far the model's float values lie from step * n + zero
     largest      float64 [width]: the greatest size of a value
     reached      int64, ascending: the stored integers that occur in any channel
@@ -37,13 +37,26 @@ class Grid:
 
     step: np.ndarray
     zero: np.ndarray
-    low: int
-    high: int
+    least: np.ndarray
+    most: np.ndarray
     deviation: np.ndarray
     largest: np.ndarray
     reached: np.ndarray
     straight: bool
     bipolar: bool = False
+
+    @property
+    def low(self) -> int:
+        return int(self.least.min())
+
+    @property
+    def high(self) -> int:
+        return int(self.most.max())
+
+    @property
+    def ranges(self) -> np.ndarray:
+        """int64 [2, width]."""
+        return np.stack([self.least, self.most])
 
     @property
     def datatype(self) -> str:
@@ -71,7 +84,7 @@ def read_grid(levels: Levels, values: np.ndarray, most: int = MOST_STEPS) -> Gri
     step, zero = (np.array([line[part] for line in lines])[inverse] for part in (0, 1))
     stored = np.stack([line[2] for line in lines], axis=1)
     deviation = np.array([np.abs(values[:, c] - (line[0] * line[2] + line[1])).max() for c, line in zip(columns, lines)])[inverse]
-    return Grid(step, zero, int(stored.min()), int(stored.max()), deviation, np.abs(values).max(0),
+    return Grid(step, zero, stored.min(0)[inverse], stored.max(0)[inverse], deviation, np.abs(values).max(0),
                 np.unique(stored), straight, levels.bipolar and np.array_equal(values, -values[::-1]))
 
 

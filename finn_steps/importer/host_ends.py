@@ -45,11 +45,12 @@ def quantising_operations(link: Link, network: Network) -> tuple[HostOp, ...]:
     scale, zero, bits = (network.constants[name].array for name in link.node.input[1:4])
     signed, rounding = attribute(link.node, "signed", 1), ROUNDINGS.get(rounding_of(link.node, link.name))
     narrow_types = np.result_type(np.float32, scale, zero) == np.float32
-    if rounding is None or np.size(bits) != 1 or (signed and bits == 1) or not narrow_types:
+    if rounding is None or (signed and np.any(bits == 1)) or not narrow_types:
         raise NotOnTheHost(f"node {link.name} (Quant) is not elementary")
-    low, high = (float(np.asarray(limit).flat[0]) for limit in integer_range(signed, attribute(link.node, "narrow", 0), bits))
     shape = network.tensors[link.output].shape
-    return (HostOp("div", _by_feature(scale, shape)), *_shift("add", _by_feature(zero, shape)), HostOp("clip", [low, high]), HostOp(rounding))
+    low, high = (_by_feature(limit, shape) for limit in integer_range(signed, attribute(link.node, "narrow", 0), bits))
+    clips = (HostOp("clip", [low, high]),) if low.size == high.size == 1 else (HostOp("max", low), HostOp("min", high))
+    return (HostOp("div", _by_feature(scale, shape)), *_shift("add", _by_feature(zero, shape)), *clips, HostOp(rounding))
 
 
 def _operations(link: Link, network: Network, behind: bool) -> list[HostOp]:
@@ -76,6 +77,8 @@ def _operations(link: Link, network: Network, behind: bool) -> list[HostOp]:
         return _cast(link, network)
     if kind in ("Clip", "Min", "Max"):
         return [_clip(link, network)]
+    if kind == "Mod":
+        return [_mod(link, network)]
     if kind == "BatchNormalization":
         return _batch_normalization(link, network, behind)
     if kind in ("Add", "Mul", "Sub", "Div"):
@@ -139,11 +142,21 @@ def _clip(link: Link, network: Network) -> HostOp:
     if link.kind in ("Min", "Max"):
         value = _constant(link, network)
         if value.size != 1:
-            raise NotOnTheHost(f"node {link.name} ({link.kind}) has a limit for each feature; supported on the host: one")
+            return HostOp(link.kind.lower(), _by_feature(value, network.tensors[link.output].shape))
         return HostOp("clip", [-np.inf, value.flat[0]] if link.kind == "Min" else [value.flat[0], np.inf])
     names = [*link.nodes[0].input[1:], "", ""][:2]
     low, high = (float(network.constants[name].array.flat[0]) if name else default for name, default in zip(names, (-np.inf, np.inf)))
     return HostOp("clip", [low, high])
+
+
+def _mod(link: Link, network: Network) -> HostOp:
+    node = link.nodes[-1]
+    if not attribute(node, "fmod", 0) or node.input[0] in network.constants:
+        raise ValueError(f"node {link.name} (Mod) is no fmod of the data by a constant; supported: fmod = 1, the constant behind")
+    value = _by_feature(_constant(link, network), network.tensors[link.output].shape)
+    if np.any(value <= 0):
+        raise ValueError(f"node {link.name} (Mod) divides by {value.min():g}; supported: numbers above zero")
+    return HostOp("mod", value)
 
 
 def _batch_normalization(link: Link, network: Network, behind: bool) -> list[HostOp]:

@@ -18,6 +18,7 @@ from finn_steps.importer.float_model import way_out
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import host_operations
 from finn_steps.importer.input_end import read_input
+from finn_steps.importer.input_range import input_range
 from finn_steps.importer.input_quant import NODE as INPUT_QUANT_NODE
 from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
 from finn_steps.importer.levels import read_levels
@@ -89,6 +90,7 @@ class _Import:
         self._check_widths(weights)
         features = self.network.tensors[self.network.input].width
         host_input, grid = read_input(self.chain, self.network)
+        ranges = input_range(host_input, features, grid)
         self.meetings["input"] = _meeting(self.chain.layers[0].layer.input, grid)
         layers, host_output = [], ()
         for number, (stage, own) in enumerate(zip(self.chain.layers, weights)):
@@ -106,6 +108,7 @@ class _Import:
                 host_output = answering_operations(following, stage, after, self.network)
             grid = following
         index = np.arange(layers[0].MW)
+        layers[0] = replace(layers[0], input_range=ranges)
         accelerator = Accelerator(self.name, tuple(layers), features, index, host_input, host_output)
         return Imported(accelerator, self.network.standard, self.meetings, Borderline(self.borderline))
 
@@ -134,9 +137,9 @@ class _Import:
         values, unit, shift = matrix.values * stride, matrix.unit / stride, shift * stride
         whole = np.all(np.abs(shift - np.rint(shift)) <= 1e-6) and np.abs(shift).max() < 2**31
         values, unit, shift = (values, unit, shift) if whole else (matrix.values, matrix.unit, np.zeros_like(shift))
-        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, "INT64")
+        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, "INT64", input_range=grid.ranges)
         odt = smallest_datatype(int(layer.accumulator_min.min()), int(layer.accumulator_max.max()))
-        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, odt)
+        layer = SparseLayer(name, values, np.rint(shift), None, grid.datatype, odt, input_range=grid.ranges)
         offset = np.zeros(len(unit)) if whole else matrix.shift * matrix.unit
         self.meetings[name] = raw_meeting(stage, unit, offset, matrix.extra, self.network)
         scaled = (*_value("mul", unit, 1), *_value("add", offset, 0))
@@ -144,7 +147,7 @@ class _Import:
 
     def _thresholded(self, name: str, stage: Stage, after, matrix: Matrix, grid: Grid, answer: Grid, final: bool) -> SparseLayer:
         layer, network = stage.layer, self.network
-        plain = SparseLayer(name, matrix.values, np.zeros(len(matrix.unit)), None, grid.datatype, "INT64")
+        plain = SparseLayer(name, matrix.values, np.zeros(len(matrix.unit)), None, grid.datatype, "INT64", input_range=grid.ranges)
         low, high = plain.accumulator_min, plain.accumulator_max
         end = after[-1].output if after else stage.quantiser.output
         piece = piece_between((*stage.before, stage.quantiser, *after), layer.output, end, network)
@@ -163,7 +166,7 @@ class _Import:
         weights = matrix.values * direction[:, None]
         bipolar = final and answer.bipolar
         odt = "BIPOLAR" if bipolar else answer.datatype
-        turned = SparseLayer(name, weights, np.zeros(len(direction)), None, grid.datatype, "INT64")
+        turned = SparseLayer(name, weights, np.zeros(len(direction)), None, grid.datatype, "INT64", input_range=grid.ranges)
         limits = np.clip(activation.thresholds, turned.accumulator_min[:, None], turned.accumulator_max[:, None] + 1)
         self.meetings[name] = _meeting(end, answer, bipolar)
         neuron, accumulator, above, slack = _with_wavering(touched, activation.wavering)
@@ -171,7 +174,7 @@ class _Import:
             zero = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=grid.step != 0)
             self.borderline[name] = BorderlineLayer(neuron, accumulator * direction[neuron], above, slack / matrix.unit[neuron], zero,
                                                     (matrix.extra / matrix.unit)[neuron])
-        return SparseLayer(name, weights, np.zeros(len(direction)), limits, grid.datatype, odt)
+        return SparseLayer(name, weights, np.zeros(len(direction)), limits, grid.datatype, odt, input_range=grid.ranges)
 
 
 def piece_between(links, start: str, end: str, network: Network) -> Piece:

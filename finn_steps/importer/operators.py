@@ -56,6 +56,7 @@ TABLE: tuple[Operator, ...] = (
     Operator("MultiThreshold", CUSTOM_DOMAINS[0], (1, 2), EVERYWHERE, "FINN's, with any scale and bias"),
     *_standard("Add Sub Mul Div", 7, EVERYWHERE, "with a constant"),
     *_standard("Min Max", 8, EVERYWHERE, "with a constant"),
+    *_standard("Mod", 10, (HOST,), "fmod = 1, with a constant"),
     *_standard("Clip", 6, EVERYWHERE),
     *_standard("Relu LeakyRelu Neg Sigmoid Tanh Floor Ceil", 6, EVERYWHERE),
     *_standard("Round", 11, EVERYWHERE),

@@ -99,15 +99,14 @@ class _Head:
 def _integer_table(datatype: str, features: int, most: int) -> np.ndarray:
     """float32 [levels, features]: the integers that come in."""
     low, high = int(DataType[datatype].min()), int(DataType[datatype].max())
-    values = np.array([-1, 1]) if datatype == "BIPOLAR" else _spaced(low, high, max(2, most))
-    return np.repeat(values[:, None].astype(np.float32), features, axis=1)
+    values = np.array([[-1], [1]]) if datatype == "BIPOLAR" else _spaced(np.array([low]), np.array([high]), max(2, most))
+    return np.repeat(values.astype(np.float32), features, axis=1)
 
 
 def _float_table(head: _Head, edges: bool, most: int) -> np.ndarray:
     """float32 [kinds, levels, MW]: inside of each level, and with `edges` its least float and the one before."""
-    datatype, width = DataType[head.accelerator.idt], head.accelerator.MW
-    low, high = int(datatype.min()), int(datatype.max())
-    levels = np.broadcast_to(_spaced(low, high, most)[:, None], (min(high - low + 1, max(2, most)), width))
+    width, low, high = head.accelerator.MW, head.accelerator.layers[0].input_low, head.accelerator.layers[0].input_high
+    levels = _spaced(low, high, most)
     ends = head.reached(np.array([[-LARGEST], [LARGEST]]) * np.ones((1, width), np.float32))
     sign = np.where(ends[1] < ends[0], np.float32(-1), np.float32(1))
     first, above = (_least_floats(lambda x: head.reached(x * sign), wanted) for wanted in (levels, levels + 1))
@@ -117,11 +116,11 @@ def _float_table(head: _Head, edges: bool, most: int) -> np.ndarray:
     return np.stack(kinds) * sign
 
 
-def _within(first: np.ndarray, last: np.ndarray, levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """The levels' least and greatest floats, with the open ends closed about one level's width beyond the outermost steps."""
+def _within(first: np.ndarray, last: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The least and greatest floats of each column's `levels`, with the open ends closed about one level's width beyond the outermost steps."""
     low = np.where(last > _before(-LARGEST), last, LARGEST).min(axis=0)
     high = np.where(first < LARGEST, first, -LARGEST).max(axis=0)
-    width = (high - low) / np.float32(levels - 2) if levels > 2 else np.maximum(np.abs(low), 1) / 2
+    width = np.where(levels > 2, (high - low) / np.maximum(levels - 2, 1).astype(np.float32), np.maximum(np.abs(low), 1) / 2)
     return np.clip(first, low - width, high + width), np.clip(last, low - width, high + width)
 
 
@@ -150,9 +149,10 @@ def _before(x: np.ndarray) -> np.ndarray:
     return np.nextafter(x, np.float32(-np.inf))
 
 
-def _spaced(low: int, high: int, most: int) -> np.ndarray:
-    count = min(high - low + 1, max(2, most))
-    return low + (np.arange(count) * (high - low)) // (count - 1)
+def _spaced(low: np.ndarray, high: np.ndarray, most: int) -> np.ndarray:
+    """int64 [levels, columns]: from low to high, as many as the widest column has, or `most`."""
+    count = max(2, min(int((high - low).max()) + 1, max(2, most)))
+    return low + (np.arange(count)[:, None] * (high - low)) // (count - 1)
 
 
 def _corners(levels: np.ndarray, most: int) -> np.ndarray:

@@ -37,21 +37,23 @@ class Pattern:
     stalls: frozenset[int] = frozenset()
 
 
-def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, deadline: Deadline) -> Answers:
-    """Run until the state recurs. NotUnderstood where control depends on data or on what was before the reset, where answers
+def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, deadline: Deadline,
+               assumed: dict[tuple[int, int], int] | None = None) -> Answers:
+    """Run until the state recurs. `assumed`: (beat, bit) of s_axis_0_tdata -> the literal that it is. NotUnderstood where control depends on data or on what was before the reset, where answers
     differ from frame to frame, or where nothing recurs before the deadline."""
     machine = Machine(netlist, graph, "ap_clk")
-    driver = _Driver(machine, pattern, in_beats, out_beats)
+    driver = _Driver(machine, pattern, in_beats, out_beats, assumed or {})
     driver.reset()
     return driver.run(deadline)
 
 
 class _Driver:
-    def __init__(self, machine: Machine, pattern: Pattern, in_beats: int, out_beats: int):
+    def __init__(self, machine: Machine, pattern: Pattern, in_beats: int, out_beats: int, assumed: dict[tuple[int, int], int]):
         self.machine, self.graph, self.pattern = machine, machine.graph, pattern
         self.in_beats, self.out_beats = in_beats, out_beats
         width = len(machine.netlist.ports["s_axis_0_tdata"][1])
-        self.beats = [[self.graph.input((beat, bit)) for bit in range(width)] for beat in range(in_beats)]
+        self.beats = [[assumed.get((beat, bit)) if (beat, bit) in assumed else self.graph.input((beat, bit)) for bit in range(width)]
+                      for beat in range(in_beats)]
         self.lasts = [self.graph.input((beat, "last")) for beat in range(in_beats)]
         self.idle = [self.graph.free(("idle", bit)) for bit in range(width + 1)]
         self.taken = self.given = 0

@@ -15,7 +15,7 @@ from finn_steps.proof.graph import Graph, literal_of, node_of
 from finn_steps.proof.label import prove_label
 from finn_steps.proof.layer import Bit, Boundary, LayerProof
 from finn_steps.proof.netlist import read_netlist
-from finn_steps.proof.specification import input_sources, twos_complement
+from finn_steps.proof.specification import input_code, input_sources, twos_complement
 
 TOP = "finn_accel"
 ROUNDS = 10
@@ -39,13 +39,14 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
     What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all
     answered as the layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is
     proved if every bit that the layers after it read of its outputs is what its weights, bias and thresholds say, for all values
-    that its inputs can take.
+    that its inputs can take: of the first layer, all in their ranges.
     """
     deadline = Deadline(seconds)
     try:
         netlist = read_netlist(rtl_folder, TOP)
         graph = Graph()
-        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline)
+        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline,
+                             assumed_bits(graph, accelerator))
         check_last(graph, answers, accelerator)
         return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
     except NotUnderstood as reason:
@@ -69,15 +70,31 @@ def outputs_of(answers, accelerator: Accelerator) -> list[list[int]]:
 
 
 def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
-    """The bits of the frames that come in."""
-    stream, code = accelerator.input_stream, twos_complement(accelerator.idt)
-    boundary = Boundary(input_sources(accelerator.idt, stream.elements), [{"datatype": code}] * stream.elements)
-    for element in range(stream.elements):
-        beat, lane = divmod(element, stream.lanes)
-        for index in range(stream.bits):
-            node = node_of(graph.input((beat, lane * stream.bits + index)))
+    """The bits of the frames that come in: of each input those that it has."""
+    sources = input_sources(accelerator.layers[0])
+    boundary = Boundary(sources, [{"datatype": input_code(source)} for source in sources])
+    for element, source in enumerate(sources):
+        for index in range(len(input_code(source).weights)):
+            node = node_of(graph.input(place_of(accelerator, element, index)))
             boundary.bits[node] = [Bit(element, "datatype", index)]
     return boundary
+
+
+def assumed_bits(graph: Graph, accelerator: Accelerator) -> dict[tuple[int, int], int]:
+    """The bits that an input does not have: copies of its sign, or zeros; those of one that is always the same are its value's."""
+    assumed = {}
+    for element, source in enumerate(input_sources(accelerator.layers[0])):
+        width = len(input_code(source).weights)
+        for index in range(width, accelerator.input_stream.bits):
+            sign = graph.input(place_of(accelerator, element, width - 1)) if width and source.low < 0 else 0
+            assumed[place_of(accelerator, element, index)] = sign if width else source.low >> index & 1
+    return assumed
+
+
+def place_of(accelerator: Accelerator, element: int, index: int) -> tuple[int, int]:
+    """(beat, bit) of bit `index` of an input."""
+    beat, lane = divmod(element, accelerator.input_stream.lanes)
+    return beat, lane * accelerator.input_stream.bits + index
 
 
 def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:

@@ -66,10 +66,22 @@ class Source:
         return math.gcd(*(self.values - self.low).tolist()) or 1
 
 
-def input_sources(datatype: str, count: int) -> list[Source]:
-    """The inputs of a first layer: all that their datatype allows."""
-    kind = DataType[datatype]
-    return [Source(np.arange(int(kind.min()), int(kind.max()) + 1))] * count
+def input_sources(layer: SparseLayer) -> list[Source]:
+    """The inputs of a first layer: all values in their ranges."""
+    return [Source(np.arange(low, high + 1)) for low, high in zip(layer.input_low.tolist(), layer.input_high.tolist())]
+
+
+def input_code(source: Source) -> Code:
+    """An input in the fewest bits of two's complement, or unsigned where it is never negative; a constant has none."""
+    if source.low == source.high:
+        return Code(0, ())
+    signed, width = source.low < 0, 1
+    while source.high >= 1 << width - signed or source.low < -(1 << width - 1):
+        width += 1
+    weights = [1 << bit for bit in range(width)]
+    if signed:
+        weights[-1] = -weights[-1]
+    return Code(0, tuple(weights))
 
 
 class Neuron:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import SparseLayer
+from finn_steps.accelerator import SparseLayer, own_bits
 from finn_steps.rtl import activation
 from finn_steps.rtl.activation import Activation
 from finn_steps.rtl.netlist import Netlist
@@ -26,6 +26,15 @@ class Held:
     high: int
     below: int = 0
     above: int = 0
+
+    @classmethod
+    def input(cls, literals: list[int], low: int, high: int) -> Held:
+        """An input in low..high: of the literals of its datatype those that it needs; a sign bit is counted from the least number."""
+        size = own_bits(low, high)
+        bits, signed = literals[:size], size > 0 and low < 0
+        if size == 0:
+            return cls((), low, low, high)
+        return cls((*bits[:-1], bits[-1] ^ signed), -(1 << size - 1) if signed else 0, low, high)
 
 
 @dataclass(frozen=True)

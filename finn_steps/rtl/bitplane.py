@@ -32,18 +32,9 @@ from finn_steps.rtl.serial import RowTerms, row_terms
 def bitplane_core(layers: Sequence[SparseLayer], module: str) -> Core:
     """One pipeline for consecutive layers of style bitplane or serial; see Core. Its II is the greatest number of cycles that a
     layer adds in: the digits of its input, and the delay of its rows."""
-    idt = DataType[layers[0].idt]
-    width, count = idt.bitwidth(), layers[0].MW
+    width, count = DataType[layers[0].idt].bitwidth(), layers[0].MW
     net = Netlist()
-    bits = net.input(width * count)
-    signed = idt.signed()
-    values = []
-    for element in range(count):
-        literals = bits[width * element: width * (element + 1)]
-        if signed:
-            literals[-1] ^= 1
-        low = -(1 << width - 1) if signed else 0
-        values.append(Held(tuple(literals), low, low, low + (1 << width) - 1))
+    values = held_inputs(net, layers[0])
     sections = [f"    logic [{width * count - 1}:0] held;", "    always_ff @(posedge clk) if (start) held <= x;"]
     bus, visible, ii = "held", 1, 1
     for number, layer in enumerate(layers):
@@ -75,6 +66,14 @@ def bitplane_core(layers: Sequence[SparseLayer], module: str) -> Core:
         "",
     ])
     return Core(module, text, visible, ii, width * count, len(literals))
+
+
+def held_inputs(net: Netlist, layer: SparseLayer) -> list[Held]:
+    """The inputs of a core's first layer, from the bits of a frame in its datatype, which are the inputs of `net`."""
+    width = DataType[layer.idt].bitwidth()
+    bits = net.input(width * layer.MW)
+    return [Held.input(bits[width * element: width * (element + 1)], low, high)
+            for element, (low, high) in enumerate(zip(layer.input_low.tolist(), layer.input_high.tolist()))]
 
 
 def _combinational(net: Netlist, bus: str, prefix: str, outputs: list[int]) -> Writer:

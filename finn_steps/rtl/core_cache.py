@@ -27,7 +27,7 @@ def kept_core(generator: Callable[..., Core], layers: Sequence[SparseLayer], mod
 
 
 def _content(layer: SparseLayer) -> list[str | bytes]:
-    arrays = [layer.weights, layer.bias, *([] if layer.thresholds is None else [layer.thresholds])]
+    arrays = [layer.weights, layer.bias, *(array for array in (layer.thresholds, layer.input_range) if array is not None)]
     told = [layer.name, layer.idt, layer.odt, str(vars(layer.folding))]
     return told + [part for array in arrays for part in (str(array.shape), array.tobytes())]
 

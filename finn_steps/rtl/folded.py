@@ -35,7 +35,7 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     lanes = LaneFormat.of(widths, layer.folding.SIMD, plan.depth, plan.uses_ahead)
     total = sum_core(widths, layer.folding.SIMD, f"{name}_sum")
     delay = lanes.cycles + (total.latency if total else 0)
-    text, memories = _inputs(plan, widths, lanes, name, arrival, serial)
+    text, memories = _inputs(layer, plan, widths, lanes, name, arrival, serial)
     parts = [
         _sequencer(plan, collection, widths, name, delay, activation.cycles),
         _elements(layer, plan, widths, lanes, total, name, serial),
@@ -53,7 +53,7 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     )
 
 
-def _inputs(plan: Schedule, widths: Widths, lanes: LaneFormat, name: str, arrival: np.ndarray, serial: bool):
+def _inputs(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneFormat, name: str, arrival: np.ndarray, serial: bool):
     """Wires <name>_available, _last, and what the lanes read: a frame or the loader's writes."""
     depth, index = plan.depth, max(1, lanes.index)
     flags = ("available", "last", "start", "take", "running", "done", "first", "room")
@@ -76,12 +76,23 @@ def _inputs(plan: Schedule, widths: Widths, lanes: LaneFormat, name: str, arriva
     column_at = {(int(o), int(a)): column for column, (o, a) in enumerate(zip(plan.owner, plan.address))}
     owned = [column_at.get((o, a)) for o in range(plan.owners) for a in range(depth)]
     padding = f"{widths.x}'b0"
-    pieces = ", ".join(padding if c is None else f"{name}_in_data[{slot[c] * widths.x}+:{widths.x}]" for c in reversed(owned))
+    pieces = ", ".join(padding if c is None else own_part(layer, c, f"{name}_in_data", slot[c] * widths.x) for c in reversed(owned))
     text += f"  assign {name}_available = {name}_in_valid;\n  assign {name}_last = {name}_in_last;\n"
     text += f"  assign {name}_in_ready = {name}_take;\n"
     text += f"  always_ff @(posedge ap_clk) if ({name}_take) {name}_frame <= {{{pieces}}};\n"
     text += f"  assign {name}_write = '0;\n  assign {name}_write_address = '0;\n  assign {name}_write_data = '0;\n"
     return text + f"  assign {name}_read_bank = 1'b0;\n", {}
+
+
+def own_part(layer: SparseLayer, column: int, bus: str, place: int) -> str:
+    """An input of the layer in its datatype, from the bits that it has of those from `place` on: no register for the others."""
+    width, size, low = DataType[layer.idt].bitwidth(), layer.input_bits[column], int(layer.input_low[column])
+    if size == 0:
+        return f"{width}'d{low % (1 << width)}"
+    if size == width:
+        return f"{bus}[{place}+:{width}]"
+    above = f"{bus}[{place + size - 1}]" if low < 0 else "1'b0"
+    return f"{{{width - size}{{{above}}}}}, {bus}[{place}+:{size}]"
 
 
 def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int, activation_cycles: int):

@@ -11,7 +11,7 @@ search   binary search over the row's thresholds, one pipeline stage for each ou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from qonnx.core.datatype import DataType
@@ -26,9 +26,10 @@ BRAM_IN_LUTS = 190
 
 @dataclass(frozen=True, eq=False)
 class RowRange:
-    """Accumulators as the PEs have them, counted from the least value of their row.
+    """Accumulators as the PEs have them, counted from the value where every input is at the end of its datatype that makes it least: lanes
+    count so. Inputs with ranges of their own reach less than that.
 
-    least, high  int64 [MH], that least value, and the greatest count
+    least, high  int64 [MH], that value, and the greatest count
     thresholds   int64 [MH, steps] or None, counted alike, clipped to 0..high + 1: always and never reached
     """
 
@@ -38,7 +39,8 @@ class RowRange:
 
     @classmethod
     def of(cls, layer: SparseLayer) -> RowRange:
-        least, high = layer.accumulator_min, layer.accumulator_max - layer.accumulator_min
+        least = replace(layer, input_range=None).accumulator_min
+        high = layer.accumulator_max - least
         if layer.thresholds is None:
             return cls(least, high, None)
         return cls(least, high, np.clip(layer.thresholds - least[:, None], 0, high[:, None] + 1))

@@ -70,9 +70,19 @@ def compress(net: Netlist, terms: dict[int, int], constant: int, width: int, eit
     if either and sum(weight > 0 for weight in terms.values()) * 2 < len(terms):
         complement = compress(net, {literal: -weight for literal, weight in terms.items()}, -1 - constant, width)
         return [literal ^ 1 for literal in complement]
+    if constant == 0 and (wires := one_in_each_column(terms, width)):
+        return wires
     plan = best_plan(net, terms, constant, width, accumulate=False)
     words = build(net, plan)
     return [_literal(words, bit) for bit in plan.result]
+
+
+def one_in_each_column(terms: dict[int, int], width: int) -> list[int] | None:
+    """The sum of bits of which no column has two, and none is negative but in the highest, where that is the same: wires."""
+    places = {abs(weight): literal for literal, weight in terms.items() if weight > 0 or weight == -1 << width - 1}
+    if len(places) < len(terms) or any(weight & weight - 1 or weight >= 1 << width for weight in places):
+        return None
+    return [places.get(1 << column, 0) for column in range(width)]
 
 
 def compress_to_functions(net: Netlist, terms: dict[int, int], constant: int, width: int) -> tuple[list[Function], int]:

@@ -25,10 +25,10 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
     """One pipeline for consecutive layers; see Core. `folding.registers_every` of the first layer holds for all. With `labels` its
     output is labels[i] for the first greatest row i of the last layer."""
     net = Netlist()
-    idt = DataType[layers[0].idt]
-    width = idt.bitwidth()
-    bits = net.input(width * layers[0].MW)
-    words = [Word.binary(bits[width * i: width * (i + 1)], idt.signed()) for i in range(layers[0].MW)]
+    width, first = DataType[layers[0].idt].bitwidth(), layers[0]
+    bits = net.input(width * first.MW)
+    words = [Word.within(bits[width * i: width * (i + 1)], low, high)
+             for i, (low, high) in enumerate(zip(first.input_low.tolist(), first.input_high.tolist()))]
     for layer in layers:
         weights, words = share(net, layer.weights, words)
         words = [neuron(net, layer, row, weights[row], words) for row in range(layer.MH)]

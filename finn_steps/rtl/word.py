@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finn_steps.accelerator import own_bits
+
 
 @dataclass(frozen=True)
 class Word:
@@ -22,3 +24,11 @@ class Word:
             weights[-1] = -weights[-1]
         low = weights[-1] if signed else 0
         return cls(tuple(zip(literals, weights)), 0, low, low + (1 << len(literals)) - 1)
+
+    @classmethod
+    def within(cls, literals: list[int], low: int, high: int) -> Word:
+        """A number in low..high: of the literals of its datatype only those that it needs."""
+        if low == high:
+            return cls((), low, low, high)
+        word = cls.binary(literals[:own_bits(low, high)], low < 0)
+        return cls(word.terms, 0, low, high)

@@ -26,10 +26,12 @@ class HostEnds:
     host_input: tuple[HostOp, ...]
     host_output: tuple[HostOp, ...]
     labels: np.ndarray | None
+    input_range: np.ndarray | None
 
 
 def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
-    arrays = {"input_index": accelerator.input_index} | ({} if accelerator.labels is None else {"labels": accelerator.labels})
+    own = {"labels": accelerator.labels, "input_range": accelerator.layers[0].input_range}
+    arrays = {"input_index": accelerator.input_index} | {name: array for name, array in own.items() if array is not None}
     entry = {
         "name": accelerator.name,
         "features": accelerator.features,
@@ -51,4 +53,5 @@ def read_host_ends(model: ModelWrapper) -> HostEnds:
         arrays = {key: stored[key] for key in stored.files}
     return HostEnds(entry["name"], entry["features"], arrays["input_index"],
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_input"]),
-                    tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]), arrays.get("labels"))
+                    tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]), arrays.get("labels"),
+                    arrays.get("input_range"))

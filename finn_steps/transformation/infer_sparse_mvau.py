@@ -12,6 +12,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from finn_steps.accelerator import SparseLayer, smallest_datatype
+from finn_steps.transformation.host_ends import KEY, read_host_ends
 from finn_steps.transformation.integer_graph import BIPOLAR_OUTPUT, in_floats
 
 ADDITIONS = ("Add", "ElementwiseAdd")
@@ -21,7 +22,7 @@ class InferSparseMVAU(Transformation):
     """Every MVAU of an integer graph becomes a SparseMVAU, layer0 the first.
 
     1. A following constant addition becomes its bias, a following Thresholding its thresholds.
-    2. Without a Thresholding, its output datatype is the narrowest that holds every accumulator.
+    2. Without a Thresholding, its output datatype is the narrowest that holds every accumulator (Accelerator.raw_datatype).
     3. With one, the Thresholding's; BIPOLAR where integer_graph noted so.
     4. Thresholds given once for all rows are repeated for each row.
     ValueError, naming the node, for an MVAU that carries thresholds itself (build with standalone_thresholds=True).
@@ -29,13 +30,16 @@ class InferSparseMVAU(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         nodes = [node for node in model.graph.node if node.op_type == "MVAU"]
+        ranges = read_host_ends(model).input_range if model.get_metadata_prop(KEY) else None
         for number, node in enumerate(nodes):
-            self._replace(model, node, f"layer{number}")
+            answers = self._replace(model, node, f"layer{number}", ranges)
+            ranges = None if ranges is None else answers
         if nodes:
             model = model.transform(InferShapes()).transform(InferDataTypes())
         return model, False
 
-    def _replace(self, model: ModelWrapper, node: NodeProto, name: str) -> None:
+    def _replace(self, model: ModelWrapper, node: NodeProto, name: str, ranges: np.ndarray | None) -> np.ndarray:
+        """`ranges` of its inputs; returns those of its outputs."""
         mvau = getCustomOp(node)
         if not mvau.get_nodeattr("noActivation"):
             raise ValueError(f"node {node.name} (MVAU) carries its thresholds; convert with standalone_thresholds=True")
@@ -55,8 +59,10 @@ class InferSparseMVAU(Transformation):
             if model.get_metadata_prop(BIPOLAR_OUTPUT) == name:
                 odt = "BIPOLAR"
         else:
-            odt = SparseLayer(name, weights.T, bias, None, idt, "INT32").accdt
+            odt = SparseLayer(name, weights.T, bias, None, idt, "INT64", input_range=ranges).accdt
         self._insert(model, old, name, weights, bias, thresholds, idt, odt)
+        return SparseLayer(name, weights.T, np.zeros(len(bias)) if thresholds is not None else bias, thresholds, idt, odt,
+                           input_range=ranges).answer_range
 
     def _insert(self, model, old, name, weights, bias, thresholds, idt, odt) -> None:
         output, extra = old[-1].output[0], f"{name}_{'bias' if thresholds is None else 'thresholds'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,24 @@ from deploy.package import package
 from finn_steps.accelerator import Folding
 from finn_steps.cache import cache_folder
 from finn_steps.rtl.generate import generate
-from tests.nets import random_accelerator
+from tests.nets import inputs_in_range, random_accelerator, with_ranges
 
 CACHE = cache_folder("simulated_board")
 
 
-def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300, folding: Folding | None = None):
-    """A random network (each layer with `folding`), its generated RTL and its package in `folder`; (accelerator, x, integers)."""
+def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300, folding: Folding | None = None,
+                    ranges: bool = False):
+    """A random network (each layer with `folding`), its generated RTL and its package in `folder`; (accelerator, x, integers). With
+    `ranges` its inputs, whole numbers already, have ranges of their own."""
     accelerator = random_accelerator(widths, seed=seed)
+    if ranges:
+        accelerator = replace(with_ranges(accelerator, seed), host_input=())
     if folding:
         accelerator = accelerator.with_foldings({layer.name: folding for layer in accelerator.layers})
     accelerator.save(folder)
     generate(accelerator, folder / "rtl")
     x = np.random.default_rng(seed).normal(0, 2, (samples, accelerator.features)).astype(np.float32)
+    x = inputs_in_range(accelerator, samples, seed).astype(np.float32) if ranges else x
     integers = accelerator.execute(accelerator.quantise(x))
     package(folder, folder, folder / "rtl", x, integers, accelerator.dequantise(integers))
     return accelerator, x, integers

@@ -13,6 +13,7 @@ from deploy.network import Network, PackageError, load_vectors
 from deploy.package import BOARD_FILES, SOURCE, package
 from finn_steps.accelerator import Accelerator
 from finn_steps.host import HostOp
+from tests.deploy.builds import network_package
 from tests.nets import random_accelerator
 
 
@@ -157,3 +158,14 @@ def test_a_package_needs_the_rtl(tmp_path):
     with pytest.raises(FileNotFoundError, match="filelist.f is missing"):
         package(tmp_path, tmp_path, tmp_path / "rtl", np.zeros((1, 16)), np.zeros((1, 5)), np.zeros((1, 5)))
     assert (tmp_path / "deploy" / "driver" / "driver.py").is_file()
+
+
+def test_the_driver_refuses_what_an_input_cannot_be(tmp_path):
+    accelerator, x, integers = network_package(tmp_path, ranges=True)
+    network, first = Network.load(tmp_path / "driver"), accelerator.layers[0]
+    assert len(network.encode(x)) == len(x)
+    for element in np.flatnonzero(first.input_high < network.input_stream.high):
+        wrong = x.copy()
+        wrong[7, element] = first.input_high[element] + 1
+        with pytest.raises(ValueError, match=f"input {element} takes .*, not {first.input_high[element] + 1}"):
+            network.encode(wrong)

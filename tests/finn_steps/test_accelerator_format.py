@@ -10,7 +10,7 @@ import pytest
 
 from finn_steps.accelerator import FORMAT, STYLES, Accelerator
 from finn_steps.host import OPERATIONS, HostOp
-from tests.nets import random_accelerator
+from tests.nets import random_accelerator, with_ranges
 
 TEXT = (Path(__file__).parents[2] / "docs" / "accelerator.md").read_text()
 
@@ -38,7 +38,7 @@ def test_every_field_is_documented(accelerator, tmp_path):
 
 
 def test_every_array_is_documented(accelerator, tmp_path):
-    replace(accelerator, labels=np.arange(accelerator.MH)).save(tmp_path)
+    replace(with_ranges(accelerator), labels=np.arange(accelerator.MH)).save(tmp_path)
     with np.load(tmp_path / "accelerator.npz") as stored:
         names = {re.sub(r"layer\d", "<layer>", re.sub(r"\.\d+$", ".<i>", name)) for name in stored.files}
     assert names == documented("## accelerator.npz")
@@ -74,6 +74,6 @@ def test_a_pair_that_does_not_belong_together_is_refused(accelerator, tmp_path):
 def test_another_format_is_refused(accelerator, tmp_path):
     accelerator.save(tmp_path)
     path = tmp_path / "accelerator.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
-    with pytest.raises(ValueError, match="format 2"):
+    path.write_text(path.read_text().replace('"format": 1', '"format": 3'))
+    with pytest.raises(ValueError, match="format 3"):
         Accelerator.load(tmp_path)

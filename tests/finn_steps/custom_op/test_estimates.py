@@ -9,7 +9,7 @@ from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.folding.cost import estimate
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from tests.finn_steps.custom_op.test_sparse_mvau import accelerator, model, nodes, specialised  # noqa: F401  fixtures
+from tests.finn_steps.custom_op.test_sparse_mvau import accelerator, converted, model, nodes, specialised  # noqa: F401  fixtures
 from tests.nets import random_inputs
 
 PART = "xc7z020clg400-1"

@@ -7,8 +7,9 @@ from qonnx.core.onnx_exec import execute_onnx
 
 from finn_steps.accelerator import Accelerator, Folding
 from finn_steps.finn_environment import prepare_finn
+from finn_steps.simplify import simplify
 from finn_steps.transformation.integer_graph import integer_graph
-from tests.nets import random_accelerator, random_inputs
+from tests.nets import random_accelerator, random_inputs, with_ranges
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def accelerator():
 
 
 @pytest.fixture
-def model(accelerator, tmp_path, monkeypatch):
+def converted(tmp_path, monkeypatch):
     monkeypatch.setenv("FINN_BUILD_DIR", str(tmp_path / "finn"))
     prepare_finn()
     from finn.transformation.fpgadataflow.convert_to_hw import quantized_matrix_vector_activation as mvau
@@ -25,10 +26,18 @@ def model(accelerator, tmp_path, monkeypatch):
 
     from finn_steps.transformation.infer_sparse_mvau import InferSparseMVAU
 
-    graph = integer_graph(accelerator)
-    for transformation in (InferThresholdingLayer(), mvau.InferQuantizedMatrixVectorActivation(), InferSparseMVAU()):
-        graph = graph.transform(transformation)
-    return graph
+    def convert(network):
+        graph = integer_graph(network)
+        for transformation in (InferThresholdingLayer(), mvau.InferQuantizedMatrixVectorActivation(), InferSparseMVAU()):
+            graph = graph.transform(transformation)
+        return graph
+
+    return convert
+
+
+@pytest.fixture
+def model(accelerator, converted):
+    return converted(accelerator)
 
 
 def specialised(model):
@@ -53,6 +62,14 @@ def test_the_integer_graph_and_the_sparse_graph_execute_alike(accelerator, model
 def test_round_trip(accelerator, model):
     assert Accelerator.from_model(model).sha256 == accelerator.sha256
     assert Accelerator.from_model(specialised(model)).sha256 == accelerator.sha256
+
+
+def test_ranges_of_inputs_go_through_finns_graph(converted):
+    small = simplify(with_ranges(random_accelerator((10, 8, 6, 3), zeros=0.4, seed=1), 1)).accelerator
+    for graph in (converted(small), specialised(converted(small))):
+        found = Accelerator.from_model(graph)
+        assert np.array_equal(found.layers[0].input_range, small.layers[0].input_range)
+        assert found.odt == small.odt and found.sha256 == small.sha256
 
 
 def test_specialise_layers_takes_it(model):

@@ -51,7 +51,7 @@ def test_bipolar_output():
 
 def test_refuses_inputs_outside_the_datatype():
     accelerator = random_accelerator((4, 3, 2), input_bits=4, seed=0)
-    with pytest.raises(ValueError, match="lie outside INT4"):
+    with pytest.raises(ValueError, match="input 0 takes -8..7, 8..8 came"):
         Emulator(accelerator).execute(np.full((1, 4), 8))
 
 

@@ -12,7 +12,7 @@ from finn_steps.label import with_label
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
-from tests.nets import random_accelerator
+from tests.nets import random_accelerator, with_ranges
 
 STYLES = {
     "unrolled": Folding(),
@@ -37,6 +37,14 @@ def small(seed=1, **options):
 def test_styles(tmp_path, style):
     result = proved(small(), tmp_path, STYLES[style], STYLES[style])
     assert result.proved == ("layer0", "layer1") and not result.not_proved
+
+
+@pytest.mark.parametrize("style", [style if "folded" not in style else pytest.param(style, marks=pytest.mark.slow) for style in STYLES])
+def test_ranges_of_single_inputs(tmp_path, style):
+    accelerator = with_ranges(small(seed=3), seed=4, most=5)
+    assert not proved(accelerator, tmp_path / "ranges", STYLES[style], STYLES[style]).not_proved
+    whole = replace(accelerator, layers=(replace(accelerator.layers[0], input_range=None), *accelerator.layers[1:]))
+    assert prove(tmp_path / "ranges", whole).not_proved
 
 
 @pytest.mark.parametrize("first, second", [("unrolled", "folded"), pytest.param("folded", "bitplane", marks=pytest.mark.slow), ("serial", "unrolled")])
