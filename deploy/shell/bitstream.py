@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
+from deploy.children import run_child
 from deploy.network import Network
 from deploy.package import replace_folder, sha256
 from deploy.shell.boards import Board, find_board
@@ -41,7 +41,7 @@ def build_bitstream(build_folder: Path | str, board: str, say=lambda text: None)
         str((deploy / "shell" / f"{chosen.name}.tcl").resolve()),
         str(place.resolve()),
     ]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True)
+    done = run_child(command, cwd=place)
     result = read_result(place / "result.txt")
     if done.returncode or "done" not in result:
         raise RuntimeError(

