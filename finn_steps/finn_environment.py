@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from finn_steps.stand_ins import left_out
+
 NO_VIVADO = "/no-vivado"
 
 
@@ -15,7 +17,8 @@ def prepare_finn() -> None:
     """Make `import finn...` work, and register our operators.
 
     finn.xsi looks for Vivado when one of its names is first used, and finn's builder does so at import; every such name
-    becomes a function that raises RuntimeError when called. FINN_BUILD_DIR, where FINN puts generated code, and FINN_SETTINGS are
+    becomes a function that raises RuntimeError when called. FINN's layer norm and its estimators of area do without torch and
+    scikit-learn, and so cannot be used. FINN_BUILD_DIR, where FINN puts generated code, and FINN_SETTINGS are
     set where they are not, so that FINN reads and writes nothing in the home folder.
     """
     if "FINN_BUILD_DIR" not in os.environ:
@@ -27,7 +30,8 @@ def prepare_finn() -> None:
     for name in finn.xsi._LAZY_NAMES:
         if name not in vars(finn.xsi):
             setattr(finn.xsi, name, _needs_vivado(name))
-    import finn.builder.build_dataflow as build_dataflow
+    with left_out("torch", "sklearn"):
+        import finn.builder.build_dataflow as build_dataflow
 
     build_dataflow.get_vivado_root = lambda: os.environ.get("XILINX_VIVADO", NO_VIVADO)
     import finn_steps.custom_op  # noqa: F401  registers our operators
