@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from build_dataflow import steps
+from build_dataflow.beside import beside_steps
 from build_dataflow.clock import with_clock
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.jsonfile import read_json, write_json
@@ -49,7 +50,7 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     read_model(options.model)
     options = with_clock(options)
     folder = OutputFolder(output)
-    with folder.locked():
+    with folder.locked(), beside_steps():
         folder.start(resume)
         done = begin(folder, options, resume)
         around = recorder(folder.partial, progress)

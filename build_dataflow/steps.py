@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from qonnx.custom_op.registry import getCustomOp
 
+from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
 from build_dataflow.suspicious import undecided, warnings_of
-from build_dataflow.synthesis import luts_for_budget, synthesise_build
-from build_dataflow.verify import samples_for, verify_build
+from build_dataflow.synthesis import is_large, luts_for_budget, synthesise_build
+from build_dataflow.verify import samples_for, simulation_for, verify_build
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choose import choose_foldings, choose_within
@@ -31,7 +32,9 @@ from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
-from finn_steps.rtlsim import Simulation
+
+SYNTHESIS = "synthesis"
+"""What runs beside the steps from step_generate_rtl to step_synthesise."""
 
 
 def step_hold_to_original(model, cfg):
@@ -90,18 +93,23 @@ def adders_between_registers(build: BuildOptions, accelerator: Accelerator) -> i
 
 
 def step_generate_rtl(model, cfg):
-    """The FINN graph becomes accelerator.json and RTL."""
+    """The FINN graph becomes accelerator.json and RTL. Yosys begins with it; a large design's waits for step_synthesise, since g++ needs
+    the memory."""
     folder = Path(cfg.output_dir)
     accelerator = Accelerator.from_model(model)
     accelerator.save(folder)
     shutil.rmtree(folder / "rtl", ignore_errors=True)
     generate(accelerator, folder / "rtl")
+    if cfg.build.synthesis and not is_large(folder):
+        begin(SYNTHESIS, synthesise_build, folder, cfg.build)
     return model
 
 
 def step_compile_simulation(model, cfg):
     """Verilator and g++ turn the RTL into a simulation; the same RTL is compiled once on a machine."""
-    Simulation.build(Path(cfg.output_dir) / "rtl")
+    folder = Path(cfg.output_dir)
+    accelerator = Accelerator.load(folder)
+    simulation_for(folder, accelerator, len(samples_for(cfg.build, accelerator)[0]))
     return model
 
 
@@ -126,7 +134,7 @@ def step_prove(model, cfg):
 def step_synthesise(model, cfg):
     """Yosys counts for the family of the part, and for the other one where that costs little."""
     folder = Path(cfg.output_dir)
-    write_json(folder / "report" / "synthesis.json", synthesise_build(folder, cfg.build))
+    write_json(folder / "report" / "synthesis.json", result_of(SYNTHESIS, synthesise_build, folder, cfg.build))
     return model
 
 

@@ -3,6 +3,7 @@ takes too long."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -18,16 +19,19 @@ from finn_steps.synthesis.by_layer import LayerSum, by_layer
 from finn_steps.synthesis.yosys import FAMILIES, SynthesisResult, SynthesisTimeout, synthesise, version
 
 SMALL_LUT = 20_000
-"""By the estimate. A design up to this size is counted for both families; a larger one for its part's, and its layers apart, which are
-done sooner."""
+"""By the estimate. A design up to this size may be counted for both families; a larger one for its part's, and its layers apart, which
+are done sooner."""
+IDLE_CORES = 4
+"""So many cores have some to spare for the second family; on fewer it would take its time from the build."""
 COUNTS = ("lut", "ff", "carry", "dsp", "bram")
 
 
 def synthesise_build(folder: Path, build: BuildOptions) -> dict:
     """What summary.json says under `synthesis`. Yosys runs twice at once at most, and `build.synthesis_timeout` seconds in all."""
     family, estimated = family_of(build.part), read_json(folder / "report" / "estimate.json")
-    large = estimated["lut"] > SMALL_LUT
-    others = [name for name in FAMILIES if name != family] if build.families == "all" or build.families == "auto" and not large else []
+    large = is_large(folder)
+    spare = not large and (os.cpu_count() or 1) >= IDLE_CORES
+    others = [name for name in FAMILIES if name != family] if build.families == "all" or build.families == "auto" and spare else []
     count = Counter(build.synthesis_timeout)
     with side_by_side(2) as pool:
         whole = {name: pool.submit(count, folder / "rtl", name) for name in (family, *others)}
@@ -39,6 +43,11 @@ def synthesise_build(folder: Path, build: BuildOptions) -> dict:
     told = {"lut_from": "yosys", **asdict(result)} if result else instead(layers, estimated)
     done = {name: {"family": name, **asdict(other)} for name, other in found.items() if other}
     return {"family": family, **told, "timed_out": result is None, "timeout_s": build.synthesis_timeout, **parts, "other_families": done}
+
+
+def is_large(folder: Path) -> bool:
+    """Whether the build in `folder` is estimated to be more than SMALL_LUT."""
+    return read_json(folder / "report" / "estimate.json")["lut"] > SMALL_LUT
 
 
 class Counter:

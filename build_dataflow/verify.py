@@ -16,6 +16,7 @@ from finn_steps.emulator import Emulator
 from finn_steps.importer.borderline import Borderline
 from finn_steps.label import labelling
 from finn_steps.reference import Reference
+from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.stimulus import corner_inputs, random_model_inputs
@@ -72,15 +73,14 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     VerificationError at the first integer that differs, naming sample, layer, neuron and both values.
     """
     accelerator = Accelerator.load(folder)
-    simulation = Simulation.build(folder / "rtl")
     reference = Reference(folder / "standard.onnx")
     x, labels, source = samples_for(options, accelerator)
+    simulation = simulation_for(folder, accelerator, len(x))
 
     q = accelerator.quantise(x)
     computed = accelerator.execute(q)
     borderline = require_equal_to_model(folder, x, computed)
-    affordable = max(STALLED_SAMPLES, RTL_CYCLES // simulation.design.ii)
-    through_rtl = min(len(x), affordable) if Emulator.can(accelerator) else len(x)
+    through_rtl = samples_in_rtl(accelerator, simulation.design, len(x))
     result = simulation.run(q[:through_rtl], seed=options.seed)
     require_equal_rtl(accelerator, q[:through_rtl], computed[:through_rtl], result.y, "back to back")
     require_equal_emulator(accelerator, q, computed, through_rtl)
@@ -126,6 +126,18 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     kept = slice(0, PACKAGED_VECTORS)
     np.savez_compressed(folder / "verification_output" / "vectors.npz", x=x[kept], integers=computed[kept], outputs=outputs[kept])
     return report
+
+
+def simulation_for(folder: Path, accelerator: Accelerator, samples: int) -> Simulation:
+    """Compiled for what verify_build sends through the RTL where it has so many samples."""
+    stalled = sum(min(samples, STALLED_SAMPLES) / (1 - gaps) / (1 - stalls) for gaps, stalls in STALL_PATTERNS)
+    back_to_back = samples_in_rtl(accelerator, Design.load(folder / "rtl"), samples)
+    return Simulation.build(folder / "rtl", samples=int(back_to_back + stalled + 2 * RESETS * RESET_FRAMES))
+
+
+def samples_in_rtl(accelerator: Accelerator, design: Design, samples: int) -> int:
+    """How many of the samples go through the RTL back to back."""
+    return min(samples, max(STALLED_SAMPLES, RTL_CYCLES // design.ii)) if Emulator.can(accelerator) else samples
 
 
 def verify_resets(accelerator: Accelerator, simulation: Simulation, q: np.ndarray, computed: np.ndarray, seed: int) -> int:

@@ -18,17 +18,19 @@ _running: set[int] = set()
 _lock = threading.Lock()
 
 
-def run_child(command: Sequence[str | os.PathLike], timeout: float | None = None, **options) -> subprocess.CompletedProcess:
-    """subprocess.run with its output captured as text, for a program that must not outlive this process; its input is empty.
+def run_child(command: Sequence[str | os.PathLike], timeout: float | None = None, text: bool = True,
+              **options) -> subprocess.CompletedProcess:
+    """subprocess.run with its output captured, for a program that must not outlive this process; its input is empty.
 
     timeout  seconds after which the program and all that it started are killed, and subprocess.TimeoutExpired is raised
+    text     whether its output is str; else bytes
     options  cwd and env, as subprocess.Popen takes them
     """
     command = [os.fspath(part) for part in command]
     for_guard, ours = os.pipe()
     try:
         process = subprocess.Popen(["/bin/sh", "-c", GUARD, "sh", *command], stdin=for_guard, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True, start_new_session=True, **options)
+                                   stderr=subprocess.PIPE, text=text, start_new_session=True, **options)
     except BaseException:
         os.close(ours)
         raise
@@ -46,8 +48,10 @@ def side_by_side(workers: int | None = None) -> Iterator[ThreadPoolExecutor]:
         try:
             yield pool
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            end_children()
+            ended = threading.Event()
+            threading.Thread(target=_end_children_until, args=(ended,), daemon=True).start()
+            pool.shutdown(wait=True, cancel_futures=True)
+            ended.set()
             raise
 
 
@@ -57,6 +61,14 @@ def end_children() -> None:
         groups = list(_running)
     for group in groups:
         _kill(group)
+
+
+def _end_children_until(ended: threading.Event) -> None:
+    """Those too that a thread of the pool was about to start."""
+    while True:
+        end_children()
+        if ended.wait(0.05):
+            return
 
 
 @contextmanager

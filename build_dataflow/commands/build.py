@@ -38,7 +38,7 @@ from build_dataflow.completion import configurations
 @click.option("--explore", is_flag=True, help="Print and plot II and clock against LUT and ns; nothing is built.")
 @click.option("--no-synthesis", is_flag=True, help="Leave out Yosys.")
 @click.option("--families", type=click.Choice(["auto", "all", "part"]),
-              help="Count cells for both FPGA families, or for the part's alone (default: both up to 20,000 LUT).")
+              help="Count cells for both FPGA families, or for the part's alone (default: both up to 20,000 LUT on four cores or more).")
 @click.option("--synthesis-timeout", type=float, metavar="SECONDS",
               help="Give up on Yosys after this long and report an estimate instead (default: 1800).")
 @click.option("--no-proof", is_flag=True, help="Leave out the proof of the RTL.")

@@ -19,35 +19,35 @@ from finn_steps.rtl.design import Design
 LOG = logging.getLogger(__name__)
 HARNESS = Path(__file__).with_name("harness.cpp")
 FLAGS = ("-std=c++17", "-w", "-pthread")
-OPTIMISED = 0.7e6
-"""Cycles from which on -O1 pays. A megabyte of Verilator's C++ compiles in 1.5 s of CPU at -O0 and in 3 s at -O1; a cycle of it then
-takes 3.2 or 1.1 microseconds: both in proportion to the size, so that the cycles decide alone."""
 SPLIT = ("--output-split", "10000", "--output-split-cfuncs", "2000")
 """Files and functions of so many operations at most: g++ takes more than its share of time and memory for a long function."""
 UNIT = 1_000_000
 """Bytes of C++ compiled at once, more only if a file of Verilator's is larger: g++ takes 250 MB for them. Fewer would read the
 header more often than they share the work."""
-HEADER, LIBRARY = "precompiled.hpp", "library.o"
+HEADER, LIBRARY, PROGRAM = "precompiled.hpp", "library.o", "simulation"
 LEVELS = ("-O0", "-O1")
+COMPILING, CYCLE = {"-O0": 1.5, "-O1": 3.0}, {"-O0": 3.2e-6, "-O1": 1.1e-6}
+"""Seconds of CPU, about, that g++ takes for a megabyte of Verilator's C++, and that a cycle of it then takes. Both are in proportion to
+the size, so that the cycles decide alone."""
 WARNINGS_OFF = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-DECLFILENAME")
 """Not warned about: bits and parameters that a generic module does not need, and several modules in a generated file."""
 
 
 def compile_design(design: Design, cache_folder: Path, cycles: float = 0) -> Path:
-    """The folder with `simulation` (executable) and the memory files that it reads from its working directory.
+    """The executable of a design. It reads the memory files from its working directory: other contents of them need no compiling.
 
-    cycles  to be simulated, about: decides whether g++ optimises. What is there already, optimised or not, is taken as it is.
+    cycles  to be simulated, about: decides whether g++ optimises; what is there already takes no time to compile
     """
-    contents = design.contents()
-    parts = [part for item in sorted(contents.items()) for part in item]
-    keys = [content_key(versions(), level, HARNESS.read_bytes(), design.top, *parts) for level in LEVELS]
-    for key in reversed(keys):
-        if (cache_folder / key).is_dir():
-            return cache_folder / key
-    place = int(cycles >= OPTIMISED)
-    reason = f"about {cycles:,.0f} cycles, optimising pays from {OPTIMISED:,.0f} on"
-    LOG.info("simulation of %s: g++ %s (%s)", design.folder, LEVELS[place], reason)
-    return cached(cache_folder, keys[place], lambda folder: _compile(design, contents, folder, cache_folder, LEVELS[place]))
+    sources = {name: (design.folder / name).read_bytes() for name in design.files}
+    parts = [part for item in sorted(sources.items()) for part in item]
+    keys = {level: content_key(versions(), level, HARNESS.read_bytes(), design.top, *parts) for level in LEVELS}
+    level = choose_level([level for level in LEVELS if (cache_folder / keys[level]).is_dir()], cycles)
+    return cached(cache_folder, keys[level], lambda folder: _compile(design, sources, folder, cache_folder, level, cycles)) / PROGRAM
+
+
+def choose_level(there: list[str], cycles: float) -> str:
+    """The level at which compiling, where it is not `there`, and simulating take least."""
+    return min(LEVELS, key=lambda level: (level not in there) * COMPILING[level] + cycles * CYCLE[level])
 
 
 def lint(sources: list[Path], top: str, folder: Path | None = None, library: Path | None = None) -> str:
@@ -57,19 +57,27 @@ def lint(sources: list[Path], top: str, folder: Path | None = None, library: Pat
     return _verilator(command, folder).stderr
 
 
-def _compile(design: Design, contents: dict[str, bytes], folder: Path, cache_folder: Path, level: str) -> None:
+def _compile(design: Design, sources: dict[str, bytes], folder: Path, cache_folder: Path, level: str, cycles: float) -> None:
     compiler()
-    for name, content in contents.items():
+    for name, content in sources.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     with side_by_side(os.cpu_count()) as pool:
         header, library = pool.submit(_header, cache_folder, level), pool.submit(_library, cache_folder)
         generated = _verilate(design, folder)
+        LOG.info("simulation of %s: %s", design.folder, _reason(generated, level, cycles))
         options = [*FLAGS, level, *_includes(), "-include", str(header.result().resolve())]
         objects = list(pool.map(lambda unit: _object(options, unit, generated), _units(generated)))
         objects.append(str(library.result().resolve()))
-    run_compiler([*FLAGS, *objects, "-o", "../simulation"], generated)
+    run_compiler([*FLAGS, *objects, "-o", f"../{PROGRAM}"], generated)
     shutil.rmtree(generated)
+
+
+def _reason(generated: Path, level: str, cycles: float) -> str:
+    """What was chosen, and what both levels would take."""
+    megabytes = sum(path.stat().st_size for path in generated.glob("*.cpp")) / 1e6
+    told = (f"{one} {megabytes * COMPILING[one]:.1f} s and {megabytes * CYCLE[one] * cycles:.1f} s" for one in LEVELS)
+    return f"g++ {level}; {megabytes:.1f} MB of C++ and about {cycles:,.0f} cycles, compiling and simulating: {', '.join(told)} of CPU"
 
 
 def _object(options: list[str], unit: str, generated: Path) -> str:

@@ -1,9 +1,9 @@
 // Drives and watches the AXI-Stream ports of a verilated `Vtop`, cycle by cycle.
 //
-// Arguments: frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls (shares of cycles
-// 0..1), seed, patience (cycles without any transfer that count as hung), wait (cycles after reset before the first beat), then the
-// cycles at which reset comes in mid-stream.
-// stdin:  frames x input beats x input bytes.
+// Arguments: the file of the input, frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls
+// (shares of cycles 0..1), seed, patience (cycles without any transfer that count as hung), wait (cycles after reset before the
+// first beat), then the cycles at which reset comes in mid-stream.
+// The file: frames x input beats x input bytes.
 // stdout: uint64 cycles; for each frame, uint64, the cycle of its first beat in; of its last beat out; then the output beats.
 // A broken protocol or a hung stream: one line on stderr, exit code 3.
 #include <cstdint>
@@ -47,19 +47,21 @@ struct Gate {
 }
 
 int main(int argc, char** argv) {
-    if (argc < 11) fail("harness: too few arguments");
-    const uint64_t frames = std::strtoull(argv[1], nullptr, 10);
-    const uint64_t in_beats = std::strtoull(argv[2], nullptr, 10), in_bytes = std::strtoull(argv[3], nullptr, 10);
-    const uint64_t out_beats = std::strtoull(argv[4], nullptr, 10), out_bytes = std::strtoull(argv[5], nullptr, 10);
-    const double gaps = std::strtod(argv[6], nullptr), stalls = std::strtod(argv[7], nullptr);
-    const uint64_t seed = std::strtoull(argv[8], nullptr, 10), patience = std::strtoull(argv[9], nullptr, 10);
-    const uint64_t wait = std::strtoull(argv[10], nullptr, 10);
+    if (argc < 12) fail("harness: too few arguments");
+    const uint64_t frames = std::strtoull(argv[2], nullptr, 10);
+    const uint64_t in_beats = std::strtoull(argv[3], nullptr, 10), in_bytes = std::strtoull(argv[4], nullptr, 10);
+    const uint64_t out_beats = std::strtoull(argv[5], nullptr, 10), out_bytes = std::strtoull(argv[6], nullptr, 10);
+    const double gaps = std::strtod(argv[7], nullptr), stalls = std::strtod(argv[8], nullptr);
+    const uint64_t seed = std::strtoull(argv[9], nullptr, 10), patience = std::strtoull(argv[10], nullptr, 10);
+    const uint64_t wait = std::strtoull(argv[11], nullptr, 10);
     std::vector<uint64_t> resets;
-    for (int i = 11; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
+    for (int i = 12; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
 
     const uint64_t in_total = frames * in_beats, out_total = frames * out_beats;
     std::vector<uint8_t> input(in_total * in_bytes), output(out_total * out_bytes);
-    if (!input.empty() && std::fread(input.data(), 1, input.size(), stdin) != input.size()) fail("harness: input is short");
+    std::FILE* file = std::fopen(argv[1], "rb");
+    if (!file || std::fread(input.data(), 1, input.size(), file) != input.size()) fail("harness: input is short");
+    std::fclose(file);
     std::vector<uint64_t> taken(frames), given(frames);
 
     VerilatedContext context;

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from finn_steps.cache import cache_folder as default_cache_folder
+from finn_steps.processes import run_child, side_by_side
 from finn_steps.rtl.design import Design
 from finn_steps.rtlsim.compiler import compile_design
 
 STEADY_FRAMES = 64
 """Frames sent back to back to measure the initiation interval, of which the second half counts."""
+SHARE_CYCLES = 100_000
+"""Worth a process of their own: a batch of twice as many is simulated in two parts at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +28,7 @@ class SimulationResult:
     latency_cycles  from the cycle in which the first beat of a frame, alone in the design, is taken to that in which the last
                     beat of its answer is given
     ii_cycles       cycles from answer to answer with frames back to back and no stall, in steady state
-    cycles          all cycles of this run, reset excluded
+    cycles          all cycles of this run, reset excluded; of a batch in parts, those of all parts
     """
 
     y: np.ndarray
@@ -45,10 +49,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class Simulation:
-    """A compiled design. `folder` holds the executable and the memory files it reads."""
+    """A compiled design: `program` is the executable, which reads the memory files of the design's folder."""
 
     design: Design
-    folder: Path
+    program: Path
 
     @classmethod
     def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None, samples: int = 0) -> Simulation:
@@ -61,20 +65,24 @@ class Simulation:
         return cls(design, compile_design(design, Path(cache_folder or default_cache_folder("rtlsim")), samples * design.ii))
 
     def run(self, x: np.ndarray, input_gaps: float = 0.0, output_stalls: float = 0.0, seed: int = 0) -> SimulationResult:
-        """int64 [N, MW], N at least 1, as one batch (TLAST with its last beat).
+        """int64 [N, MW], N at least 1, as one batch (TLAST with its last beat); a long one as a batch for each core, side by side.
 
         For the share `input_gaps` of cycles the input waits, for `output_stalls` the output is not ready, both in random runs
         of 1 to 128 cycles. RuntimeError where the stream hangs or breaks the protocol; TLAST must come once, at the very end.
         """
         x = np.asarray(x, dtype=np.int64)
-        batch = self.trace(x, input_gaps, output_stalls, seed)
-        alone = self.trace(x[:1], seed=seed, wait=self.design.ii)
-        steady = batch
-        if len(x) < STEADY_FRAMES or input_gaps > 0 or output_stalls > 0:
-            steady = self.trace(x[np.arange(STEADY_FRAMES) % len(x)], seed=seed)
+        parts = np.array_split(x, max(1, min(os.cpu_count() or 1, len(x), len(x) * self.design.ii // SHARE_CYCLES)))
+        steady_in_first = len(parts[0]) >= STEADY_FRAMES and not input_gaps and not output_stalls
+        with side_by_side(os.cpu_count()) as pool:
+            runs = [pool.submit(self.trace, part, input_gaps, output_stalls, seed + place) for place, part in enumerate(parts)]
+            alone = pool.submit(self.trace, x[:1], seed=seed, wait=self.design.ii).result()
+            repeated = x[np.arange(STEADY_FRAMES) % len(x)]
+            steady = runs[0].result() if steady_in_first else pool.submit(self.trace, repeated, seed=seed).result()
+            traces = [run.result() for run in runs]
         half = len(steady.given) // 2
         ii = (steady.given[-1] - steady.given[half]) / (len(steady.given) - 1 - half)
-        return SimulationResult(batch.y, int(alone.given[0] - alone.taken[0]), float(ii), batch.cycles)
+        y, cycles = np.concatenate([trace.y for trace in traces]), sum(trace.cycles for trace in traces)
+        return SimulationResult(y, int(alone.given[0] - alone.taken[0]), float(ii), cycles)
 
     def trace(
         self,
@@ -97,8 +105,10 @@ class Simulation:
             raise ValueError("a simulation needs at least one frame")
         into, out = self.design.input_stream, self.design.output_stream
         numbers = (len(x), into.beats, into.bytes, out.beats, out.bytes, input_gaps, output_stalls, seed, patience, wait, *resets)
-        command = [str(self.folder / "simulation"), *map(str, numbers)]
-        done = subprocess.run(command, input=into.pack(x).tobytes(), cwd=self.folder, capture_output=True)
+        with tempfile.NamedTemporaryFile(prefix="qapflow-frames-") as file:
+            file.write(into.pack(x).tobytes())
+            file.flush()
+            done = run_child([self.program.resolve(), file.name, *map(str, numbers)], text=False, cwd=self.design.folder)
         if done.returncode:
             reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
             raise RuntimeError(f"simulation of {self.design.folder}: {reason.splitlines()[-1]}")

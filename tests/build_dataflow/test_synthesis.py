@@ -56,10 +56,12 @@ def fake(monkeypatch, whole=COUNTS, layer=COUNTS):
     return asked
 
 
-@pytest.mark.parametrize("families, small_lut, expected", [
-    ("auto", 20_000, ["xc7", "xcup"]), ("auto", 0, ["xc7"]), ("all", 0, ["xc7", "xcup"]), ("part", 20_000, ["xc7"])])
-def test_families(folder, small_model, monkeypatch, families, small_lut, expected):
+@pytest.mark.parametrize("families, small_lut, cores, expected", [
+    ("auto", 20_000, 4, ["xc7", "xcup"]), ("auto", 20_000, 2, ["xc7"]), ("auto", 0, 8, ["xc7"]), ("all", 0, 1, ["xc7", "xcup"]),
+    ("part", 20_000, 8, ["xc7"])])
+def test_families(folder, small_model, monkeypatch, families, small_lut, cores, expected):
     monkeypatch.setattr(build_dataflow.synthesis, "SMALL_LUT", small_lut)
+    monkeypatch.setattr("os.cpu_count", lambda: cores)
     asked = fake(monkeypatch)
     found = synthesise_build(folder, options(small_model, families=families))
     assert sorted(asked["whole"]) == expected

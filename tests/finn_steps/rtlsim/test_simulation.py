@@ -1,10 +1,12 @@
 """The simulator finds what is wrong with a stream: each fault is in a small design written for it."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from finn_steps.accelerator import Folding
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation, compiler
@@ -102,7 +104,49 @@ def test_compiled_once(tmp_path, monkeypatch):
     assert len(list((tmp_path / "a cache").iterdir())) == 3, "the design, and Verilator's library and header"
     assert np.array_equal(first.run(np.ones((3, 3))).y, np.ones((3, 3)))
     monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
-    assert Simulation.build(made.folder, tmp_path / "a cache").folder == first.folder
+    assert Simulation.build(made.folder, tmp_path / "a cache").program == first.program
+
+
+def test_other_weights_in_memories_need_no_compiling(tmp_path, monkeypatch):
+    net = random_accelerator((12, 8, 3), seed=0)
+    net = net.with_foldings({layer.name: Folding("folded", PE=2) for layer in net.layers})
+    weights = net.layers[0].weights.copy()
+    weights[tuple(np.argwhere(weights)[3])] *= -1
+    other = replace(net, layers=(replace(net.layers[0], weights=weights), *net.layers[1:]))
+    x = random_inputs(np.random.default_rng(0), 60, net.MW, net.idt)
+    assert not np.array_equal(net.execute(x), other.execute(x))
+    for folder, one in (("rtl", net), ("other", other)):
+        generate(one, tmp_path / folder)
+        simulation = Simulation.build(tmp_path / folder, tmp_path / "cache")
+        assert np.array_equal(simulation.run(x).y, one.execute(x))
+        monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
+
+
+def test_a_long_batch_is_simulated_in_parts(tmp_path, monkeypatch):
+    simulation = Simulation.build(design(tmp_path / "rtl").folder)
+    x = frames(np.random.default_rng(2), 1001, 3, 23)
+    whole, lengths = simulation.run(x), []
+
+    def trace(self, x, *arguments, of_the_class=Simulation.trace, **named):
+        lengths.append(len(x))
+        return of_the_class(self, x, *arguments, **named)
+
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("finn_steps.rtlsim.simulation.SHARE_CYCLES", 300)
+    monkeypatch.setattr(Simulation, "trace", trace)
+    parts = simulation.run(x)
+    assert sorted(lengths) == [1, 333, 334, 334]
+    assert np.array_equal(parts.y, x) and np.array_equal(whole.y, x)
+    assert (parts.latency_cycles, parts.ii_cycles) == (whole.latency_cycles, whole.ii_cycles) == (1, 1.0)
+    assert whole.cycles <= parts.cycles <= whole.cycles + 10
+    assert np.array_equal(simulation.run(x, 0.3, 0.3, seed=1).y, x)
+
+
+@pytest.mark.parametrize("there, cycles, level", [
+    ([], 0, "-O0"), ([], 10**5, "-O0"), ([], 10**6, "-O1"), (["-O0"], 10**6, "-O0"), (["-O0"], 10**7, "-O1"), (["-O1"], 0, "-O1"),
+    (["-O0", "-O1"], 1, "-O1")])
+def test_what_takes_least_is_compiled(there, cycles, level):
+    assert compiler.choose_level(there, cycles) == level
 
 
 @pytest.mark.slow
@@ -112,7 +156,7 @@ def test_many_samples_are_optimised_for(tmp_path, caplog):
     slow = Simulation.build(made.folder, tmp_path / "a cache", samples=100)
     with caplog.at_level("INFO"):
         fast = Simulation.build(design(tmp_path / "rtl", elements=4).folder, tmp_path / "a cache", samples=10**6)
-    assert "g++ -O1 (about 1,000,000 cycles" in caplog.text
+    assert "g++ -O1; 0." in caplog.text and "about 1,000,000 cycles, compiling and simulating: -O0 0." in caplog.text
     assert np.array_equal(slow.run(x).y, x)
     x = frames(np.random.default_rng(1), 50, 4, 23)
     assert np.array_equal(fast.run(x).y, x)
