@@ -91,6 +91,14 @@ def _check_ends(graph: onnx.GraphProto) -> None:
         raise ValueError(f"the model has inputs {inputs} and outputs {outputs}; supported: one input and one output")
 
 
+WAYS_OUT = {
+    "DynamicQuantizeLinear": "takes its scale from each sample, which hardware cannot; quantise statically "
+                             "(onnxruntime.quantization.quantize_static)",
+    "MatMulNBits": "has quantised weights and float activations; quantise the activations too (onnxruntime.quantization.quantize_static)",
+}
+"""What people export by a neighbouring way, and what to do instead."""
+
+
 def _check_operators(model: onnx.ModelProto) -> None:
     versions = {"": opset(model), MICROSOFT: 1}
     for node in model.graph.node:
@@ -99,6 +107,8 @@ def _check_operators(model: onnx.ModelProto) -> None:
             raise ValueError(f"node {node.name} ({node.op_type}) is a convolution; supported: layers of MatMul or Gemm")
         if node.op_type == "BatchNormalization" and attribute(node, "training_mode", 0):
             raise ValueError(f"node {node.name} (BatchNormalization) is in training mode; export the model for inference (model.eval())")
+        if node.op_type in WAYS_OUT:
+            raise ValueError(f"node {node.name} ({node.op_type}) {WAYS_OUT[node.op_type]}")
         if find(node.domain, node.op_type, version) is None:
             known = [row for row in TABLE if row.name == node.op_type]
             which = f"{node.op_type}, domain '{node.domain}', version {version}"

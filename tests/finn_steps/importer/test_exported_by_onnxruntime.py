@@ -4,8 +4,10 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantFormat, QuantType
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic
+from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 
+from finn_steps.importer.lower import import_model
 from tests.exported import SAMPLES, assert_exact
 from tests.fuzz.ort_nets import quantised
 
@@ -61,3 +63,28 @@ def test_extra_options(options):
 @pytest.mark.parametrize("form", [QuantFormat.QDQ, QuantFormat.QOperator], ids=str)
 def test_reduced_range(form):
     exact(classifier(17), form, TYPES[0], reduce_range=True)
+
+
+def refusal(model: onnx.ModelProto, tmp_path) -> str:
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(ValueError) as told:
+        import_model(tmp_path / "model.onnx")
+    return str(told.value)
+
+
+def test_dynamic_quantisation_is_refused_with_the_way_out(tmp_path):
+    onnx.save(classifier(17), tmp_path / "float.onnx")
+    quantize_dynamic(tmp_path / "float.onnx", tmp_path / "dynamic.onnx")
+    said = refusal(onnx.load(tmp_path / "dynamic.onnx"), tmp_path)
+    assert "(DynamicQuantizeLinear) takes its scale from each sample" in said and "quantize_static" in said
+
+
+def test_weights_quantised_alone_are_refused_with_the_way_out(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = numpy_helper.from_array(rng.normal(0, 0.5, (32, 4)).astype(np.float32), "w")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"], name="fc")], "float",
+                              [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 32])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 4])], [weights])
+    quantizer = MatMulNBitsQuantizer(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10))
+    quantizer.process()
+    assert "(MatMulNBits) has quantised weights and float activations" in refusal(quantizer.model.model, tmp_path)
