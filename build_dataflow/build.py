@@ -37,6 +37,7 @@ def steps_of(options: BuildOptions) -> list:
         *([steps.step_prove] if options.proof else []),
         *([steps.step_synthesise] if options.synthesis else []),
         steps.step_package,
+        steps.step_write_core,
     ]
 
 

@@ -27,7 +27,7 @@ def with_clock(options: BuildOptions) -> BuildOptions:
 def network_of(options: BuildOptions) -> Accelerator:
     """The network as a build folds it."""
     imported = import_model(options.model, options.name, options.input_quant)
-    return answering(simplify(imported.accelerator).accelerator, options.last_layer)
+    return answering(simplify(imported.accelerator).accelerator, options.last_layer, options.interface)
 
 
 def wanted(options: BuildOptions) -> Wanted:

@@ -46,6 +46,7 @@ class BuildOptions:
     max_latency_ns: float | None = None
     folding: Path | None = None
     last_layer: str | None = None
+    interface: str = "stream"
     input_quant: InputQuant | None = None
     samples: int = 2000
     seed: int = 0
@@ -66,6 +67,8 @@ class BuildOptions:
                 raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
         if self.last_layer not in (None, "raw", "label"):
             raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
+        if self.interface not in ("stream", "valid"):
+            raise ValueError(f"{self.name}: interface ({self.interface}) must be stream or valid")
         if self.families not in ("auto", "all", "part"):
             raise ValueError(f"{self.name}: families ({self.families}) must be auto, all or part")
         if self.require_proof and not self.proof:

@@ -18,9 +18,11 @@ from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
+from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
 from build_dataflow.synthesis import is_large, luts_for_budget, synthesise_build
 from build_dataflow.verify import samples_for, simulation_for, verify_build
+from deploy.kit.kit import write_core
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choose import choose_foldings, choose_within
@@ -32,9 +34,12 @@ from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
+from finn_steps.stimulus import corner_inputs
 
 SYNTHESIS = "synthesis"
 """What runs beside the steps from step_generate_rtl to step_synthesise."""
+LEAST_FRAMES, BENCH_CYCLES = 32, 1000
+"""Of a run of deploy/core/tb: the frames at least, and cycles at full rate about."""
 
 
 def step_hold_to_original(model, cfg):
@@ -145,3 +150,21 @@ def step_package(model, cfg):
         clock_mhz = 1000 / cfg.build.clock_ns
         package(folder, folder, folder / "rtl", vectors["x"], vectors["integers"], vectors["outputs"], folder / "deploy", clock_mhz)
     return model
+
+
+def step_write_core(model, cfg):
+    """deploy/core/: what goes to an FPGA engineer."""
+    folder = Path(cfg.output_dir)
+    accelerator, summary = Accelerator.load(folder), summarise(folder, cfg.build, {})
+    with np.load(folder / "verification_output" / "vectors.npz") as vectors:
+        inputs, corners = bench_inputs(accelerator, accelerator.quantise(vectors["x"]), summary["hardware"]["ii_cycles"])
+    write_core(folder / "deploy" / "core", folder / "rtl", folder, summary, inputs, accelerator.execute(inputs), corners)
+    return model
+
+
+def bench_inputs(accelerator: Accelerator, q: np.ndarray, ii: float) -> tuple[np.ndarray, int]:
+    """int64 [N, MW]: corners, evenly chosen where there are many, and as many frames of q again; how many are corners."""
+    most = max(LEAST_FRAMES, int(BENCH_CYCLES / ii)) // 2
+    corners = corner_inputs(accelerator)
+    chosen = corners if len(corners) <= most else corners[np.linspace(0, len(corners) - 1, most).astype(int)]
+    return np.concatenate([chosen, q[: 2 * most - len(chosen)]]), len(chosen)

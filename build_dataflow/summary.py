@@ -36,6 +36,7 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "clock": clock_facts(accelerator, options),
             "latency_cycles": verification.pop("latency_cycles", None),
             "ii_cycles": verification.pop("ii_cycles", None),
+            "interface": accelerator.interface,
             "last_layer": "raw" if accelerator.labels is None else "label",
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },

@@ -24,8 +24,8 @@ from finn_steps.verification import differing_samples, first_mismatch, locate_in
 from models.data.samples import Samples, load_samples
 
 STALLED_SAMPLES = 2000
-STALL_PATTERNS = ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5))
-"""Shares of cycles with an input gap and with an output stall."""
+STALL_PATTERNS = {"stream": ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5)), "valid": ((0.3, 0.0), (0.7, 0.0))}
+"""Shares of cycles with an input gap and with an output stall, which only a stream can have."""
 RESETS, RESET_FRAMES = 16, 64
 """Runs with two resets in mid-stream, and their length."""
 PACKAGED_VECTORS = 1000
@@ -84,8 +84,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     result = simulation.run(q[:through_rtl], seed=options.seed)
     require_equal_rtl(accelerator, q[:through_rtl], computed[:through_rtl], result.y, "back to back")
     require_equal_emulator(accelerator, q, computed, through_rtl)
-    few = q[:STALLED_SAMPLES]
-    for gaps, stalls in STALL_PATTERNS:
+    few, patterns = q[:STALLED_SAMPLES], STALL_PATTERNS[accelerator.interface]
+    for gaps, stalls in patterns:
         y = simulation.run(few, input_gaps=gaps, output_stalls=stalls, seed=options.seed).y
         require_equal_rtl(accelerator, few, computed[: len(few)], y, f"{gaps:.0%} input gaps, {stalls:.0%} output stalls")
     corners = corner_inputs(accelerator)
@@ -111,7 +111,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
         "borderline": int(borderline.sum()),
         "borderline_differing": int((differing & borderline).sum()),
         "equal_float_outputs": int(np.all(outputs == model_outputs, axis=1).sum()),
-        "stall_patterns": len(STALL_PATTERNS),
+        "stall_patterns": len(patterns),
         "stalled_samples": len(few),
         "corners": len(corners),
         "resets": resets,
@@ -130,7 +130,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
 
 def simulation_for(folder: Path, accelerator: Accelerator, samples: int) -> Simulation:
     """Compiled for what verify_build sends through the RTL where it has so many samples."""
-    stalled = sum(min(samples, STALLED_SAMPLES) / (1 - gaps) / (1 - stalls) for gaps, stalls in STALL_PATTERNS)
+    stalled = sum(min(samples, STALLED_SAMPLES) / (1 - gaps) / (1 - stalls) for gaps, stalls in STALL_PATTERNS[accelerator.interface])
     back_to_back = samples_in_rtl(accelerator, Design.load(folder / "rtl"), samples)
     return Simulation.build(folder / "rtl", samples=int(back_to_back + stalled + 2 * RESETS * RESET_FRAMES))
 
@@ -146,7 +146,8 @@ def verify_resets(accelerator: Accelerator, simulation: Simulation, q: np.ndarra
     rng, length = np.random.default_rng(seed), simulation.trace(q, seed=seed).cycles
     for run in range(RESETS):
         first, later = sorted(rng.choice(np.arange(1, length + 1), 2, replace=False).tolist())
-        y = simulation.trace(q, input_gaps=0.2, output_stalls=0.3, seed=seed + run, resets=(first, later)).y
+        stalls = 0.3 if accelerator.interface == "stream" else 0.0
+        y = simulation.trace(q, input_gaps=0.2, output_stalls=stalls, seed=seed + run, resets=(first, later)).y
         require_equal_rtl(accelerator, q, computed, y, f"resets in cycles {first} and {later}")
     return 2 * RESETS
 

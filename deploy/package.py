@@ -41,6 +41,7 @@ def package(
     clock_mhz: float = 100.0,
 ) -> Path:
     """Write `build_folder`/driver and `destination` (default `build_folder`/deploy), each replaced as a whole; return the latter.
+    A core where nothing waits (interface valid) has no shell/: the board's DMA does.
 
     accelerator_folder  has accelerator.json and accelerator.npz
     rtl_folder          has finn_accel.sv, filelist.f and all that it names
@@ -61,7 +62,8 @@ def package(
         write_driver(driver, accelerator_folder, x, expected_integers, expected_outputs)
         shutil.copytree(driver, deploy / "driver")
         shutil.copytree(rtl_folder, deploy / "rtl")
-        write_shell(deploy / "shell", Network.load(driver), deploy / "rtl", clock_mhz)
+        if json.loads((driver / "accelerator.json").read_text()).get("interface", "stream") == "stream":
+            write_shell(deploy / "shell", Network.load(driver), deploy / "rtl", clock_mhz)
         copy_bitfile(build_folder / "bitfile", driver, deploy / "bitfile")
         replace_folder(driver, build_folder / "driver")
         replace_folder(deploy, destination)

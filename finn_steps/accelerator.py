@@ -25,6 +25,7 @@ FORMAT = 2
 """Of what save() writes where inputs have ranges of their own; without, it writes format 1, which load() reads too."""
 STYLES = ("unrolled", "bitplane", "serial", "folded")
 PRODUCTS = ("lut", "dsp")
+INTERFACES = ("stream", "valid")
 
 
 @dataclass(frozen=True)
@@ -245,6 +246,8 @@ class Accelerator:
     host_output   float32 operations that turn the last layer's integers [N, MH] into model outputs
     labels        None: the hardware answers with the last layer's integers. Otherwise int64 [rows of the last layer]: it answers with
                   one integer, labels[i] for the first greatest row i (finn_steps/label.py makes such an accelerator).
+    interface     `stream`: AXI-Streams that may wait. `valid`: nothing waits, and each answer comes a fixed number of cycles after its
+                  frame; not for `folded` layers.
     """
 
     name: str
@@ -254,6 +257,7 @@ class Accelerator:
     host_input: tuple[HostOp, ...] = ()
     host_output: tuple[HostOp, ...] = ()
     labels: np.ndarray | None = None
+    interface: str = "stream"
 
     def __post_init__(self):
         for attribute in ("input_index", "labels"):
@@ -276,6 +280,12 @@ class Accelerator:
         for layer in self.layers[1:]:
             layers.append(layer.taking(layers[-1].answer_range))
         object.__setattr__(self, "layers", tuple(layers))
+        if self.interface not in INTERFACES:
+            raise ValueError(f"{self.name}: interface '{self.interface}' is none of {', '.join(INTERFACES)}")
+        folded = [layer.name for layer in self.layers if layer.folding.style == "folded"]
+        if self.interface == "valid" and folded:
+            raise ValueError(f"{folded[0]}: style 'folded' answers through memories, at no fixed time; interface 'valid' takes unrolled, "
+                             "bitplane and serial layers, 'stream' takes all")
         if self.labels is not None and sorted(self.labels.tolist()) != list(range(self.layers[-1].MH)):
             raise ValueError(f"{self.name}: labels must be 0 to {self.layers[-1].MH - 1} in some order, one for each row of the last layer")
 
@@ -394,6 +404,7 @@ class Accelerator:
             host_input=tuple(HostOp.from_json(op, arrays) for op in description["host_input"]),
             host_output=tuple(HostOp.from_json(op, arrays) for op in description["host_output"]),
             labels=arrays.get("labels"),
+            interface=description.get("interface", "stream"),
         )
         if accelerator.sha256 != description["sha256"]:
             raise ValueError(f"{folder}: accelerator.json and accelerator.npz do not belong together (sha256 differs)")
@@ -416,7 +427,7 @@ class Accelerator:
             "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(self.host_input)],
             "layers": layers,
             "host_output": [op.to_json(f"host_output.{i}", arrays) for i, op in enumerate(self.host_output)],
-        }
+        } | ({} if self.interface == "stream" else {"interface": self.interface})
         content = json.dumps(description, sort_keys=True).encode()
         for key in sorted(arrays):
             content += key.encode() + str(arrays[key].shape).encode() + arrays[key].dtype.str.encode() + arrays[key].tobytes()

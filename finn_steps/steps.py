@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from qonnx.core.datatype import DataType
@@ -25,7 +26,7 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     import/             the network before simplification (accelerator.json, .npz), borderline.npz, and meetings.json: where the
                         user's file has the same integers
     report/import.json  the model's sizes, and what simplification removed
-    Where the build asks for labels, the graph is that of the accelerator that answers with them.
+    Where the build asks for labels, the graph is that of the accelerator that answers with them; and of the interface that it asks for.
     """
     folder = Path(cfg.output_dir)
     build = getattr(cfg, "build", None)
@@ -39,11 +40,12 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     save_meetings(imported.meetings, folder / "import" / "meetings.json")
     facts = model_facts(imported.accelerator, simplified)
     write_atomically(folder / "report" / "import.json", (json.dumps(facts, indent=2) + "\n").encode())
-    return integer_graph(answering(simplified, getattr(build, "last_layer", None)))
+    return integer_graph(answering(simplified, getattr(build, "last_layer", None), getattr(build, "interface", "stream")))
 
 
-def answering(accelerator: Accelerator, last_layer: str | None) -> Accelerator:
+def answering(accelerator: Accelerator, last_layer: str | None, interface: str = "stream") -> Accelerator:
     """What is built: the raw integers, or labels where they are asked for, or where the model ends in ArgMax or TopK and its shape allows."""
+    accelerator = replace(accelerator, interface=interface)
     ends_in_label = any(op.op == "argmax" for op in accelerator.host_output)
     if last_layer == "raw" or last_layer is None and not ends_in_label:
         return accelerator

@@ -28,6 +28,8 @@ from build_dataflow.completion import configurations
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
 @click.option("--last-layer", type=click.Choice(["raw", "label"]),
               help="What the hardware answers: the last layer's integers (default), or only the label of the greatest.")
+@click.option("--interface", type=click.Choice(["stream", "valid"]),
+              help="How frames travel: AXI-Streams that may wait (default), or valid: no ready, an answer a fixed number of cycles later.")
 @click.option("--input-quant", metavar="BITS,SCALE[,ZERO_POINT]|auto",
               help="How float inputs are quantised where the file does not say; u8,... is unsigned; auto takes the range from --data.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
@@ -55,6 +57,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap --target-ii 4 --output build/jet_folded
       ./run-local.sh build jet_qap --lut-budget 2000
       ./run-local.sh build jet_qap --max-latency-ns 65 --clock-ns 3:15
+      ./run-local.sh build jet_qap --interface valid
       ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
       ./run-local.sh build path/to/float_input.onnx --input-quant 8,0.03125
@@ -70,6 +73,9 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
         overrides["part"] = find_board(board).part
     options = read_options(target, {**overrides, "synthesis": False if no_synthesis else None,
                                     "proof": False if no_proof else None})
+    if bitstream and options.interface == "valid":
+        raise click.UsageError("--bitstream is for --interface stream: the board's DMA waits; a core with --interface valid goes into a "
+                               "design of yours, from deploy/core")
     if bitstream:
         board = board or board_for_part(options.part).name
         find_vivado()

@@ -54,6 +54,9 @@ def command(
     from deploy.measure_from_here import measure_remotely, measure_simulated
 
     folder = find_build(name)
+    if not (folder / "deploy" / "shell").is_dir():
+        raise click.UsageError(f"{folder} has --interface valid: nothing waits there, as a board's DMA must; simulate it with "
+                               "deploy/core/tb, or build it with --interface stream")
     output = output or folder / "report"
     output.mkdir(parents=True, exist_ok=True)
     say = partial(click.echo, err=True)

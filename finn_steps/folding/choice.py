@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from finn_steps.accelerator import Folding, SparseLayer
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.folding.calibration import price
 from finn_steps.folding.core_counts import CoreCounts, core_counts, unrolled_counts
 from finn_steps.folding.folded_counts import Shape, delay_of, facts_of, folded_counts, least_shape, shape_of
@@ -22,6 +22,11 @@ LUTS_A_DIGIT = 0.3
 JOINED = 0.7
 """No unrolled core of several layers has been seen to take less than this share of what they take alone (0.95 to 1, of tiny
 ones down to 0.75)."""
+
+
+def styles_of(accelerator: Accelerator) -> tuple[str, ...]:
+    """That its interface allows."""
+    return STYLES if accelerator.interface == "stream" else tuple(style for style in STYLES if style != "folded")
 
 
 @dataclass(frozen=True)

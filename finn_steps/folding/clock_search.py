@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.asked import Wanted
-from finn_steps.folding.choice import STYLES
+from finn_steps.folding.choice import styles_of
 from finn_steps.folding.cost import Partial
 from finn_steps.folding.delay import periods
 from finn_steps.folding.tune import Limits, Tuner
@@ -53,7 +53,7 @@ class ClockChoice:
 
 
 def clock_choices(
-    accelerator: Accelerator, family: str, wanted: Wanted, limits: Limits = Limits(), styles: tuple[str, ...] = STYLES,
+    accelerator: Accelerator, family: str, wanted: Wanted, limits: Limits = Limits(), styles: tuple[str, ...] | None = None,
     tried: tuple[int, ...] = TRIED,
 ) -> Iterator[ClockChoice]:
     """At each number of adders the least area at the rate that is wanted, within `limits` and the latency; without a rate the best
@@ -108,7 +108,7 @@ def clock_points(
 ) -> Iterator[ClockChoice]:
     """The least area at each of the `rates` (cycles) and each number of adders that the range holds."""
     for ii in rates:
-        styles = ("unrolled",) if ii == 1 else STYLES
+        styles = ("unrolled",) if ii == 1 else styles_of(accelerator)
         yield from clock_choices(accelerator, family, Wanted(clock_ns, ii=ii), limits, styles, EXPLORED)
 
 

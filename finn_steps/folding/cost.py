@@ -10,10 +10,11 @@ from itertools import groupby
 from finn_steps.accelerator import Accelerator
 from finn_steps.folding.choice import Choice, Folded, Planes, Price, Unrolled
 from finn_steps.folding.core_counts import is_windowed
-from finn_steps.folding.joins import convert_price, credit_price
+from finn_steps.folding.joins import convert_price, credit_price, valid_price
 from finn_steps.rtl.folded_lanes import takes_one_a_beat
 from finn_steps.rtl.generate import bits
 from finn_steps.rtl.label import label_core
+from finn_steps.rtl.stage import joinable
 
 FOLDED_CYCLES = 8
 """From the start of a folded layer's schedule to its first answer, without what depends on its folding."""
@@ -160,7 +161,7 @@ def finish(partial: Partial) -> Partial:
     if style != "folded":
         return partial
     lanes = partial.lanes_out
-    if partial.choices[-1].shape.natural:
+    if partial.choices[-1].shape.natural and joinable(partial.lanes, lanes):
         return _convert(partial, lanes)
     partial = replace(_convert(partial, partial.elements), elements=last.MH, lanes=last.MH)
     if lanes < last.MH:
@@ -224,9 +225,10 @@ def _with(partial: Partial, choice: Choice) -> Partial:
 
 
 def _credited(partial: Partial, elements: int, width: int, latency: int, ii: int) -> Partial:
-    """With the credits around a core and its output memory."""
-    done = partial.last + latency + 1
-    price = credit_price(elements * width, latency, ii)
+    """With the credits around a core and its output memory; of an accelerator where nothing waits, with the valids beside it."""
+    waits = partial.accelerator.interface == "stream"
+    done = partial.last + latency + waits
+    price = credit_price(elements * width, latency, ii) if waits else valid_price(latency, ii)
     return partial.paying(price, first=done, last=done, elements=elements, lanes=elements, bits=width)
 
 

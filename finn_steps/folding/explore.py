@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.choice import STYLES
+from finn_steps.folding.choice import styles_of
 from finn_steps.folding.cost import Partial
 from finn_steps.folding.tune import Limits, Tuner
 
@@ -28,7 +28,8 @@ class Point:
 
 def explore(accelerator: Accelerator, limits: Limits = Limits(), registers_every: int = 1) -> Iterator[Point]:
     """Points of falling area for each style alone, then for all of them; rates halve from point to point."""
-    for styles, name in (*(((style,), style) for style in STYLES), (STYLES, MIXED)):
+    allowed = styles_of(accelerator)
+    for styles, name in (*(((style,), style) for style in allowed), (allowed, MIXED)):
         tuner = Tuner(accelerator, registers_every, styles)
         before = None
         for target_ii in rates(tuner.slowest):

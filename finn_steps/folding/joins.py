@@ -16,6 +16,12 @@ def credit_price(width: int, latency: int, ii: int) -> Price:
     return Price.of("join", features)
 
 
+def valid_price(latency: int, ii: int) -> Price:
+    """Of a valid_pipeline.sv beside a core."""
+    pace = (ii - 1).bit_length()
+    return Price.of("join", {"credit_control": 2 * pace, "registers": latency + pace})
+
+
 def convert_price(bits: int, before: int, after: int) -> Price:
     """Of a converter between beats of `before` and of `after` elements."""
     if before == after:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from math import isqrt
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
-from finn_steps.folding.choice import STYLES, Choice, Folded, Planes, Price, Unrolled
+from finn_steps.folding.choice import Choice, Folded, Planes, Price, Unrolled, styles_of
 from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.folded_counts import facts_of
@@ -75,10 +75,11 @@ class Limits:
 
 
 class Tuner:
-    """All ways to build an accelerator in some `styles`, counted as far as searches have asked."""
+    """All ways to build an accelerator in some `styles` (None: all that its interface allows), counted as far as searches have asked."""
 
-    def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] = STYLES):
-        self.accelerator, self.registers_every, self.styles = accelerator, registers_every, styles
+    def __init__(self, accelerator: Accelerator, registers_every: int = 1, styles: tuple[str, ...] | None = None):
+        self.accelerator, self.registers_every, self.styles = accelerator, registers_every, styles or styles_of(accelerator)
+        styles = self.styles
         self.choices = [choices_ending_at(accelerator, place, registers_every, styles) for place in range(len(accelerator.layers))]
         self._made: dict[tuple[int, Folding], Choice] = {}
         self._counted = 0

@@ -36,11 +36,17 @@ class Pattern:
     gaps: frozenset[int] = frozenset()
     stalls: frozenset[int] = frozenset()
 
+    @classmethod
+    def every(cls, cycles: int) -> Pattern:
+        """As soon as a design takes frames that takes one every so many cycles, and nothing waits for it."""
+        return cls(f"one in {cycles} cycles", cycles, frozenset(range(cycles - 1)))
+
 
 def run_frames(netlist: Netlist, graph: Graph, pattern: Pattern, in_beats: int, out_beats: int, deadline: Deadline,
                assumed: dict[tuple[int, int], int] | None = None) -> Answers:
-    """Run until the state recurs. `assumed`: (beat, bit) of s_axis_0_tdata -> the literal that it is. NotUnderstood where control depends on data or on what was before the reset, where answers
-    differ from frame to frame, or where nothing recurs before the deadline."""
+    """Run until the state recurs. `assumed`: (beat, bit) of s_axis_0_tdata -> the literal that it is. NotUnderstood where control depends
+    on data or on what was before the reset, where answers differ from frame to frame, or where nothing recurs before the deadline. A
+    design without ready takes every frame, and all answers must be equally late."""
     machine = Machine(netlist, graph, "ap_clk")
     driver = _Driver(machine, pattern, in_beats, out_beats, assumed or {})
     driver.reset()
@@ -58,6 +64,8 @@ class _Driver:
         self.idle = [self.graph.free(("idle", bit)) for bit in range(width + 1)]
         self.taken = self.given = 0
         self.answers: list[tuple[list[int], int]] = []
+        self.waits = "s_axis_0_tready" in machine.netlist.ports
+        self.cycle, self.taken_in, self.latencies = 0, [], set()
 
     def reset(self) -> None:
         for _ in range(RESET_CYCLES):
@@ -70,16 +78,19 @@ class _Driver:
         last = later(self.lasts[beat], frame) if offered else self.idle[-1]
         for port, literals in (("ap_rst_n", [int(not reset)]), ("s_axis_0_tdata", data), ("s_axis_0_tvalid", [offered]),
                                ("s_axis_0_tlast", [last]), ("m_axis_0_tready", [ready])):
-            machine.set(port, literals)
+            if port in machine.netlist.ports:
+                machine.set(port, literals)
         machine.settle()
         if not reset:
-            takes, gives = machine.get("s_axis_0_tready")[0], machine.get("m_axis_0_tvalid")[0]
+            takes, gives = machine.get("s_axis_0_tready")[0] if self.waits else 1, machine.get("m_axis_0_tvalid")[0]
             if takes > 1 or gives > 1:
                 name = "s_axis_0_tready" if takes > 1 else "m_axis_0_tvalid"
                 raise NotUnderstood(f"{name} depends on data, or on the state before the reset")
             if gives and ready:
-                self._give(machine.get("m_axis_0_tdata"), machine.get("m_axis_0_tlast")[0])
+                self._give(machine.get("m_axis_0_tdata"), machine.get("m_axis_0_tlast")[0] if self.waits else 0)
+            self.taken_in += [self.cycle] * (takes & offered)
             self.taken += takes & offered
+            self.cycle += 1
         machine.clock_edge()
 
     def _give(self, data: list[int], last: int) -> None:
@@ -91,6 +102,10 @@ class _Driver:
         elif self.answers[beat] != answer:
             raise NotUnderstood(f"beat {beat} of frame {frame} is not answered like that of the first frame ({self.pattern.name})")
         self.given += 1
+        if not self.waits and frame < len(self.taken_in):
+            self.latencies.add(self.cycle - self.taken_in[frame])
+            if len(self.latencies) > 1:
+                raise NotUnderstood(f"frame {frame} is answered after another time than the first, and nothing waits ({self.pattern.name})")
         if self.given > self.taken * max(1, self.out_beats):
             raise NotUnderstood("more comes out than went in")
 

@@ -3,6 +3,7 @@ datatype."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,21 +40,29 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
     What is proved: from any state before a reset, frames that come back to back and whose answers are taken at once are all
     answered as the layers say, whatever they hold, and TLAST with them, for ever: the state is run until it recurs. A layer is
     proved if every bit that the layers after it read of its outputs is what its weights, bias and thresholds say, for all values
-    that its inputs can take: of the first layer, all in their ranges.
+    that its inputs can take: of the first layer, all in their ranges. Where nothing waits (interface valid) the frames come as often as
+    design.json says, and all are answered after the same time.
     """
     deadline = Deadline(seconds)
     try:
         netlist = read_netlist(rtl_folder, TOP)
         graph = Graph()
-        answers = run_frames(netlist, graph, BACK_TO_BACK, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline,
+        pattern = BACK_TO_BACK if accelerator.interface == "stream" else Pattern.every(cycles_of(rtl_folder))
+        answers = run_frames(netlist, graph, pattern, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline,
                              assumed_bits(graph, accelerator))
-        check_last(graph, answers, accelerator)
+        if accelerator.interface == "stream":
+            check_last(graph, answers, accelerator)
         return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
     except NotUnderstood as reason:
         return Proof((), {layer.name: str(reason) for layer in accelerator.layers})
     except Exception as error:  # a checker that fails has proved nothing; the build is told so, and goes on
         reason = f"the checker itself failed ({type(error).__name__}: {' '.join(str(error).split())})"
         return Proof((), {layer.name: reason for layer in accelerator.layers})
+
+
+def cycles_of(rtl_folder: Path | str) -> int:
+    """From frame to frame, as design.json says."""
+    return json.loads((Path(rtl_folder) / "design.json").read_text())["ii"]
 
 
 def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:

@@ -48,6 +48,7 @@ def bitplane_core(layers: Sequence[SparseLayer], module: str) -> Core:
     sections += writer.nodes() + [f"    assign y = {concatenation([writer.literal(literal, 0) for literal in literals])};"]
     text = "\n".join([
         "// Generated: layers of constant weights, folded over the bits of their activations.",
+        "// Weights that are constant leave inputs, and bits of sums, that nothing reads.",
         "/* verilator lint_off UNUSEDSIGNAL */",
         "`default_nettype none",
         f"module {module} (",
@@ -84,7 +85,7 @@ def _combinational(net: Netlist, bus: str, prefix: str, outputs: list[int]) -> W
 def _limited(writer: Writer, value: Held, bit: str) -> str:
     """A bit of a value: 0 where it is below its range, 1 where it is above."""
     if value.below > 1:
-        bit = f"({bit} & ~{writer.literal(value.below, 0)})"
+        bit = f"({bit} & {writer.literal(value.below ^ 1, 0)})"
     if value.above > 1:
         bit = f"({bit} | {writer.literal(value.above, 0)})"
     return bit
@@ -247,7 +248,7 @@ class _Accumulator:
         acc, total, tail = f"{prefix}a{row}", f"{prefix}s{row}", f"{prefix}t{row}"
         complements = [writer.complement(function, depth) for function in self.functions]
         size, carry, no_carry = self.width, writer.literal(self.carry, depth), writer.literal(self.carry ^ 1, depth)
-        lines, begins = [], self.layer.adds - 1 + self.layer.phases - self.phases
+        lines, begins = [f"    logic [{size - 1}:0] {total};"], self.layer.adds - 1 + self.layer.phases - self.phases
         if self.phases == 1:
             chain = f"{size}'d{self.first}"
         else:
@@ -255,7 +256,6 @@ class _Accumulator:
             lines += [f"    logic [{size - 1}:0] {acc};",
                       f"    always_ff @(posedge clk) {acc} <= since[{begins}] ? {size}'d{self.first} : {shifted};"]
             chain = acc
-        lines.append(f"    logic [{size - 1}:0] {total};")
         if self.carry == 1:
             lines.append(f"    assign {total} = {chain}\n        - {concatenation(complements)};")
         else:

@@ -15,7 +15,7 @@ TOP = "finn_accel"
 @dataclass(frozen=True)
 class Design:
     """An RTL folder. filelist.f names its SystemVerilog files in order of use; memory files (*.mem) lie beside them.
-    `ii` is how many cycles pass from frame to frame when nothing waits."""
+    `ii` is how many cycles pass from frame to frame when nothing waits; `interface` is the Accelerator's."""
 
     folder: Path
     files: tuple[str, ...]
@@ -24,6 +24,7 @@ class Design:
     output_stream: StreamFormat
     ii: int
     top: str = TOP
+    interface: str = "stream"
 
     def save(self) -> None:
         """Write filelist.f and design.json into the folder."""
@@ -35,6 +36,7 @@ class Design:
             "input_stream": asdict(self.input_stream),
             "output_stream": asdict(self.output_stream),
             "ii": self.ii,
+            "interface": self.interface,
         }
         write_atomically(self.folder / "design.json", (json.dumps(description, indent=2) + "\n").encode())
 
@@ -51,6 +53,7 @@ class Design:
             output_stream=StreamFormat(**description["output_stream"]),
             ii=description["ii"],
             top=description["top"],
+            interface=description.get("interface", "stream"),
         )
 
     def contents(self) -> dict[str, bytes]:

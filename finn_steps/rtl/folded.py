@@ -11,7 +11,7 @@ from finn_steps.folding.schedule import Schedule, schedule
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.folded_activation import choose_activation, in_block, memory_text
 from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_words, sum_bits, sum_core, takes_one_a_beat
-from finn_steps.rtl.stage import Stage, identifier, instance
+from finn_steps.rtl.stage import Stage, identifier, instance, unread
 
 LIBRARY = (
     "folded_accumulator", "folded_collector", "folded_lane", "folded_lanes", "folded_sequencer", "frame_fifo", "lane_memory",
@@ -37,7 +37,7 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     delay = lanes.cycles + (total.latency if total else 0)
     text, memories = _inputs(layer, plan, widths, lanes, name, arrival, serial)
     parts = [
-        _sequencer(plan, collection, widths, name, delay, activation.cycles),
+        _sequencer(plan, collection, widths, name, delay, activation.cycles, serial),
         _elements(layer, plan, widths, lanes, total, name, serial),
         _collector(plan, collection, widths, name, delay),
         _activations(collection, activation, widths, name),
@@ -56,7 +56,7 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
 def _inputs(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneFormat, name: str, arrival: np.ndarray, serial: bool):
     """Wires <name>_available, _last, and what the lanes read: a frame or the loader's writes."""
     depth, index = plan.depth, max(1, lanes.index)
-    flags = ("available", "last", "start", "take", "running", "done", "first", "room")
+    flags = ("available", "last", "start", "take", "running", done(serial), "first", "room")
     text = "".join(f"  wire {name}_{flag};\n" for flag in flags)
     text += f"  wire [{plan.owners - 1}:0] {name}_write;\n  wire [{index}:0] {name}_write_address;\n"
     text += f"  wire [{widths.x - 1}:0] {name}_write_data;\n  wire {name}_read_bank;\n"
@@ -79,6 +79,8 @@ def _inputs(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneForma
     pieces = ", ".join(padding if c is None else own_part(layer, c, f"{name}_in_data", slot[c] * widths.x) for c in reversed(owned))
     text += f"  assign {name}_available = {name}_in_valid;\n  assign {name}_last = {name}_in_last;\n"
     text += f"  assign {name}_in_ready = {name}_take;\n"
+    if np.any(arrival < 0) or np.any(np.asarray(layer.input_bits) < widths.x):
+        text += unread(name, f"{name}_in_data")
     text += f"  always_ff @(posedge ap_clk) if ({name}_take) {name}_frame <= {{{pieces}}};\n"
     text += f"  assign {name}_write = '0;\n  assign {name}_write_address = '0;\n  assign {name}_write_data = '0;\n"
     return text + f"  assign {name}_read_bank = 1'b0;\n", {}
@@ -95,11 +97,17 @@ def own_part(layer: SparseLayer, column: int, bus: str, place: int) -> str:
     return f"{{{width - size}{{{above}}}}}, {bus}[{place}+:{size}]"
 
 
-def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int, activation_cycles: int):
+def done(serial: bool) -> str:
+    """What the wire for the sequencer's `done` is called: the loader alone reads it."""
+    return "done" if serial else "done_unused"
+
+
+def _sequencer(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int, activation_cycles: int, serial: bool):
     """The step counter, the trigger of the collector and the output memory."""
     text = f"  wire [{address_bits(plan.cycles) - 1}:0] {name}_step;\n"
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "ready": f"{name}_available && {name}_room"}
-    ports |= {signal: f"{name}_{signal}" for signal in ("start", "take", "running", "done", "first", "step")}
+    ports |= {signal: f"{name}_{signal}" for signal in ("start", "take", "running", "first", "step")}
+    ports["done"] = f"{name}_{done(serial)}"
     parameters = {"CYCLES": plan.cycles, "FIRST": collection.first}
     text += instance("folded_sequencer", f"{name}_sequencer", parameters, ports)
     wait = delay_cycles + 1 - COLLECTOR_CYCLES
@@ -142,7 +150,8 @@ def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None,
     pieces, product = widths.pieces(SIMD), widths.product_bits(SIMD)
     places, start = sum_bits(widths, SIMD), pe * (SIMD * lanes.field + 1)
     idt, sums = DataType[layer.idt], ("now", "later") if lanes.ahead else ("now",)
-    text = "".join(f"  wire [{widths.products(SIMD) * product - 1}:0] {element}_{which}_products;\n" for which in ("now", "later"))
+    products = {"now": f"{element}_now_products", "later": f"{element}_later_products{'' if lanes.ahead else '_unused'}"}
+    text = "".join(f"  wire [{widths.products(SIMD) * product - 1}:0] {wire};\n" for wire in products.values())
     text += "".join(f"  wire [{places - 1}:0] {element}_{which};\n" for which in ("now", "later"))
     parameters = {"SIMD": SIMD, "OWNERS": plan.owners, "DEPTH": lanes.depth, "INDEX": lanes.index, "XBITS": widths.x,
                   "XSIGNED": int(idt.signed()), "XMAX": widths.x_max, "MAGNITUDE": widths.magnitude, "IDLE": int(lanes.idle),
@@ -150,7 +159,7 @@ def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None,
                   "PARALLEL": int(not serial), "CYCLES": lanes.cycles, "GROUP": widths.group(SIMD), "PBITS": product}
     ports = {"clk": "ap_clk", "control": f"{name}_control[{start}+:{SIMD * lanes.field}]"}
     ports |= {signal: f"{name}_{signal}" for signal in ("frame", "write", "write_address", "write_data", "read_bank")}
-    ports |= {which: f"{element}_{which}_products" for which in ("now", "later")}
+    ports |= products
     text += instance("folded_lanes", f"{element}_lanes", parameters, ports)
     for which in sums:
         if total:
@@ -158,6 +167,8 @@ def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None,
             text += instance(total.module, f"{element}_{which}_sum", {}, ports)
         else:
             text += f"  assign {element}_{which} = {places}'({element}_{which}_products);\n"
+            if widths.products(SIMD) * product > places:
+                text += unread(f"{element}_{which}", f"{element}_{which}_products")
     text += "" if lanes.ahead else f"  assign {element}_later = '0;\n"
     parameters = {"SBITS": places, "ACCBITS": bits, "AHEAD": lanes.ahead, "DELAY": lanes.cycles + (total.latency if total else 0)}
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "running": f"{name}_running",

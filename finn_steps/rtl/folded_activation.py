@@ -132,12 +132,13 @@ class Activation:
             words = np.where(there, self.ranges.thresholds[rows][:, np.minimum(places, self.layer.steps - 1)], never).ravel().tolist()
             name = f"{prefix}_search{stage}"
             memories[f"{name}.mem"] = memory_text(words, bits)
-            wires = {"acc": bits, "beat": beat_bits, "found": self._found}
+            onward = "" if bit else "_unused"
+            wires = {f"acc{onward}": bits, f"beat{onward}": beat_bits, "found": self._found}
             text += "".join(f"  wire [{width - 1}:0] {name}_{wire};\n" for wire, width in wires.items())
             parameters = {"ACCBITS": bits, "BEATS": len(rows), "FOUND": self._found, "BIT": bit,
                           "BLOCK": in_block(bits, len(words)), "FILE": f"{name}.mem"}
             ports = {"clk": "ap_clk", "acc": acc, "beat": beat, "found": found}
-            acc, beat, found = f"{name}_acc", f"{name}_beat", f"{name}_found"
+            acc, beat, found = f"{name}_acc{onward}", f"{name}_beat{onward}", f"{name}_found"
             text += instance("search_stage", name, parameters, ports | {"next_acc": acc, "next_beat": beat, "next_found": found})
         text += f"  wire [{self._found - 1}:0] {prefix}_found = {found};\n"
         return text + self._code(prefix, y), memories

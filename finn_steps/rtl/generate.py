@@ -15,7 +15,8 @@ from finn_steps.rtl.core_cache import kept_core
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.folded import folded_stage
 from finn_steps.rtl.label import label_core
-from finn_steps.rtl.stage import Stage, convert, identifier, instance, register, reorder, wires
+from finn_steps.rtl.stage import Stage, convert, identifier, instance, joinable, register, reorder
+from finn_steps.rtl.top import top
 
 LIBRARY = Path(__file__).with_name("library")
 
@@ -39,7 +40,7 @@ def generate(accelerator: Accelerator, folder: Path | str) -> Design:
         write_atomically(folder / name, text.encode())
     design = Design(
         folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), accelerator.input_stream, accelerator.output_stream,
-        max(stage.ii for stage in stages),
+        max(stage.ii for stage in stages), interface=accelerator.interface,
     )
     design.save()
     return design
@@ -47,6 +48,8 @@ def generate(accelerator: Accelerator, folder: Path | str) -> Design:
 
 def plan(accelerator: Accelerator) -> list[Stage]:
     """The stages from input to output, with what joins their beats and the order of their elements."""
+    if accelerator.interface == "valid":
+        return free_running_plan(accelerator)
     into, out = accelerator.input_stream, accelerator.output_stream
     stages: list[Stage] = []
     order, lanes = np.arange(into.elements), into.lanes
@@ -69,12 +72,27 @@ def plan(accelerator: Accelerator) -> list[Stage]:
         last = accelerator.layers[-1]
         stages += [*in_order("frame", order, bits(last.odt), lanes), label_stage(last, accelerator.labels)]
         order, lanes = np.arange(1), 1
-    if np.array_equal(order, np.arange(out.elements)):
+    if np.array_equal(order, np.arange(out.elements)) and joinable(lanes, out.lanes):
         return stages + convert("output", out.elements, out.bits, lanes, out.lanes)
     stages += in_order("frame", order, out.bits, lanes)
     if out.lanes < out.elements:
         stages.append(register("answer", out.elements, out.bits))
     return stages + convert("output", out.elements, out.bits, out.elements, out.lanes)
+
+
+def free_running_plan(accelerator: Accelerator) -> list[Stage]:
+    """One core behind the other, none of which waits: a frame a beat, in the order of its elements, all the way. The first core's stage
+    lets in no more than the slowest takes."""
+    groups, cores = layer_groups(accelerator), []
+    for layers in groups:
+        style = layers[0].folding.style
+        labels = accelerator.labels if style == "unrolled" and layers is groups[-1] else None
+        cores.append((core_name(layers), make_core(style, layers, f"{core_name(layers)}_core", labels), style != "unrolled"))
+    last = accelerator.layers[-1]
+    if accelerator.labels is not None and style != "unrolled":
+        cores.append(("label", label_core(last.MH, last.odt, accelerator.labels, "label_core", last.folding.registers_every), False))
+    ii = max(core.ii for _, core, _ in cores)
+    return [free_running_stage(*each, ii if place == 0 else 1) for place, each in enumerate(cores)]
 
 
 def layer_groups(accelerator: Accelerator) -> list[list[SparseLayer]]:
@@ -119,18 +137,32 @@ def pipeline_stage(
 ) -> Stage:
     """A core, its output memory and the credits around it; `starts`: the core has a port `start`; `waits`: a folded layer
     follows, which leaves a frame where it is for up to its own cycles, so that keeping the rate takes one credit more."""
-    ports = {"clk": "ap_clk"} | ({"start": f"{name}_start"} if starts else {})
-    body = f"  wire {name}_start;\n  wire [{core.output_bits - 1}:0] {name}_y;\n"
-    body += instance(core.module, f"{name}_pipeline", {}, ports | {"x": f"{name}_in_data", "y": f"{name}_y"})
+    start, body = core_body(name, core, starts, f"{name}_y")
     parameters = {"WIDTH": core.output_bits, "LATENCY": core.latency, "II": core.ii}
     if waits:
         parameters["CREDITS"] = -(-(core.latency + 2) // core.ii) + 1
     handshake = {"clk": "ap_clk", "rst_n": "ap_rst_n", "s_valid": f"{name}_in_valid", "s_ready": f"{name}_in_ready",
-                 "s_last": f"{name}_in_last", "start": f"{name}_start", "y": f"{name}_y"}
+                 "s_last": f"{name}_in_last", "start": start, "y": f"{name}_y"}
     handshake |= {f"m_{signal}": f"{name}_out_{signal}" for signal in ("data", "valid", "ready", "last")}
     body += instance("credit_pipeline", f"{name}_credits", parameters, handshake)
-    return Stage(name, elements, width, elements, out_elements, out_width, out_elements, body, ("credit_pipeline", "stream_contract"),
-                 {f"{core.module}.sv": core.verilog}, ii=core.ii)
+    return Stage(name, elements, width, elements, out_elements, out_width, out_elements, f"  wire [{core.output_bits - 1}:0] {name}_y;\n{body}",
+                 ("credit_pipeline", "stream_contract"), {f"{core.module}.sv": core.verilog}, ii=core.ii)
+
+
+def free_running_stage(name: str, core: Core, starts: bool, ii: int) -> Stage:
+    """A core with nothing around it but what says when its answers are there; frames as words of one element. `ii`: frames that come
+    sooner are not taken."""
+    start, body = core_body(name, core, starts, f"{name}_out_data")
+    ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "s_valid": f"{name}_in_valid", "start": start, "m_valid": f"{name}_out_valid"}
+    body += instance("valid_pipeline", f"{name}_valids", {"LATENCY": core.latency, "II": ii}, ports)
+    return Stage(name, 1, core.input_bits, 1, 1, core.output_bits, 1, body, ("valid_pipeline",), {f"{core.module}.sv": core.verilog}, ii=ii)
+
+
+def core_body(name: str, core: Core, starts: bool, y: str) -> tuple[str, str]:
+    """The wire that says that the core takes a frame, and the text of that and of the core, which answers at `y`."""
+    start = f"{name}_start" if starts else f"{name}_start_unused"
+    ports = {"clk": "ap_clk"} | ({"start": start} if starts else {})
+    return start, f"  wire {start};\n" + instance(core.module, f"{name}_pipeline", {}, ports | {"x": f"{name}_in_data", "y": y})
 
 
 def core_name(layers: list[SparseLayer]) -> str:
@@ -148,43 +180,6 @@ def make_core(style: str, layers: list[SparseLayer], module: str, labels: np.nda
     from finn_steps.rtl.bitplane import bitplane_core
 
     return kept_core(bitplane_core, layers, module)
-
-
-def top(accelerator: Accelerator, stages: list[Stage]) -> str:
-    """The top module: the stages in a row between the two AXI-Streams, beats padded to whole bytes."""
-    into, out = accelerator.input_stream, accelerator.output_stream
-    name = " ".join(accelerator.name.split())
-    text = f"""// {name}
-// In: {into.elements} x {accelerator.idt}, {into.lanes} a beat. Out: {out.elements} x {accelerator.odt}, {out.lanes} a beat.
-// A beat is padded to whole bytes, element 0 lowest. s_axis_0_tlast goes through to the last beat of its frame's answer.
-module {TOP} (
-    input  wire logic ap_clk,
-    input  wire logic ap_rst_n,
-    input  wire logic [{8 * into.bytes - 1}:0] s_axis_0_tdata,
-    input  wire logic s_axis_0_tvalid,
-    output logic s_axis_0_tready,
-    input  wire logic s_axis_0_tlast,
-    output logic [{8 * out.bytes - 1}:0] m_axis_0_tdata,
-    output logic m_axis_0_tvalid,
-    input  wire logic m_axis_0_tready,
-    output logic m_axis_0_tlast
-);
-"""
-    for stage in stages:
-        text += "\n" + wires(f"{stage.name}_in", stage.in_width) + wires(f"{stage.name}_out", stage.out_width) + stage.body
-    first, last = stages[0].name, stages[-1].name
-    links = [(f"{a.name}_out", f"{b.name}_in") for a, b in zip(stages, stages[1:])]
-    text += "\n" + f"  assign {first}_in_data = s_axis_0_tdata[{stages[0].in_width - 1}:0];\n"
-    text += f"  assign {first}_in_valid = s_axis_0_tvalid;\n  assign {first}_in_last = s_axis_0_tlast;\n"
-    text += f"  assign s_axis_0_tready = {first}_in_ready;\n"
-    for source, sink in links:
-        text += "".join(f"  assign {sink}_{signal} = {source}_{signal};\n" for signal in ("data", "valid", "last"))
-        text += f"  assign {source}_ready = {sink}_ready;\n"
-    padding = 8 * out.bytes - stages[-1].out_width
-    data = f"{last}_out_data" if not padding else f"{{{padding}'b0, {last}_out_data}}"
-    text += f"  assign m_axis_0_tdata = {data};\n  assign m_axis_0_tvalid = {last}_out_valid;\n"
-    text += f"  assign m_axis_0_tlast = {last}_out_last;\n  assign {last}_out_ready = m_axis_0_tready;\nendmodule\n"
-    return text
 
 
 def bits(datatype: str) -> int:

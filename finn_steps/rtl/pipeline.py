@@ -26,6 +26,7 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
     answer = concatenation([writer.literal(literal, last) for literal in outputs])
     text = "\n".join([
         "// Generated: a free-running pipeline of constant weights.",
+        "// Weights that are constant leave inputs, and bits of sums, that nothing reads.",
         "/* verilator lint_off UNUSEDSIGNAL */",
         "`default_nettype none",
         f"module {module} (",

@@ -63,9 +63,14 @@ def stream_ports(source: str, sink: str) -> dict[str, str]:
     return ports
 
 
-def wires(prefix: str, width: int) -> str:
-    """Declare the wires of one stream."""
-    return f"  wire [{width - 1}:0] {prefix}_data;\n  wire {prefix}_valid, {prefix}_ready, {prefix}_last;\n"
+def wires(prefix: str, width: int, signals: tuple[str, ...]) -> str:
+    """Declare the wires of one stream: its data, and `signals`."""
+    return f"  wire [{width - 1}:0] {prefix}_data;\n  wire {', '.join(f'{prefix}_{signal}' for signal in signals)};\n"
+
+
+def joinable(before: int, after: int) -> bool:
+    """Whether beats of `before` elements can be cut into, or collected to, beats of `after`."""
+    return max(before, after) % min(before, after) == 0
 
 
 def convert(name: str, elements: int, bits: int, before: int, after: int) -> list[Stage]:
@@ -73,7 +78,7 @@ def convert(name: str, elements: int, bits: int, before: int, after: int) -> lis
     if before == after:
         return []
     wide, narrow = max(before, after), min(before, after)
-    if wide % narrow:
+    if not joinable(before, after):
         raise ValueError(f"{name}: beats of {before} and {after} elements cannot be joined")
     module = "stream_serialiser" if before > after else "stream_deserialiser"
     parameters = {"WIDTH": narrow * bits, "BEATS": wide // narrow}
@@ -93,7 +98,13 @@ def reorder(name: str, order: np.ndarray, bits: int) -> Stage:
     pieces = ", ".join(f"{name}_in_data[{slot * bits}+:{bits}]" for slot in reversed(slots))
     body = f"  assign {name}_out_data = {{{pieces}}};\n  assign {name}_in_ready = {name}_out_ready;\n"
     body += "".join(f"  assign {name}_out_{signal} = {name}_in_{signal};\n" for signal in ("valid", "last"))
+    body += unread(name, f"{name}_in_data") if len(slots) < len(order) else ""
     return Stage(name, len(order), bits, len(order), len(slots), bits, len(slots), body)
+
+
+def unread(name: str, data: str) -> str:
+    """A wire that reads all of `data`, of which some is for nobody: lint asks whether that was forgotten."""
+    return f"  wire {name}_rest_unused = &{{1'b0, {data}}};\n"
 
 
 def identifier(name: str) -> str:

@@ -31,8 +31,13 @@ def cofactors(table: int, index: int, inputs: int) -> tuple[int, int]:
     return low, high
 
 
+def complement(name: str) -> str:
+    """Of a name, or of a name's complement: Verilog knows no `~~`, though most tools take it."""
+    return name[1:] if name.startswith("~") else f"~{name}"
+
+
 def expression(table: int, names: list[str]) -> str:
-    """A SystemVerilog expression over one-bit `names`, by Shannon's expansion from the last name down."""
+    """A SystemVerilog expression over one-bit `names` (some with a ~ before them), by Shannon's expansion from the last name down."""
     if table == 0:
         return "1'b0"
     if table == full(len(names)):
@@ -42,13 +47,13 @@ def expression(table: int, names: list[str]) -> str:
     if low == high:
         return expression(low, rest)
     if high == low ^ ones:
-        return f"~{name}" if high == 0 else name if low == 0 else f"({name} ^ {expression(low, rest)})"
+        return complement(name) if high == 0 else name if low == 0 else f"({name} ^ {expression(low, rest)})"
     if low == 0:
         return f"({name} & {expression(high, rest)})"
     if high == 0:
-        return f"(~{name} & {expression(low, rest)})"
+        return f"({complement(name)} & {expression(low, rest)})"
     if low == ones:
-        return f"(~{name} | {expression(high, rest)})"
+        return f"({complement(name)} | {expression(high, rest)})"
     if high == ones:
         return f"({name} | {expression(low, rest)})"
     return f"({name} ? {expression(high, rest)} : {expression(low, rest)})"

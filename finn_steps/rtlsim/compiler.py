@@ -29,8 +29,6 @@ LEVELS = ("-O0", "-O1")
 COMPILING, CYCLE = {"-O0": 1.5, "-O1": 3.0}, {"-O0": 3.2e-6, "-O1": 1.1e-6}
 """Seconds of CPU, about, that g++ takes for a megabyte of Verilator's C++, and that a cycle of it then takes. Both are in proportion to
 the size, so that the cycles decide alone."""
-WARNINGS_OFF = ("-Wno-UNUSEDSIGNAL", "-Wno-UNUSEDPARAM", "-Wno-DECLFILENAME")
-"""Not warned about: bits and parameters that a generic module does not need, and several modules in a generated file."""
 
 
 def compile_design(design: Design, cache_folder: Path, cycles: float = 0) -> Path:
@@ -53,7 +51,7 @@ def choose_level(there: list[str], cycles: float) -> str:
 def lint(sources: list[Path], top: str, folder: Path | None = None, library: Path | None = None) -> str:
     """What `verilator --lint-only -Wall` has to say; empty when nothing. `library` holds modules that are not in `sources`."""
     options = ["-y", str(library)] if library else []
-    command = ["--lint-only", "-Wall", *WARNINGS_OFF, "--top-module", top, *options, *(str(path) for path in sources)]
+    command = ["--lint-only", "-Wall", "--top-module", top, *options, *(str(path) for path in sources)]
     return _verilator(command, folder).stderr
 
 
@@ -66,7 +64,8 @@ def _compile(design: Design, sources: dict[str, bytes], folder: Path, cache_fold
         header, library = pool.submit(_header, cache_folder, level), pool.submit(_library, cache_folder)
         generated = _verilate(design, folder)
         LOG.info("simulation of %s: %s", design.folder, _reason(generated, level, cycles))
-        options = [*FLAGS, level, *_includes(), "-include", str(header.result().resolve())]
+        ports = [] if design.interface == "stream" else ["-DNO_HANDSHAKE"]
+        options = [*FLAGS, level, *ports, *_includes(), "-include", str(header.result().resolve())]
         objects = list(pool.map(lambda unit: _object(options, unit, generated), _units(generated)))
         objects.append(str(library.result().resolve()))
     run_compiler([*FLAGS, *objects, "-o", f"../{PROGRAM}"], generated)

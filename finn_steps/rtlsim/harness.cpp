@@ -2,10 +2,13 @@
 //
 // Arguments: the file of the input, frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls
 // (shares of cycles 0..1), seed, patience (cycles without any transfer that count as hung), wait (cycles after reset before the
-// first beat), then the cycles at which reset comes in mid-stream.
+// first beat), pace (at least so many cycles from beat to beat, and one less from a reset to the first), then the cycles at which
+// reset comes in mid-stream.
+// With NO_HANDSHAKE the ports have neither ready nor last: each beat is taken, and all answers must be given equally long after it.
 // The file: frames x input beats x input bytes.
 // stdout: uint64 cycles; for each frame, uint64, the cycle of its first beat in; of its last beat out; then the output beats.
 // A broken protocol or a hung stream: one line on stderr, exit code 3.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -47,15 +50,17 @@ struct Gate {
 }
 
 int main(int argc, char** argv) {
-    if (argc < 12) fail("harness: too few arguments");
+    if (argc < 13) fail("harness: too few arguments");
     const uint64_t frames = std::strtoull(argv[2], nullptr, 10);
     const uint64_t in_beats = std::strtoull(argv[3], nullptr, 10), in_bytes = std::strtoull(argv[4], nullptr, 10);
     const uint64_t out_beats = std::strtoull(argv[5], nullptr, 10), out_bytes = std::strtoull(argv[6], nullptr, 10);
     const double gaps = std::strtod(argv[7], nullptr), stalls = std::strtod(argv[8], nullptr);
     const uint64_t seed = std::strtoull(argv[9], nullptr, 10), patience = std::strtoull(argv[10], nullptr, 10);
     const uint64_t wait = std::strtoull(argv[11], nullptr, 10);
+    const uint64_t pace = std::strtoull(argv[12], nullptr, 10);
+    const uint64_t settled = pace ? pace - 1 : 0;
     std::vector<uint64_t> resets;
-    for (int i = 12; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
+    for (int i = 13; i < argc; ++i) resets.push_back(std::strtoull(argv[i], nullptr, 10));
 
     const uint64_t in_total = frames * in_beats, out_total = frames * out_beats;
     std::vector<uint8_t> input(in_total * in_bytes), output(out_total * out_bytes);
@@ -84,11 +89,21 @@ int main(int argc, char** argv) {
         }
         top.ap_rst_n = 1;
     };
+    const auto accept = [&](bool ready) {
+#ifndef NO_HANDSHAKE
+        top.m_axis_0_tready = ready;
+#endif
+    };
+    const auto mark = [&](bool last) {
+#ifndef NO_HANDSHAKE
+        top.s_axis_0_tlast = last;
+#endif
+    };
     top.ap_clk = 0;
-    top.m_axis_0_tready = 0;
+    accept(false);
     reset();
 
-    uint64_t cycle = 0, idle = 0, in = 0, out = 0, after = 0;
+    uint64_t cycle = 0, idle = 0, in = 0, out = 0, after = 0, earliest = std::max(wait, settled);
     size_t next_reset = 0;
     bool offering = false, held = false, held_last = false;
     std::vector<uint8_t> held_data(out_bytes);
@@ -97,22 +112,27 @@ int main(int argc, char** argv) {
             ++next_reset;
             reset();
             in = out = idle = after = 0;
+            earliest = cycle + settled;
             offering = held = false;
         }
-        if (!offering) offering = cycle >= wait && in < in_total && !gap.step();
+        if (!offering) offering = cycle >= earliest && in < in_total && !gap.step();
         const bool closed = stall.step();
         top.s_axis_0_tvalid = offering;
         if (offering) {
             std::memcpy(&top.s_axis_0_tdata, &input[in * in_bytes], in_bytes);
-            top.s_axis_0_tlast = in + 1 == in_total;
+            mark(in + 1 == in_total);
         } else {
             for (size_t i = 0; i < in_bytes; ++i) reinterpret_cast<uint8_t*>(&top.s_axis_0_tdata)[i] = garbage.next();
-            top.s_axis_0_tlast = garbage.next() & 1;
+            mark(garbage.next() & 1);
         }
-        top.m_axis_0_tready = !closed;
+        accept(!closed);
         top.eval();
 
+#ifdef NO_HANDSHAKE
+        const bool takes = offering, valid = top.m_axis_0_tvalid, last = out + 1 == out_total;
+#else
         const bool takes = offering && top.s_axis_0_tready, valid = top.m_axis_0_tvalid, last = top.m_axis_0_tlast;
+#endif
         const auto at = [&] { return " at output beat " + std::to_string(out) + ", cycle " + std::to_string(cycle); };
         const uint8_t* data = reinterpret_cast<const uint8_t*>(&top.m_axis_0_tdata);
         if (held && !valid) fail("m_axis_0_tvalid fell before tready" + at());
@@ -128,11 +148,17 @@ int main(int argc, char** argv) {
             if (in % in_beats == 0) taken[in / in_beats] = cycle;
             ++in;
             offering = false;
+            earliest = cycle + pace;
         }
         if (valid && !closed) {
             std::memcpy(&output[out * out_bytes], data, out_bytes);
             ++out;
             if (out % out_beats == 0) given[out / out_beats - 1] = cycle;
+#ifdef NO_HANDSHAKE
+            if (cycle - taken[out - 1] != given[0] - taken[0])
+                fail("an answer came " + std::to_string(cycle - taken[out - 1]) + " cycles after its frame, the first " +
+                     std::to_string(given[0] - taken[0]) + at());
+#endif
         }
         if (out == out_total) ++after;
         idle = takes || (valid && !closed) || out == out_total ? 0 : idle + 1;

@@ -98,13 +98,18 @@ class Simulation:
 
         At each cycle of `resets` (ascending) the design is reset in mid-stream and the batch sent anew; the answers are
         those after the last reset. `patience` is how many cycles without any transfer count as hung. The first beat is offered
-        `wait` cycles after reset.
+        `wait` cycles after reset. Where nothing waits (interface valid), frames come every `ii` cycles at the most, and ValueError where
+        the output is to be stalled; answers that are not all equally late are a RuntimeError.
         """
         x = np.asarray(x, dtype=np.int64)
         if len(x) == 0:
             raise ValueError("a simulation needs at least one frame")
+        waits = self.design.interface == "stream"
+        if output_stalls and not waits:
+            raise ValueError("a simulation of interface valid has no output that could be stalled")
         into, out = self.design.input_stream, self.design.output_stream
-        numbers = (len(x), into.beats, into.bytes, out.beats, out.bytes, input_gaps, output_stalls, seed, patience, wait, *resets)
+        sizes, pace = (len(x), into.beats, into.bytes, out.beats, out.bytes), 0 if waits else self.design.ii
+        numbers = (*sizes, input_gaps, output_stalls, seed, patience, wait, pace, *resets)
         with tempfile.NamedTemporaryFile(prefix="qapflow-frames-") as file:
             file.write(into.pack(x).tobytes())
             file.flush()

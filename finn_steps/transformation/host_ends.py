@@ -27,6 +27,7 @@ class HostEnds:
     host_output: tuple[HostOp, ...]
     labels: np.ndarray | None
     input_range: np.ndarray | None
+    interface: str = "stream"
 
 
 def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
@@ -35,6 +36,7 @@ def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
     entry = {
         "name": accelerator.name,
         "features": accelerator.features,
+        "interface": accelerator.interface,
         "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(accelerator.host_input)],
         "host_output": [op.to_json(f"host_output.{i}", arrays) for i, op in enumerate(accelerator.host_output)],
     }
@@ -54,4 +56,4 @@ def read_host_ends(model: ModelWrapper) -> HostEnds:
     return HostEnds(entry["name"], entry["features"], arrays["input_index"],
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_input"]),
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]), arrays.get("labels"),
-                    arrays.get("input_range"))
+                    arrays.get("input_range"), entry.get("interface", "stream"))

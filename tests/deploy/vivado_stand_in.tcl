@@ -34,8 +34,15 @@ set signatures {
     report_power         {-quiet -advisory}               {-file -format}                          {0 0}
     get_timing_paths     {-quiet -unique_pins}            {-delay_type -max_paths -nworst}         {0 0}
     get_cells            {-hierarchical -quiet}           {-filter -of_objects}                    {0 999}
+    ipx::package_project {-generated_files -import_files -force} {-root_dir -vendor -library -taxonomy -module} {0 1}
+    ipx::current_core    {-quiet}                         {}                                       {0 1}
+    ipx::update_checksums {-quiet}                        {}                                       {1 1}
+    ipx::check_integrity {-quiet}                         {}                                       {0 1}
+    ipx::save_core       {-quiet}                         {}                                       {0 1}
     version              {-short -quiet}                  {}                                       {0 0}
 }
+
+namespace eval ipx {}
 
 proc check_and_record {name words} {
     lassign [dict get $::commands $name] flags valued range

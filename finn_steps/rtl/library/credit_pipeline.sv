@@ -4,10 +4,10 @@
 // it is taken. The core is never stopped, so no enable fans out. CREDITS frames keep the full rate: one returns two cycles
 // after its answer. s_ready depends on registers only.
 module credit_pipeline #(
-    parameter int unsigned WIDTH   = 8,
-    parameter int unsigned LATENCY = 4,
-    parameter int unsigned II      = 1,
-    parameter int unsigned CREDITS = (LATENCY + II + 1) / II
+    parameter [31:0] WIDTH   = 8,
+    parameter [31:0] LATENCY = 4,
+    parameter [31:0] II      = 1,
+    parameter [31:0] CREDITS = (LATENCY + II + 1) / II
 ) (
     input  wire logic             clk,
     input  wire logic             rst_n,
@@ -22,12 +22,12 @@ module credit_pipeline #(
     output logic                  m_last
 );
   if (II < 1) begin : g_bad_ii
-    $error("credit_pipeline: II (%0d) must be at least 1", II);
+    credit_pipeline_II_must_be_at_least_1 parameters ();
   end
   if (CREDITS < 1) begin : g_bad_credits
-    $error("credit_pipeline: CREDITS (%0d) must be at least 1", CREDITS);
+    credit_pipeline_CREDITS_must_be_at_least_1 parameters ();
   end
-  localparam int unsigned ADDRESS = $clog2(CREDITS + 1);
+  localparam [31:0] ADDRESS = $clog2(CREDITS + 1);
 
   // Frames that may still be admitted.
   logic [ADDRESS-1:0] credits;
@@ -57,9 +57,9 @@ module credit_pipeline #(
   // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
   logic armed;
   initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   logic [ADDRESS-1:0] flying;
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (!rst_n) flying <= '0;
     else if (start != answered) flying <= start ? flying + 1'b1 : flying - 1'b1;
 `endif
@@ -70,7 +70,7 @@ module credit_pipeline #(
     always_ff @(posedge clk) answered <= rst_n && start;
     always_ff @(posedge clk) answered_last <= s_last;
 `ifndef SYNTHESIS
-    always_ff @(posedge clk) if (armed && rst_n) a_flying : assert (flying == ADDRESS'(answered));
+    always @(posedge clk) if (armed && rst_n) begin : a_flying assert (flying == ADDRESS'(answered)); end
 `endif
   end else begin : g_pipeline
     logic [LATENCY-1:0] valid, last;
@@ -80,7 +80,7 @@ module credit_pipeline #(
       pulses = '0;
       for (int unsigned i = 0; i < LATENCY; i++) pulses += 32'(valid[i]);
     end
-    always_ff @(posedge clk) if (armed && rst_n) a_flying : assert (32'(flying) == pulses);
+    always @(posedge clk) if (armed && rst_n) begin : a_flying assert (32'(flying) == pulses); end
 `endif
     always_ff @(posedge clk) valid <= rst_n ? {valid[LATENCY-2:0], start} : '0;
     always_ff @(posedge clk) last <= {last[LATENCY-2:0], s_last};
@@ -114,7 +114,7 @@ module credit_pipeline #(
       .ready(m_ready)
   );
   // A frame is a free credit, in the core, or an answer that waits: none is lost or made up.
-  always_ff @(posedge clk)
-    if (armed && rst_n) a_credits : assert (32'(credits) + 32'(flying) + 32'(ADDRESS'(write - read)) == CREDITS);
+  always @(posedge clk)
+    if (armed && rst_n) begin : a_credits assert (32'(credits) + 32'(flying) + 32'(ADDRESS'(write - read)) == CREDITS); end
 `endif
 endmodule

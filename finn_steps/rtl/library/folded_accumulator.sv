@@ -3,10 +3,10 @@
 // the accumulator of a row from DELAY + 1 cycles after the step in which it finished, until the next row finishes. `later` is
 // looked at only if AHEAD = 1. Unsigned, counted from the least value that the row can have (see folded_lane).
 module folded_accumulator #(
-    parameter int unsigned SBITS   = 8,
-    parameter int unsigned ACCBITS = 12,
-    parameter int unsigned AHEAD   = 1,
-    parameter int unsigned DELAY   = 3
+    parameter [31:0] SBITS   = 8,
+    parameter [31:0] ACCBITS = 12,
+    parameter [31:0] AHEAD   = 1,
+    parameter [31:0] DELAY   = 3
 ) (
     input  wire logic               clk,
     input  wire logic               rst_n,

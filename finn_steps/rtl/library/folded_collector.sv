@@ -2,16 +2,16 @@
 // Contract: `trigger` comes three cycles before the first of CYCLES cycles for which FILE says {take, which PE for each unit};
 // unit u takes from PEs u, u + UNITS, ... `acc`, `valid` and `beat`, the number of the take within its frame, are registered.
 module folded_collector #(
-    parameter int unsigned PE      = 4,
-    parameter int unsigned UNITS   = 2,
-    parameter int unsigned ACCBITS = 12,
-    parameter int unsigned CYCLES  = 16,
-    parameter int unsigned BEATS   = 4,
-    parameter int unsigned BLOCK   = 0,
+    parameter [31:0] PE      = 4,
+    parameter [31:0] UNITS   = 2,
+    parameter [31:0] ACCBITS = 12,
+    parameter [31:0] CYCLES  = 16,
+    parameter [31:0] BEATS   = 4,
+    parameter [31:0] BLOCK   = 0,
     parameter FILE = "",
-    localparam int unsigned CHOICE = PE > UNITS ? $clog2(PE / UNITS) : 1,
-    localparam int unsigned COUNT = CYCLES > 1 ? $clog2(CYCLES) : 1,
-    localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
+    localparam [31:0] CHOICE = PE > UNITS ? $clog2(PE / UNITS) : 1,
+    localparam [31:0] COUNT = CYCLES > 1 ? $clog2(CYCLES) : 1,
+    localparam [31:0] BEAT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic                     clk,
     input  wire logic                     rst_n,
@@ -22,7 +22,7 @@ module folded_collector #(
     output logic                          valid
 );
   if (PE % UNITS != 0) begin : g_bad_units
-    $error("folded_collector: UNITS (%0d) must divide PE (%0d)", UNITS, PE);
+    folded_collector_UNITS_must_divide_PE parameters ();
   end
   // `step` is a copy of the counter: see folded_sequencer.
   logic [COUNT-1:0] counter, step;
@@ -49,15 +49,15 @@ module folded_collector #(
   );
 
   for (genvar u = 0; u < UNITS; u++) begin : g_unit
-    logic [ACCBITS-1:0] candidates[2**CHOICE];
+    logic [2**CHOICE*ACCBITS-1:0] candidates;
     for (genvar i = 0; i < 2 ** CHOICE; i++) begin : g_candidate
       if (i * UNITS + u < PE) begin : g_there
-        assign candidates[i] = results[(i*UNITS+u)*ACCBITS+:ACCBITS];
+        assign candidates[i*ACCBITS+:ACCBITS] = results[(i*UNITS+u)*ACCBITS+:ACCBITS];
       end else begin : g_none
-        assign candidates[i] = 'x;
+        assign candidates[i*ACCBITS+:ACCBITS] = 'x;
       end
     end
-    always_ff @(posedge clk) acc[u*ACCBITS+:ACCBITS] <= candidates[choice[u*CHOICE+:CHOICE]];
+    always_ff @(posedge clk) acc[u*ACCBITS+:ACCBITS] <= candidates[choice[u*CHOICE+:CHOICE]*ACCBITS+:ACCBITS];
   end
 
   logic [BEAT-1:0] next_beat;

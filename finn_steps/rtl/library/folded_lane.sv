@@ -3,15 +3,15 @@
 // Contract: with u = x - least x, the product is magnitude * (negative ? greatest u - u : u), which is weight * x plus a
 // constant of the weight: always unsigned, and 0 for a weight of 0.
 module folded_lane #(
-    parameter int unsigned XBITS     = 4,
-    parameter int unsigned XSIGNED   = 0,
-    parameter int unsigned XMAX      = 15,
-    parameter int unsigned MAGNITUDE = 3,
-    parameter int unsigned SLICE     = 2,
-    parameter int unsigned PIECE     = 5,
-    parameter int unsigned LAST      = 5,
-    localparam int unsigned SLICES = (XBITS + SLICE - 1) / SLICE,
-    localparam int unsigned PBITS = (SLICES - 1) * PIECE + LAST
+    parameter [31:0] XBITS     = 4,
+    parameter [31:0] XSIGNED   = 0,
+    parameter [31:0] XMAX      = 15,
+    parameter [31:0] MAGNITUDE = 3,
+    parameter [31:0] SLICE     = 2,
+    parameter [31:0] PIECE     = 5,
+    parameter [31:0] LAST      = 5,
+    localparam [31:0] SLICES = (XBITS + SLICE - 1) / SLICE,
+    localparam [31:0] PBITS = (SLICES - 1) * PIECE + LAST
 ) (
     input  wire logic [    XBITS-1:0] x,
     input  wire logic [MAGNITUDE-1:0] magnitude,
@@ -19,7 +19,7 @@ module folded_lane #(
     output logic      [    PBITS-1:0] product
 );
   if (XMAX != 2 ** XBITS - 1 && XBITS != 2) begin : g_bad_xmax
-    $error("folded_lane: XMAX (%0d) must be full for XBITS (%0d)", XMAX, XBITS);
+    folded_lane_XMAX_must_be_full_for_XBITS parameters ();
   end
   logic [XBITS-1:0] distance;
   if (XMAX != 2 ** XBITS - 1) begin : g_ternary
@@ -30,8 +30,8 @@ module folded_lane #(
     assign distance = x ^ {XBITS{negative}} ^ XBITS'(XSIGNED << (XBITS - 1));
   end
   for (genvar i = 0; i < SLICES; i++) begin : g_slice
-    localparam int unsigned WIDTH = i == SLICES - 1 ? XBITS - i * SLICE : SLICE;
-    localparam int unsigned BITS = i == SLICES - 1 ? LAST : PIECE;
+    localparam [31:0] WIDTH = i == SLICES - 1 ? XBITS - i * SLICE : SLICE;
+    localparam [31:0] BITS = i == SLICES - 1 ? LAST : PIECE;
     small_product #(
         .A  (MAGNITUDE),
         .B  (WIDTH),

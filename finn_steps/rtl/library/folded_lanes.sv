@@ -8,26 +8,26 @@
 // all are 1, and the index DEPTH makes a lane idle.
 // CYCLES = 1: nothing is registered but the products; 2: what is multiplied, too.
 module folded_lanes #(
-    parameter int unsigned SIMD      = 4,
-    parameter int unsigned OWNERS    = 2,
-    parameter int unsigned DEPTH     = 8,
-    parameter int unsigned INDEX     = 3,
-    parameter int unsigned XBITS     = 4,
-    parameter int unsigned XSIGNED   = 0,
-    parameter int unsigned XMAX      = 15,
-    parameter int unsigned MAGNITUDE = 3,
-    parameter int unsigned IDLE      = 0,
-    parameter int unsigned SLICE     = 2,
-    parameter int unsigned PIECE     = 5,
-    parameter int unsigned LAST      = 5,
-    parameter int unsigned AHEAD     = 1,
-    parameter int unsigned PARALLEL  = 0,
-    parameter int unsigned CYCLES    = 2,
-    parameter int unsigned GROUP     = 0,
-    parameter int unsigned PBITS     = 10,
-    localparam int unsigned FIELD = INDEX + (IDLE != 0 ? 0 : MAGNITUDE) + 1 + AHEAD,
-    localparam int unsigned ADDRESS = INDEX > 0 ? INDEX : 1,
-    localparam int unsigned PRODUCTS = GROUP == 0 ? SIMD : (SIMD + GROUP - 1) / GROUP
+    parameter [31:0] SIMD      = 4,
+    parameter [31:0] OWNERS    = 2,
+    parameter [31:0] DEPTH     = 8,
+    parameter [31:0] INDEX     = 3,
+    parameter [31:0] XBITS     = 4,
+    parameter [31:0] XSIGNED   = 0,
+    parameter [31:0] XMAX      = 15,
+    parameter [31:0] MAGNITUDE = 3,
+    parameter [31:0] IDLE      = 0,
+    parameter [31:0] SLICE     = 2,
+    parameter [31:0] PIECE     = 5,
+    parameter [31:0] LAST      = 5,
+    parameter [31:0] AHEAD     = 1,
+    parameter [31:0] PARALLEL  = 0,
+    parameter [31:0] CYCLES    = 2,
+    parameter [31:0] GROUP     = 0,
+    parameter [31:0] PBITS     = 10,
+    localparam [31:0] FIELD = INDEX + (IDLE != 0 ? 0 : MAGNITUDE) + 1 + AHEAD,
+    localparam [31:0] ADDRESS = INDEX > 0 ? INDEX : 1,
+    localparam [31:0] PRODUCTS = GROUP == 0 ? SIMD : (SIMD + GROUP - 1) / GROUP
 ) (
     input  wire logic                          clk,
     input  wire logic [        SIMD*FIELD-1:0] control,
@@ -40,11 +40,18 @@ module folded_lanes #(
     output logic      [    PRODUCTS*PBITS-1:0] later
 );
   if (SIMD % OWNERS != 0) begin : g_bad_owners
-    $error("folded_lanes: OWNERS (%0d) must divide SIMD (%0d)", OWNERS, SIMD);
+    folded_lanes_OWNERS_must_divide_SIMD parameters ();
   end
   localparam logic [XBITS-1:0] LEAST = XMAX != 2 ** XBITS - 1 ? '1 : XBITS'(XSIGNED << (XBITS - 1));
 
-  localparam int unsigned LANES = GROUP == 0 ? SIMD : PRODUCTS * GROUP;
+  // What the other way to bring inputs would read.
+  if (PARALLEL == 0) begin : g_no_frame
+    wire _unused = &{1'b0, frame};
+  end else begin : g_no_writes
+    wire _unused = &{1'b0, write, write_address, write_data, read_bank};
+  end
+
+  localparam [31:0] LANES = GROUP == 0 ? SIMD : PRODUCTS * GROUP;
   logic [LANES*XBITS-1:0] xs;
   logic [LANES*MAGNITUDE-1:0] magnitudes;
   logic [LANES-1:0] negatives, aheads;
@@ -56,7 +63,7 @@ module folded_lanes #(
   end
 
   for (genvar j = 0; j < SIMD; j++) begin : g_lane
-    localparam int unsigned OWNER = j % OWNERS;
+    localparam [31:0] OWNER = j % OWNERS;
     logic [ADDRESS-1:0] index;
     if (INDEX == 0) begin : g_only
       assign index = '0;
@@ -79,6 +86,7 @@ module folded_lanes #(
       );
     end else if (DEPTH == 1) begin : g_wire
       assign x = frame[OWNER*XBITS+:XBITS];
+      wire _unused = &{1'b0, index};
     end else begin : g_select
       // Packed: of an unpacked array Verilator copies each element for each lane, and its C++ is ten times as long.
       logic [2**ADDRESS*XBITS-1:0] owned;

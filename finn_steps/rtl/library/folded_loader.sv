@@ -2,13 +2,13 @@
 // Contract: `available` says that a full bank waits; at `take` it becomes `read_bank`, until `done`. FILE holds, for each
 // arriving element, its owner and its address there: {owner, address}; owner OWNERS is nobody.
 module folded_loader #(
-    parameter int unsigned WIDTH   = 4,
-    parameter int unsigned BEATS   = 16,
-    parameter int unsigned OWNERS  = 4,
-    parameter int unsigned ADDRESS = 2,
+    parameter [31:0] WIDTH   = 4,
+    parameter [31:0] BEATS   = 16,
+    parameter [31:0] OWNERS  = 4,
+    parameter [31:0] ADDRESS = 2,
     parameter FILE = "",
-    localparam int unsigned OWNER = $clog2(OWNERS + 1),
-    localparam int unsigned COUNT = BEATS > 1 ? $clog2(BEATS) : 1
+    localparam [31:0] OWNER = $clog2(OWNERS + 1),
+    localparam [31:0] COUNT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic               clk,
     input  wire logic               rst_n,

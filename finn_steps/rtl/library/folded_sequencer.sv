@@ -5,9 +5,9 @@
 // other without a gap. `first` is high as `running` begins a frame's step FIRST. `step` is a copy of the counter, so that a
 // synthesis tool does not take the counter's carry chain for a part of the memories' logic.
 module folded_sequencer #(
-    parameter int unsigned CYCLES = 16,
-    parameter int unsigned FIRST  = 2,
-    localparam int unsigned COUNT = $clog2(CYCLES)
+    parameter [31:0] CYCLES = 16,
+    parameter [31:0] FIRST  = 2,
+    localparam [31:0] COUNT = $clog2(CYCLES)
 ) (
     input  wire logic             clk,
     input  wire logic             rst_n,
@@ -20,7 +20,7 @@ module folded_sequencer #(
     output logic      [COUNT-1:0] step
 );
   if (CYCLES < 3) begin : g_bad_cycles
-    $error("folded_sequencer: CYCLES (%0d) must be at least 3", CYCLES);
+    folded_sequencer_CYCLES_must_be_at_least_3 parameters ();
   end
   logic [COUNT-1:0] counter;
   logic counting, stepping, final_step, admitted;

@@ -3,10 +3,10 @@
 // then written whenever they come, and are at the output a cycle later. m_last is high with the last beat of a frame that was
 // started with start_last.
 module frame_fifo #(
-    parameter int unsigned WIDTH  = 4,
-    parameter int unsigned BEATS  = 8,
-    parameter int unsigned FRAMES = 2,
-    localparam int unsigned ADDRESS = $clog2(BEATS * FRAMES + 1)
+    parameter [31:0] WIDTH  = 4,
+    parameter [31:0] BEATS  = 8,
+    parameter [31:0] FRAMES = 2,
+    localparam [31:0] ADDRESS = $clog2(BEATS * FRAMES + 1)
 ) (
     input  wire logic             clk,
     input  wire logic             rst_n,
@@ -20,8 +20,8 @@ module frame_fifo #(
     input  wire logic             m_ready,
     output logic                  m_last
 );
-  localparam int unsigned FRAME = $clog2(FRAMES + 1);
-  localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1;
+  localparam [31:0] FRAME = $clog2(FRAMES + 1);
+  localparam [31:0] BEAT = BEATS > 1 ? $clog2(BEATS) : 1;
 
   // Reservations bound the beats in here to less than 2**ADDRESS, so equal pointers mean empty.
   (* ram_style = "distributed" *) logic [WIDTH-1:0] words[2**ADDRESS];
@@ -62,7 +62,7 @@ module frame_fifo #(
   // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
   logic armed;
   initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   stream_contract #(
       .WIDTH(WIDTH + 1)
   ) contract (
@@ -74,20 +74,20 @@ module frame_fifo #(
   );
   // Reservations are frames of which a beat is still to leave; `owed` of their beats are still to be written.
   logic [ADDRESS-1:0] owed;
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (!rst_n) owed <= '0;
     else owed <= owed + (start ? ADDRESS'(BEATS) : '0) - ADDRESS'(write);
 `ifdef FORMAL
   always_comb if (rst_n) assume ((!write || owed != '0) && (!start || room));
 `else
-  always_ff @(posedge clk) if (armed && rst_n) a_reserved : assert ((!write || owed != '0) && (!start || room));
+  always @(posedge clk) if (armed && rst_n) begin : a_reserved assert ((!write || owed != '0) && (!start || room)); end
 `endif
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (armed && rst_n) begin
-      a_beats : assert (32'(ADDRESS'(head - tail)) + 32'(owed) + 32'(beat) == BEATS * (FRAMES - 32'(free)));
-      a_free : assert (32'(free) <= FRAMES);
-      a_frames : assert (FRAME'(newest - oldest) == FRAME'(FRAMES - 32'(free)));
-      a_beat : assert (32'(beat) < BEATS);
+      begin : a_beats assert (32'(ADDRESS'(head - tail)) + 32'(owed) + 32'(beat) == BEATS * (FRAMES - 32'(free))); end
+      begin : a_free assert (32'(free) <= FRAMES); end
+      begin : a_frames assert (FRAME'(newest - oldest) == FRAME'(FRAMES - 32'(free))); end
+      begin : a_beat assert (32'(beat) < BEATS); end
     end
 `endif
 endmodule

@@ -3,15 +3,15 @@
 // Two lanes: (a1 * 2**SHIFT + a0) * (b0 * 2**SHIFT + b1) has a0 * b0 + a1 * b1 in its bits from SHIFT on, if that and a0 * b1 are
 // less than 2**SHIFT.
 module multiplier_group #(
-    parameter int unsigned LANES     = 2,
-    parameter int unsigned XBITS     = 4,
-    parameter int unsigned XSIGNED   = 0,
-    parameter int unsigned XMAX      = 15,
-    parameter int unsigned MAGNITUDE = 3,
-    parameter int unsigned PBITS     = 8,
-    localparam int unsigned SHIFT = LANES == 2 ? PBITS : 0,
-    localparam int unsigned ABITS = XBITS + SHIFT,
-    localparam int unsigned BBITS = MAGNITUDE + SHIFT
+    parameter [31:0] LANES     = 2,
+    parameter [31:0] XBITS     = 4,
+    parameter [31:0] XSIGNED   = 0,
+    parameter [31:0] XMAX      = 15,
+    parameter [31:0] MAGNITUDE = 3,
+    parameter [31:0] PBITS     = 8,
+    localparam [31:0] SHIFT = LANES == 2 ? PBITS : 0,
+    localparam [31:0] ABITS = XBITS + SHIFT,
+    localparam [31:0] BBITS = MAGNITUDE + SHIFT
 ) (
     input  wire logic                       clk,
     input  wire logic [    LANES*XBITS-1:0] x,
@@ -20,7 +20,7 @@ module multiplier_group #(
     output logic      [          PBITS-1:0] product
 );
   if (LANES > 2) begin : g_bad_lanes
-    $error("multiplier_group: LANES (%0d) must be 1 or 2", LANES);
+    multiplier_group_LANES_must_be_1_or_2 parameters ();
   end
   logic [LANES*XBITS-1:0] distance;
   for (genvar i = 0; i < LANES; i++) begin : g_distance
@@ -51,4 +51,5 @@ module multiplier_group #(
   (* use_dsp = "yes" *) logic [ABITS+BBITS-1:0] multiplied;
   always_ff @(posedge clk) multiplied <= (ABITS + BBITS)'(a) * (ABITS + BBITS)'(b);
   assign product = multiplied[SHIFT+:PBITS];
+  wire _unused = &{1'b0, multiplied};
 endmodule

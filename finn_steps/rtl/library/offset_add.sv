@@ -1,11 +1,11 @@
 // Adds to an unsigned accumulator the constant of its row: y = acc + words[beat], modulo 2**YBITS. One cycle.
 module offset_add #(
-    parameter int unsigned ACCBITS = 12,
-    parameter int unsigned YBITS   = 13,
-    parameter int unsigned BEATS   = 8,
-    parameter int unsigned BLOCK   = 0,
+    parameter [31:0] ACCBITS = 12,
+    parameter [31:0] YBITS   = 13,
+    parameter [31:0] BEATS   = 8,
+    parameter [31:0] BLOCK   = 0,
     parameter FILE = "",
-    localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
+    localparam [31:0] BEAT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic                      clk,
     input  wire logic        [ACCBITS-1:0] acc,

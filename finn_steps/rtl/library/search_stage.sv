@@ -1,13 +1,13 @@
 // One step of a binary search for the number of thresholds that an unsigned accumulator reaches.
 // Contract: one cycle. Bit BIT of `found` becomes acc >= words[{beat, higher bits of found}]; the rest goes through.
 module search_stage #(
-    parameter int unsigned ACCBITS = 12,
-    parameter int unsigned BEATS   = 8,
-    parameter int unsigned FOUND   = 4,
-    parameter int unsigned BIT     = 2,
-    parameter int unsigned BLOCK   = 0,
+    parameter [31:0] ACCBITS = 12,
+    parameter [31:0] BEATS   = 8,
+    parameter [31:0] FOUND   = 4,
+    parameter [31:0] BIT     = 2,
+    parameter [31:0] BLOCK   = 0,
     parameter FILE = "",
-    localparam int unsigned BEAT = BEATS > 1 ? $clog2(BEATS) : 1
+    localparam [31:0] BEAT = BEATS > 1 ? $clog2(BEATS) : 1
 ) (
     input  wire logic                      clk,
     input  wire logic [ACCBITS-1:0] acc,
@@ -18,11 +18,11 @@ module search_stage #(
     output logic             [  FOUND-1:0] next_found
 );
   if (BIT >= FOUND) begin : g_bad_bit
-    $error("search_stage: BIT (%0d) must be less than FOUND (%0d)", BIT, FOUND);
+    search_stage_BIT_must_be_less_than_FOUND parameters ();
   end
-  localparam int unsigned KNOWN = FOUND - 1 - BIT;
-  localparam int unsigned DEPTH = BEATS * 2 ** KNOWN;
-  localparam int unsigned ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+  localparam [31:0] KNOWN = FOUND - 1 - BIT;
+  localparam [31:0] DEPTH = BEATS * 2 ** KNOWN;
+  localparam [31:0] ADDRESS = DEPTH > 1 ? $clog2(DEPTH) : 1;
 
   wire [BEAT+KNOWN-1:0] place;
   if (KNOWN == 0) begin : g_first

@@ -1,9 +1,9 @@
 // The number of thresholds reached when they lie 2**SHIFT apart: clip(v >> SHIFT, 0, STEPS). One cycle.
 module shift_clip #(
-    parameter int unsigned VBITS = 12,
-    parameter int unsigned SHIFT = 3,
-    parameter int unsigned STEPS = 15,
-    localparam int unsigned FOUND = $clog2(STEPS + 1)
+    parameter [31:0] VBITS = 12,
+    parameter [31:0] SHIFT = 3,
+    parameter [31:0] STEPS = 15,
+    localparam [31:0] FOUND = $clog2(STEPS + 1)
 ) (
     input  wire logic                    clk,
     input  wire logic signed [VBITS-1:0] v,

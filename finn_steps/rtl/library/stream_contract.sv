@@ -1,7 +1,7 @@
 // What every output stream promises: valid stays until ready, and data stay with it. `armed` from the first reset on. Stands beside a stream
 // outside of synthesis; checked in simulation, proved for the modules that carry it in tests/finn_steps/rtl/test_assertions.py.
 module stream_contract #(
-    parameter int unsigned WIDTH = 8
+    parameter [31:0] WIDTH = 8
 ) (
     input wire logic             clk,
     input wire logic             rst_n,
@@ -13,13 +13,13 @@ module stream_contract #(
   initial armed = 1'b0;
   logic held_valid;
   logic [WIDTH-1:0] held_data;
-  always_ff @(posedge clk) begin
+  always @(posedge clk) begin
     if (!rst_n) armed <= 1'b1;
     held_valid <= rst_n && valid && !ready;
     held_data  <= data;
     if (armed && rst_n && held_valid) begin
-      a_valid_stays : assert (valid);
-      a_data_stay : assert (data == held_data);
+      begin : a_valid_stays assert (valid); end
+      begin : a_data_stay assert (data == held_data); end
     end
   end
 endmodule

@@ -3,8 +3,8 @@
 // it follows m_ready within the cycle, so that the first beat of the next frame comes in as the frame goes out.
 // m_last is the s_last of the frame's last beat.
 module stream_deserialiser #(
-    parameter int unsigned WIDTH = 8,
-    parameter int unsigned BEATS = 4
+    parameter [31:0] WIDTH = 8,
+    parameter [31:0] BEATS = 4
 ) (
     input  wire logic                   clk,
     input  wire logic                   rst_n,
@@ -18,9 +18,9 @@ module stream_deserialiser #(
     output logic                        m_last
 );
   if (BEATS < 2) begin : g_bad_beats
-    $error("stream_deserialiser: BEATS (%0d) must be at least 2", BEATS);
+    stream_deserialiser_BEATS_must_be_at_least_2 parameters ();
   end
-  localparam int unsigned COUNT = $clog2(BEATS);
+  localparam [31:0] COUNT = $clog2(BEATS);
 
   logic [COUNT-1:0] beat;
   wire final_beat = beat == COUNT'(BEATS - 1);
@@ -42,7 +42,7 @@ module stream_deserialiser #(
   // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
   logic armed;
   initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   stream_contract #(
       .WIDTH(BEATS * WIDTH + 1)
   ) contract (
@@ -53,10 +53,10 @@ module stream_deserialiser #(
       .ready(m_ready)
   );
   // Every BEATS beats that came in make one frame, none is lost.
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (armed && rst_n) begin
-      a_beat : assert (32'(beat) < BEATS);
-      a_room : assert (!(take && final_beat) || !m_valid || m_ready);
+      begin : a_beat assert (32'(beat) < BEATS); end
+      begin : a_room assert (!(take && final_beat) || !m_valid || m_ready); end
     end
 `endif
 endmodule

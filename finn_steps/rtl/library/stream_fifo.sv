@@ -2,8 +2,8 @@
 // Contract: an entry is at the output one cycle after it was taken; full rate at any depth of 2 or more.
 // s_ready and m_valid come from registers only. Nothing is kept over a reset.
 module stream_fifo #(
-    parameter int unsigned WIDTH = 8,
-    parameter int unsigned DEPTH = 4
+    parameter [31:0] WIDTH = 8,
+    parameter [31:0] DEPTH = 4
 ) (
     input  wire logic             clk,
     input  wire logic             rst_n,
@@ -15,9 +15,9 @@ module stream_fifo #(
     input  wire logic             m_ready
 );
   if (DEPTH < 2) begin : g_bad_depth
-    $error("stream_fifo: DEPTH (%0d) must be at least 2", DEPTH);
+    stream_fifo_DEPTH_must_be_at_least_2 parameters ();
   end
-  localparam int unsigned ADDRESS = $clog2(DEPTH + 1);
+  localparam [31:0] ADDRESS = $clog2(DEPTH + 1);
 
   logic [WIDTH-1:0] entries[2**ADDRESS];
   logic [ADDRESS-1:0] write, read, count;
@@ -45,7 +45,7 @@ module stream_fifo #(
   // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
   logic armed;
   initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   stream_contract #(
       .WIDTH(WIDTH)
   ) contract (
@@ -56,10 +56,10 @@ module stream_fifo #(
       .ready(m_ready)
   );
   // What is counted is what lies between the pointers: nothing is lost, made up or put in another order.
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (armed && rst_n) begin
-      a_count : assert (32'(count) <= DEPTH);
-      a_pointers : assert (count == ADDRESS'(write - read));
+      begin : a_count assert (32'(count) <= DEPTH); end
+      begin : a_pointers assert (count == ADDRESS'(write - read)); end
     end
 `endif
 endmodule

@@ -1,6 +1,6 @@
 // One register stage. s_ready follows m_ready within the cycle, so that the full rate is kept.
 module stream_register #(
-    parameter int unsigned WIDTH = 8
+    parameter [31:0] WIDTH = 8
 ) (
     input  wire logic             clk,
     input  wire logic             rst_n,

@@ -2,8 +2,8 @@
 // Contract: nothing is stored; the frame is held at the input until its last beat is taken. m_last is high with the last beat
 // of a frame that came with s_last.
 module stream_serialiser #(
-    parameter int unsigned WIDTH = 8,
-    parameter int unsigned BEATS = 4
+    parameter [31:0] WIDTH = 8,
+    parameter [31:0] BEATS = 4
 ) (
     input  wire logic                   clk,
     input  wire logic                   rst_n,
@@ -17,9 +17,9 @@ module stream_serialiser #(
     output logic                        m_last
 );
   if (BEATS < 2) begin : g_bad_beats
-    $error("stream_serialiser: BEATS (%0d) must be at least 2", BEATS);
+    stream_serialiser_BEATS_must_be_at_least_2 parameters ();
   end
-  localparam int unsigned COUNT = $clog2(BEATS);
+  localparam [31:0] COUNT = $clog2(BEATS);
 
   logic [COUNT-1:0] beat;
   wire final_beat = beat == COUNT'(BEATS - 1);
@@ -27,15 +27,15 @@ module stream_serialiser #(
     if (!rst_n) beat <= '0;
     else if (m_valid && m_ready) beat <= final_beat ? '0 : beat + 1'b1;
 
-  logic [WIDTH-1:0] beats[2**COUNT];
+  logic [2**COUNT*WIDTH-1:0] beats;
   for (genvar i = 0; i < 2 ** COUNT; i++) begin : g_beats
     if (i < BEATS) begin : g_beat
-      assign beats[i] = s_data[i*WIDTH+:WIDTH];
+      assign beats[i*WIDTH+:WIDTH] = s_data[i*WIDTH+:WIDTH];
     end else begin : g_none
-      assign beats[i] = 'x;
+      assign beats[i*WIDTH+:WIDTH] = 'x;
     end
   end
-  assign m_data  = beats[beat];
+  assign m_data  = beats[beat*WIDTH+:WIDTH];
   assign m_valid = s_valid;
   assign m_last  = s_last && final_beat;
   assign s_ready = m_ready && final_beat;
@@ -44,13 +44,13 @@ module stream_serialiser #(
   // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
   logic armed;
   initial armed = 1'b0;
-  always_ff @(posedge clk) if (!rst_n) armed <= 1'b1;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   // A frame that waits stays, as long as the one who gives it holds it; it leaves with its last beat only.
-  always_ff @(posedge clk)
+  always @(posedge clk)
     if (armed && rst_n) begin
-      a_beat : assert (32'(beat) < BEATS);
-      a_whole : assert (!(s_valid && s_ready) || final_beat);
-      a_one_last : assert (!m_last || (s_last && final_beat));
+      begin : a_beat assert (32'(beat) < BEATS); end
+      begin : a_whole assert (!(s_valid && s_ready) || final_beat); end
+      begin : a_one_last assert (!m_last || (s_last && final_beat)); end
     end
 `endif
 endmodule

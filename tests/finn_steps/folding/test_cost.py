@@ -62,6 +62,12 @@ def test_rows_that_leave_in_their_own_order_are_not_collected(tmp_path):
     told_is_measured(net, (F(1, 2), F(1, 3)), tmp_path)
 
 
+def test_beats_in_their_own_order_that_do_not_make_those_of_the_answer(tmp_path):
+    """Three rows at once, an answer in beats of two."""
+    net = random_accelerator((6, 12), weight_bits=6, input_bits=2, zeros=0, scales="float")
+    told_is_measured(net, (F(9, 2),), tmp_path)
+
+
 def told_is_measured(net, foldings, tmp_path):
     """The estimate, after II and latency have been found equal to the simulation's."""
     net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, foldings)})

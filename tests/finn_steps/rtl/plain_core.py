@@ -23,7 +23,7 @@ def plain_core(latency=3, ii=1):
         for i in range(latency):
             pipeline += f"  always_ff @(posedge clk) stage[{i + 1}] <= stage[{i}];\n"
         verilog = (
-            f"module {module} (\n    input wire logic clk,\n{start}    input wire logic [{in_bits - 1}:0] x,\n"
+            f"/* verilator lint_off UNUSEDSIGNAL */  // sums are of 32 bits, whatever is read of them\nmodule {module} (\n    input wire logic clk,\n{start}    input wire logic [{in_bits - 1}:0] x,\n"
             f"    output logic [{out_bits - 1}:0] y\n);\n  wire [{in_bits - 1}:0] taken = {taken};\n{text}{pipeline}"
             f"  assign y = stage[{latency}];\nendmodule\n"
         )
