@@ -25,6 +25,7 @@ class BuildOptions:
 
     clock_range      (least, greatest) period to choose `clock_ns` from; None: it is given
     registers_every  adders between registers, where the search has chosen them; None: as many as the clock holds
+    keras            the Keras file that `model` was made of
     drop, all_rows   columns of the data to leave out, and whether all of its rows are samples
     """
 
@@ -55,6 +56,7 @@ class BuildOptions:
     synthesis_timeout: float = 1800.0
     proof: bool = True
     require_proof: bool = False
+    keras: Path | None = None
 
     def __post_init__(self):
         for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples", "synthesis_timeout"):
@@ -110,7 +112,7 @@ def known_builds() -> list[str]:
 
 
 def read_options(target: str, overrides: dict) -> BuildOptions:
-    """Options for a build's name, a build.yaml or a model.onnx; `overrides` that are not None win over the file, and a rate or a budget
+    """Options for a build's name, a build.yaml, a model.onnx or a model.keras; `overrides` that are not None win over the file, and a rate or a budget
     among them over the file's rate."""
     overrides = {key: value for key, value in overrides.items() if value not in (None, ())}
     if isinstance(overrides.get("clock_ns"), tuple):
@@ -118,8 +120,8 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
     elif TIMES & set(overrides) and "clock_ns" not in overrides:
         overrides["clock_range"] = ANY_CLOCK_NS
     path = Path(target)
-    if path.suffix == ".onnx":
-        return BuildOptions(**_with_input_quant({"name": path.stem, "model": path, **overrides}))
+    if path.suffix in (".onnx", ".keras"):
+        return BuildOptions(**_with_input_quant(_from_keras({"name": path.stem, "model": path, **overrides})))
     if path.suffix not in (".yaml", ".yml"):
         if target not in known_builds():
             raise ValueError(unknown_build(target))
@@ -127,13 +129,23 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
     if RATES_AND_BUDGETS & set(overrides):
         overrides = {"target_ii": None, "target_fps": None, **overrides}
     given = _from_yaml(path)
-    return BuildOptions(**_with_input_quant({**given, **overrides}))
+    return BuildOptions(**_with_input_quant(_from_keras({**given, **overrides})))
 
 
 def unknown_build(target: str) -> str:
     near = difflib.get_close_matches(target, known_builds(), n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known builds: {', '.join(known_builds())}"
-    return f"'{target}' is no known build, model.onnx or build.yaml; {hint}"
+    return f"'{target}' is no known build, model.onnx, model.keras or build.yaml; {hint}"
+
+
+def _from_keras(fields: dict) -> dict:
+    """With the QONNX file that a Keras file becomes."""
+    path = Path(fields["model"])
+    if path.suffix != ".keras":
+        return fields
+    from finn_steps.hgq2.convert import converted
+
+    return {**fields, "model": converted(path), "keras": path}
 
 
 def _with_input_quant(fields: dict) -> dict:

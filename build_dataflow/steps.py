@@ -17,6 +17,7 @@ from qonnx.custom_op.registry import getCustomOp
 from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
+from build_dataflow.hold_keras import hold_to_keras
 from build_dataflow.jsonfile import write_json
 from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
@@ -49,6 +50,8 @@ def step_hold_to_original(model, cfg):
     imported = Accelerator.load(folder / "import")
     x, _, _ = samples_for(build, imported)
     held = hold_to_original(folder, x)
+    if build.keras is not None:
+        held["keras"] = hold_to_keras(folder, Path(build.keras), x)
     write_json(folder / "report" / "original.json", held)
     warnings = [*undecided(held["borderline"], held["samples"]), *warnings_of(imported, imported.quantise(x))]
     write_json(folder / "report" / "warnings.json", {"warnings": warnings})

@@ -12,7 +12,7 @@ from build_dataflow.completion import configurations
 
 
 @click.command()
-@click.argument("target", metavar="NAME|MODEL.onnx|BUILD.yaml", shell_complete=configurations)
+@click.argument("target", metavar="NAME|MODEL.onnx|MODEL.keras|BUILD.yaml", shell_complete=configurations)
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the build (default: build/<name>).")
 @click.option("--part", help="Xilinx part (default: xc7z020clg400-1, the PYNQ-Z1's).")
 @click.option("--board", metavar="NAME", help="Build for this board's part: Pynq-Z1, Pynq-Z2, ZCU104 or KV260.")
@@ -49,7 +49,7 @@ from build_dataflow.completion import configurations
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
 def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, no_proof: bool, explore: bool,
             board: str | None, bitstream: bool, **overrides) -> None:
-    """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ), or a BUILD.yaml.
+    """Build, verify and report one network: a build's NAME, your own MODEL.onnx (QONNX or QCDQ) or MODEL.keras (HGQ2), or a BUILD.yaml.
 
     \b
     Examples:
@@ -60,6 +60,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap --interface valid
       ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
+      ./run-local.sh build path/to/hgq2.keras --data samples.csv --label class
       ./run-local.sh build path/to/float_input.onnx --input-quant 8,0.03125
       ./run-local.sh build jet_qap --board Pynq-Z2 --bitstream
     """

@@ -19,6 +19,9 @@ from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.pipeline import pipeline
 from finn_steps.rtl.sharing import share
 from finn_steps.rtl.word import Word
+from finn_steps.rtl.wrapping import Wrap, Wrapped, wrapped_word, wraps_of
+
+NOTHING = Word((), 0, 0, 0)
 
 
 def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray | None = None) -> Core:
@@ -29,17 +32,27 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
     bits = net.input(width * first.MW)
     words = [Word.within(bits[width * i: width * (i + 1)], low, high)
              for i, (low, high) in enumerate(zip(first.input_low.tolist(), first.input_high.tolist()))]
-    for layer in layers:
-        weights, words = share(net, layer.weights, words)
-        words = [neuron(net, layer, row, weights[row], words) for row in range(layer.MH)]
+    weights = first.weights
+    for layer, following in zip(layers, [*layers[1:], None]):
+        wraps = {} if following is None else wraps_of(layer, following)
+        counted = {wrap.h for wrap in wraps.values()}
+        built = [row for row in range(layer.MH) if row not in counted]
+        shared, words = share(net, weights[built], words)
+        made = {row: neuron(net, layer, row, shared[place], words, wraps.get(row)) for place, row in enumerate(built)}
+        words = [made.get(row, NOTHING) for row in range(layer.MH)]
+        weights = None if following is None else np.where(np.isin(np.arange(layer.MH), list(counted)), 0, following.weights)
     encoded = [encode(net, word, layers[-1].odt) for word in words]
     outputs = sum(encoded, []) if labels is None else greatest(net, encoded, DataType[layers[-1].odt].signed(), labels)
     return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every)
 
 
-def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, words: list[Word]) -> Word:
-    """The output of one row of a layer: of weights @ words, bias and thresholds."""
+def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, words: list[Word], wrap: Wrap | None = None) -> Word:
+    """The output of one row of a layer: of weights @ words, bias and thresholds; with `wrap`, that of a pair of rows."""
     terms, constant, low, high = accumulator(weights, int(layer.bias[row]), words)
+    if wrap is not None:
+        function = Wrapped(layer, row, wrap, low, high)
+        word = wrapped_word(net, function, terms, constant)
+        return word or _difference(neuron(net, layer, row, weights, words), neuron(net, layer, wrap.h, weights, words), function)
     if layer.thresholds is None:
         signed, width = low < 0, max((-low - 1 if low < 0 else 0).bit_length(), high.bit_length(), 1) + (low < 0)
         word = Word.binary(compress(net, terms, constant, width), signed)
@@ -56,6 +69,13 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
         chosen = activation.choose(thresholds, low, high)
         reached = chosen.apply(net, compress(net, terms, constant - chosen.origin, chosen.width, either=True))
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
+
+
+def _difference(u: Word, h: Word, function: Wrapped) -> Word:
+    """u - 2**bits * h, where nothing less can be had."""
+    span = 1 << function.wrap.bits
+    terms = (*u.terms, *((literal, -span * weight) for literal, weight in h.terms))
+    return Word(terms, u.constant - span * h.constant, *function.range())
 
 
 def tabulate(net: Netlist, terms: dict[int, int], constant: int, thresholds: list[int]) -> list[int]:

@@ -1,0 +1,1 @@
+"""HGQ2's networks (Keras files) as QONNX files, exactly."""
