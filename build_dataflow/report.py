@@ -57,6 +57,8 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         proved, open_ = verification["proved_layers"], verification["not_proved"]
         text = f"{len(proved)} of {len(proved) + len(open_)} layers, for every input"
         lines.append(("proof", text + "".join(f"; {name} not: {reason}" for name, reason in open_.items())))
+    if verification and (file := verification.get("file_proof")):
+        lines.append(("proof, from the file", describe_file_proof(file)))
     if accuracy := summary.get("accuracy"):
         lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
     clock = hardware["clock_ns"]
@@ -71,6 +73,14 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         most = max(memory["steps"], key=memory["steps"].get)
         lines.append(("this build", f"{summary['time_s']['total']:,.0f} s, {memory['peak']:,} MB of memory at most ({most})"))
     return lines
+
+
+def describe_file_proof(file: dict) -> str:
+    proved, open_ = file["proved_layers"], file["not_proved"]
+    text = f"integers of {len(proved)} of {len(proved) + len(open_)} layers, in exact arithmetic"
+    if file["undecided"]:
+        text += f", but for {file['undecided']:,} accumulators within float rounding of a step"
+    return text + "".join(f"; {name} not: {reason}" for name, reason in open_.items())
 
 
 def describe_original(original: dict) -> str:

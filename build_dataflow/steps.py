@@ -18,6 +18,7 @@ from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.hold_keras import hold_to_keras
+from build_dataflow.hold import ORIGINAL, hold_to_original, keep_original
 from build_dataflow.jsonfile import write_json
 from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
@@ -33,6 +34,7 @@ from finn_steps.folding.cost import estimate
 from finn_steps.folding.delay import registers_every, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
+from finn_steps.proof.from_file.prove import FileProof, prove_file
 from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
 from finn_steps.stimulus import corner_inputs
@@ -128,15 +130,29 @@ def step_verify_rtl(model, cfg):
 
 
 def step_prove(model, cfg):
-    """The emitted Verilog is read back and proved to compute the accelerator's integers, layer by layer, for every input."""
-    folder = Path(cfg.output_dir)
-    seconds = PATIENT_SECONDS if cfg.build.require_proof else SECONDS
-    proof = prove(folder / "rtl", Accelerator.load(folder), seconds)
-    if proof.not_proved and cfg.build.require_proof:
-        name, reason = next(iter(proof.not_proved.items()))
-        raise RuntimeError(f"{name} is not proved: {reason}; build without --require-proof to have it all the same")
-    write_json(folder / "report" / "proof.json", {"proved_layers": proof.proved, "not_proved": proof.not_proved})
+    """The emitted Verilog is proved to compute the accelerator's integers, layer by layer, for every input, and these to be those of
+    the user's file."""
+    folder, build = Path(cfg.output_dir), cfg.build
+    accelerator, seconds = Accelerator.load(folder), PATIENT_SECONDS if build.require_proof else SECONDS
+    file = prove_file(folder / ORIGINAL, accelerator, seconds, build.input_quant)
+    proof = prove(folder / "rtl", accelerator, seconds)
+    if build.require_proof:
+        require(proof.not_proved, "")
+        require(file.not_proved, " against the file")
+    write_json(folder / "report" / "proof.json", {"proved_layers": proof.proved, "not_proved": proof.not_proved, "file_proof": facts_of(file)})
+    write_json(folder / "report" / "undecided.json", {"accumulators": [asdict(each) for each in file.undecided]})
     return model
+
+
+def require(not_proved: dict[str, str], what: str) -> None:
+    for name, reason in not_proved.items():
+        raise RuntimeError(f"{name} is not proved{what}: {reason}; build without --require-proof to have it all the same")
+
+
+def facts_of(proof: FileProof) -> dict:
+    """What summary.json says of the way from the file to the integers."""
+    return {"proved_layers": proof.proved, "not_proved": proof.not_proved, "undecided": len(proof.undecided),
+            "differing": sum(each.differs for each in proof.undecided)}
 
 
 def step_synthesise(model, cfg):
