@@ -13,6 +13,7 @@ else         its cone is cut where sums begin that follow the accumulator: V = f
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,12 +25,12 @@ from finn_steps.accelerator import SparseLayer
 from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.evaluate import Values, cone, operands
 from finn_steps.proof.graph import FRAME, FRAMED, Graph, literal_of, node_of
-from finn_steps.proof.polynomial import Form, Monomial, Polynomial, plain_form
+from finn_steps.proof.polynomial import Form, Monomial, Polynomial, degree, plain_form
 from finn_steps.proof.specification import CONSTANT, MOST_ACCUMULATORS, Code, Neuron, Source
 
 MOST_COMBINATIONS = 1 << 12
-MOST_TOGETHER = 14
-SAMPLES, SAMPLES_OF_NEURONS, MOST_SAMPLES_OF_NEURON = 1024, 2048, 64
+MOST_INPUTS_TOGETHER = 1 << 15
+MOST_TOGETHER, MOST_LEAVES = 16, 10
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,78 @@ class Boundary:
     sources   the values of each row; codes[row]: how they may be spelled
     bits      node -> the bits that it is, one for each row and spelling that it fits; the first is the one that is relied on
     used      (node, Bit) pairs on which a proof relies
-    joint     rows that share nodes, and combinations of values that were seen of them, int64 [N, rows]: for samples only
+    neurons, before   what gives these values, and from what; none for the inputs of a first layer
     """
 
-    def __init__(self, sources: list[Source], codes: list[dict[str, Code]]):
+    def __init__(self, sources: list[Source], codes: list[dict[str, Code]], neurons: list[Neuron] = (), before: Boundary | None = None):
         self.sources, self.codes = sources, codes
+        self.neurons, self.before = neurons, before
         self.bits: dict[int, list[Bit]] = {}
         self.used: set[tuple[int, Bit]] = set()
-        self.joint: list[tuple[list[int], np.ndarray]] = []
+        self._known: dict[tuple[int, ...], np.ndarray | None] = {}
 
     def stops(self, node: int) -> bool:
         return node in self.bits
+
+    def combinations(self, rows: list[int], most: int) -> np.ndarray | None:
+        """int64 [N, rows]: what some values can be together: all that each can be, but for neurons that read the same few inputs;
+        None where that are more than `most`."""
+        parts = self.values_of(rows)
+        joined = product_of([values for _, values in parts], most)
+        columns = [row for group, _ in parts for row in group]
+        return None if joined is None else joined[:, [columns.index(row) for row in rows]]
+
+    def values_of(self, rows: list[int]) -> list[tuple[list[int], np.ndarray]]:
+        """The same by groups of rows: (rows, int64 [N, rows]), independent of each other as far as is known."""
+        found = []
+        for group in self._groups(rows):
+            together = self._together(group)
+            if together is None:
+                found += [(part, self._alone(part[0]) if len(part) < 2 else self._together(part)) for part in self._parts(group)]
+            else:
+                found.append((group, together))
+        return found
+
+    def _alone(self, row: int) -> np.ndarray:
+        return self.sources[row].values[:, None]
+
+    def _parts(self, rows: list[int]) -> list[list[int]]:
+        """Rows that are too many to be taken together, in parts that are not: a row joins a part of which it reads an input."""
+        parts: list[list[int]] = []
+        for row in rows:
+            for part in parts:
+                shares = any(self.neurons[row].weights.keys() & self.neurons[other].weights.keys() for other in part)
+                if shares and self._together([*part, row]) is not None:
+                    part.append(row)
+                    break
+            else:
+                parts.append([row])
+        return parts
+
+    def _groups(self, rows: list[int]) -> list[list[int]]:
+        """Rows that read an input in common, directly or through others."""
+        groups: list[tuple[set[int], list[int]]] = []
+        for row in rows:
+            reads = set(self.neurons[row].weights) if self.neurons else {row}
+            touched = [group for group in groups if group[0] & reads]
+            groups = [group for group in groups if not group[0] & reads]
+            groups.append((reads.union(*(group[0] for group in touched)), [*(each for group in touched for each in group[1]), row]))
+        return [group for _, group in groups]
+
+    def _together(self, rows: list[int]) -> np.ndarray | None:
+        """What neurons that share inputs answer to all that these can be; None where that is too much."""
+        if len(rows) < 2 or not self.neurons:
+            return None
+        key = tuple(rows)
+        if key not in self._known:
+            reads = sorted({k for row in rows for k in self.neurons[row].weights})
+            inputs = self.before.combinations(reads, MOST_INPUTS_TOGETHER)
+            if inputs is not None:
+                weights = np.array([[self.neurons[row].weights.get(k, 0) for k in reads] for row in rows], np.int64)
+                sums = inputs @ weights.T + np.array([self.neurons[row].bias for row in rows])
+                inputs = np.unique(np.stack([self.neurons[row].output(sums[:, place]) for place, row in enumerate(rows)], 1), axis=0)
+            self._known[key] = inputs
+        return self._known[key]
 
     def assign(self, values: Values, integers: np.ndarray, rows: set[int] | None = None) -> None:
         """Give all nodes here (or those of some rows) the bits of integers [N, rows]."""
@@ -88,12 +150,13 @@ class Boundary:
 
 
 class LayerProof:
-    """A layer between two boundaries. `order`: all nodes of the design, ascending."""
+    """A layer between two boundaries. `order`: all nodes of the design, ascending; integers: values of its inputs that can be, int64
+    [N, MW]."""
 
-    def __init__(self, graph: Graph, layer: SparseLayer, before: Boundary, order: list[int], joint: bool = False):
+    def __init__(self, graph: Graph, layer: SparseLayer, before: Boundary, order: list[int], integers: np.ndarray):
         self.graph, self.layer, self.before = graph, layer, before
         self.neurons = [Neuron(layer, row, before.sources) for row in range(layer.MH)]
-        self.integers = sample(layer, before.sources, before.joint if joint else [])
+        self.integers = integers
         self.accumulators = self.integers @ layer.weights.T + layer.bias
         self.values = Values(graph, len(self.integers))
         before.assign(self.values, self.integers)
@@ -104,7 +167,9 @@ class LayerProof:
         self._kinds: dict[frozenset[int], int] = {}
         self.reads = self._reads(order)
         self._ranges: dict[int, tuple[int, int]] = {}
+        self._firsts: dict[Bit, int] = {}
         self._forms: dict[int, Form | None] = {}
+        self._signed: dict[int, Form | None] = {}
         self._places: dict[tuple[int, int, int], tuple[int, int, int] | None] = {}
 
     def _reads(self, order: list[int]) -> dict[int, int]:
@@ -127,7 +192,7 @@ class LayerProof:
         that reads other inputs than the row does is taken only if `loose`, and there is no other. Nodes that never change
         are taken for functions of the smallest row that reads as much: constants, because of what the row can reach."""
         inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(neuron.weights)) for neuron in self.neurons]
-        found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons])
+        found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons], self.neurons, self.before)
         signatures: dict[bytes, list[Bit]] = defaultdict(list)
         for neuron in self.neurons:
             outputs = neuron.output(self.accumulators[:, neuron.row])
@@ -157,18 +222,7 @@ class LayerProof:
         for number in self._derived(found):
             if found.bits[number][0].code == CONSTANT:
                 del found.bits[number]
-        found.joint = self._joint(found)
         return found
-
-    def _joint(self, found: Boundary) -> list[tuple[list[int], np.ndarray]]:
-        groups: list[set[int]] = []
-        for bits in found.bits.values():
-            rows = {bit.row for bit in bits if bit.code != CONSTANT}
-            if len(rows) > 1:
-                touched = [group for group in groups if group & rows]
-                groups = [group for group in groups if not group & rows] + [rows.union(*touched)]
-        outputs = [neuron.output(self.accumulators[:, neuron.row]) for neuron in self.neurons]
-        return [(sorted(group), np.unique(np.stack([outputs[row] for row in sorted(group)], 1), axis=0)) for group in groups]
 
     def _derived(self, found: Boundary) -> list[int]:
         """Of the nodes in a boundary, those that are functions of others in it."""
@@ -231,16 +285,11 @@ class LayerProof:
         0."""
         bits = [self.before.bits[node][0] for node in nodes if node in self.before.bits]
         rows = {bit.row for bit in bits if bit.code != CONSTANT} | set(neuron.weights)
-        count = 1
-        for row in rows:
-            count *= len(self.before.sources[row].values)
-            if count > MOST_COMBINATIONS:
-                return None
-        integers = np.zeros((count, self.layer.MW), np.int64)
-        if rows:
-            grid = np.meshgrid(*(self.before.sources[row].values for row in sorted(rows)), indexing="ij")
-            for row, column in zip(sorted(rows), grid):
-                integers[:, row] = column.ravel()
+        together = self.before.combinations(sorted(rows), MOST_COMBINATIONS)
+        if together is None:
+            return None
+        integers = np.zeros((len(together), self.layer.MW), np.int64)
+        integers[:, sorted(rows)] = together
         return integers[self._consistent(nodes, rows, integers)]
 
     def _consistent(self, nodes: list[int], rows: set[int], integers: np.ndarray) -> np.ndarray:
@@ -427,8 +476,8 @@ class LayerProof:
         return best[1:]
 
     def _expand(self, polynomial: Polynomial, stops) -> Form:
-        """Polynomial.expand, with bits that are constant put in."""
-        constant, terms = polynomial.expand(stops, self._exact)
+        """Polynomial.expand, with bits that are constant put in, and one node for each bit of an input."""
+        constant, terms = polynomial.expand(stops, self)
         found: dict[Monomial, int] = defaultdict(int)
         for monomial, coefficient in terms.items():
             bits = {node: self.before.bits[node][0] for node in monomial if node in self.before.bits}
@@ -436,21 +485,52 @@ class LayerProof:
             for node, bit in fixed.items():
                 self.before.used_as(node, bit)
             if all(bit.inverted for bit in fixed.values()):
-                found[monomial.difference(fixed)] += coefficient
+                found[frozenset(self._first_of(node) for node in monomial.difference(fixed))] += coefficient
         return constant + found.pop(Monomial(), 0), {monomial: coefficient for monomial, coefficient in found.items() if coefficient}
 
+    def _first_of(self, node: int) -> int:
+        """Of the nodes that are the same bit of an input, one."""
+        bits = self.before.bits.get(node)
+        if not bits:
+            return node
+        if bits[0] not in self._firsts:
+            self._firsts[bits[0]] = node
+        first = self._firsts[bits[0]]
+        if first != node:
+            self.before.used_as(first, bits[0])
+            self.before.used_as(node, bits[0])
+        return first
+
+    def unsigned(self, number: int) -> tuple[Form | None, int]:
+        """See Words."""
+        return self._exact(number), self._ranges[number][1]
+
+    def signed(self, number: int) -> Form | None:
+        """See Words."""
+        self._exact(number)
+        return self._signed[number]
+
     def _exact(self, word: int) -> Form | None:
-        """A sum as a number, not modulo a power of two; None where it might overflow, for all that the checker knows."""
+        """A sum as a number, not modulo a power of two; None where it might overflow, for all that the checker knows. Of several
+        forms the simplest."""
         if word not in self._forms:
             total = self.graph.sums[word]
-            self._forms[word], self._ranges[word] = None, (0, (1 << total.width) - 1)
+            self._forms[word], self._signed[word], self._ranges[word] = None, None, (0, (1 << total.width) - 1)
+            half = 1 << total.width - 1
             for stops, fine in product((self._stops_at_sums, self.before.stops), (False, True)):
                 polynomial = Polynomial(self.graph, total.width)
                 polynomial.add_form(plain_form(total), 1)
                 low, high, form = self._bounded(self._expand(polynomial, stops), total.width, fine)
-                if high < 1 << total.width:
-                    self._forms[word], self._ranges[word] = form, (low, high)
+                if high < 2 * half:
+                    self._ranges[word] = max(low, self._ranges[word][0]), min(high, self._ranges[word][1])
+                    self._forms[word] = form if _simpler(form, self._forms[word]) else self._forms[word]
+                turns = 2 * half if low >= half else 0
+                if high - turns < half and _simpler(form, self._signed[word]):
+                    self._signed[word] = form[0] - turns, form[1]
+                if self._forms[word] and degree(self._forms[word]) < 2:
                     break
+            if self._signed[word] and self._ranges[word][1] < half and _simpler(self._signed[word], self._forms[word]):
+                self._forms[word] = self._signed[word]  # the highest bit is always 0
         return self._forms[word]
 
     def _stops_at_sums(self, node: int) -> bool:
@@ -493,7 +573,7 @@ class LayerProof:
             if self.graph.nodes[node].kind == "sum" and node not in self.before.bits:
                 below = cone(self.graph, [node], self.before.stops)
                 leaves = frozenset(number for number in below if number in self.before.bits or not operands(self.graph, number))
-            few = len(leaves) <= MOST_TOGETHER - 4 and all(leaf in self.before.bits for leaf in leaves)
+            few = len(leaves) <= MOST_LEAVES and all(leaf in self.before.bits for leaf in leaves)
             self._inputs_of[node] = leaves if few else frozenset()
         return self._inputs_of[node]
 
@@ -557,10 +637,10 @@ class LayerProof:
                 bit = self.before.bits[node][0]
                 self.before.used_as(node, bit)
                 rows[bit.row].append((index, bit))
-        for row, members in rows.items():
-            integers = self.before.sources[row].values
-            spelled = sum(self.before.value(bit, integers).astype(np.int64) << index for index, bit in members)
-            found &= np.isin(places & sum(1 << index for index, _ in members), spelled)
+        for group, integers in self.before.values_of(sorted(rows)):
+            members = [(index, bit, column) for column, row in enumerate(group) for index, bit in rows[row]]
+            spelled = sum(self.before.value(bit, integers[:, column]).astype(np.int64) << index for index, bit, column in members)
+            found &= np.isin(places & sum(1 << index for index, _, _ in members), spelled)
         values = Values(self.graph, len(places))
         columns = {node: (places >> index & 1).astype(np.uint8) for index, node in enumerate(nodes)}
         values.known = {node: column for node, column in columns.items() if node in self.before.bits}
@@ -592,6 +672,21 @@ class Wrong(NotUnderstood):
     """The design differs from its specification."""
 
 
+def product_of(parts: list[np.ndarray], most: int) -> np.ndarray | None:
+    """int64 [N, columns]: every row of one part with every row of the others; None where that are more than `most`."""
+    if math.prod(len(part) for part in parts) > most:
+        return None
+    joined = np.zeros((1, 0), np.int64)
+    for part in parts:
+        joined = np.concatenate([np.repeat(joined, len(part), 0), np.tile(part, (len(joined), 1))], 1)
+    return joined
+
+
+def _simpler(form: Form, known: Form | None) -> bool:
+    """Shorter products, then fewer of them."""
+    return known is None or (degree(form), len(form[1])) < (degree(known), len(known[1]))
+
+
 def _sum_over_subsets(values: np.ndarray, sign: int) -> None:
     """From coefficients of products to the values of their sum, in place; with sign -1 back again."""
     for index in range(len(values).bit_length() - 1):
@@ -608,25 +703,3 @@ def changes(code: Code, source: Source, index: int) -> bool:
     """Whether a bit is not the same for all values."""
     bits = code.bit(source.values, index)
     return bool(bits.any() and not bits.all())
-
-
-def sample(layer: SparseLayer, sources: list[Source], joint: list[tuple[list[int], np.ndarray]]) -> np.ndarray:
-    """int64 [N, MW]: inputs at random, and for each neuron inputs that take its accumulator from its least to its greatest
-    value."""
-    rng = np.random.default_rng(0)
-    each = int(np.clip(SAMPLES_OF_NEURONS // layer.MH, 4, MOST_SAMPLES_OF_NEURON))
-    columns = [source.values[rng.integers(0, len(source.values), SAMPLES + each * layer.MH)] for source in sources]
-    integers = np.stack(columns, axis=1).astype(np.int64)
-    low, high = np.array([source.low for source in sources]), np.array([source.high for source in sources])
-    for row in range(layer.MH):
-        place = slice(SAMPLES + row * each, SAMPLES + (row + 1) * each)
-        share = np.linspace(0, 1, each)[:, None]
-        up = rng.random((each, layer.MW)) < share
-        extreme = np.where(up == (layer.weights[row] > 0), high, low)
-        keep = (rng.random((each, layer.MW)) < 0.3) & (share > 0) & (share < 1) | (layer.weights[row] == 0)
-        integers[place] = np.where(keep, integers[place], extreme)
-    for rows, values in joint:
-        integers[:, rows] = values[rng.integers(0, len(values), len(integers))]
-    return integers
-
-

@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Callable
+from typing import Protocol
 
 from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.evaluate import table_values
@@ -24,6 +25,16 @@ GATES = ("and", "xor", "mux", "table")
 Monomial = frozenset
 Form = tuple[int, dict[Monomial, int]]
 """A constant, and coefficients of products of nodes."""
+
+
+class Words(Protocol):
+    """What is known of sums by their numbers."""
+
+    def unsigned(self, number: int) -> tuple[Form | None, int]:
+        """What a sum is where it cannot overflow, and in any case the greatest value that it can have."""
+
+    def signed(self, number: int) -> Form | None:
+        """What a sum is as a number whose highest bit counts negative, where that cannot overflow."""
 
 
 class Polynomial:
@@ -66,9 +77,8 @@ class Polynomial:
             self.places[node].discard(monomial)
         return self.coefficients.pop(monomial)
 
-    def expand(self, stops: Callable[[int], bool], exact: Callable[[int], Form | None]) -> Form:
-        """What is left when all is expanded down to the nodes where `stops` holds, but for bits of words that are not whole.
-        `exact` gives what a sum is where it cannot overflow."""
+    def expand(self, stops: Callable[[int], bool], words: Words) -> Form:
+        """What is left when all is expanded down to the nodes where `stops` holds, but for bits of words that are not whole."""
         left: dict[Monomial, int] = {}
         while self.waiting:
             number = -heapq.heappop(self.waiting)
@@ -76,7 +86,7 @@ class Polynomial:
             if not self.places[number] or stops(number) or node.kind in ("input", "free"):
                 continue
             if node.kind == "sum":
-                self._expand_word(node.operands[0], left, stops, exact)
+                self._expand_word(node.operands[0], left, stops, words)
             else:
                 self._substitute(number)
         for monomial, coefficient in left.items():
@@ -91,7 +101,7 @@ class Polynomial:
             for product, factor in _expansion(self.graph, node):
                 self._add(rest | product, coefficient * factor)
 
-    def _expand_word(self, number: int, left: dict[Monomial, int], stops, exact) -> None:
+    def _expand_word(self, number: int, left: dict[Monomial, int], stops, words: Words) -> None:
         """All bits of a sum at once; those of the greatest numbers come first, so none is above them. A sum of which bits are
         left in products with no other gate stays as it is."""
         total: Sum = self.graph.sums[number]
@@ -104,30 +114,44 @@ class Polynomial:
         for node in nodes:
             alone = frozenset((node,))
             weights.append(self._take(alone) if alone in self.coefficients else 0)
-        weight, form = self._weight(weights), None
-        if weight:
-            form = plain_form(total) if (weight << total.width) & self.mask == 0 else exact(number)
-        if form is None:
-            weight = 0
-        for bit, found in enumerate(weights):
-            rest = found - (weight << bit) & self.mask
+        weight, factors, form = self._reading(number, weights, words) if any(weights) else (0, [], None)
+        for bit, found in enumerate(weights[:len(factors)] if form else weights):
+            rest = found - (weight * factors[bit] if form else 0) & self.mask
             if rest:
                 place = frozenset((total.first + bit,))
                 left[place] = left.get(place, 0) + rest
-        if weight:
+        if form:
             self.add_form(form, weight)
 
+    def _reading(self, number: int, weights: list[int], words: Words) -> tuple[int, list[int], Form | None]:
+        """As which number a word is there, but for some of its lowest bits: (weight, factor of each bit, form). The factors end
+        where the bits above are always 0. No form where it is there as none."""
+        total = self.graph.sums[number]
+        factors = [1 << bit for bit in range(total.width)]
+        start, weight = self._weight(weights, factors)
+        if weight and not start and (weight << total.width) & self.mask == 0:
+            return weight, factors, plain_form(total)
+        form, high = words.unsigned(number)
+        low = factors[: high.bit_length()]
+        found = [(start, weight, factors, plain_form(total) if (weight << total.width) & self.mask == 0 else form)]
+        found.append((*self._weight(weights[: len(low)], low), low, form))
+        signed = [*factors[:-1], -factors[-1]]
+        start, weight = self._weight(weights, signed)
+        if weight and start < total.width - 1:
+            found.append((start, weight, signed, words.signed(number)))
+        best = min((each for each in found if each[1] and each[3]), key=lambda each: (each[0], degree(each[3])), default=None)
+        return best[1:] if best else (0, factors, None)
 
-    def _weight(self, weights: list[int]) -> int:
-        """With which weight a word is there, but for some of its lowest bits; 0 where it is not."""
+    def _weight(self, weights: list[int], factors: list[int]) -> tuple[int, int]:
+        """(start, weight): with which weight a word is there from bit `start` on; weight 0 where it is not."""
         for start, found in enumerate(weights):
             if found and found % (1 << start) == 0:
-                weight = found >> start
+                weight = found >> start if factors[start] > 0 else -found >> start
                 if weight > self.mask >> start + 1:
                     weight -= self.mask + 1 >> start
-                if all((weight << bit) - weights[bit] & self.mask == 0 for bit in range(start, len(weights))):
-                    return weight
-        return 0
+                if all(weight * factors[bit] - weights[bit] & self.mask == 0 for bit in range(start, len(weights))):
+                    return start, weight
+        return len(weights), 0
 
 
 def plain_form(total: Sum) -> Form:
@@ -135,6 +159,11 @@ def plain_form(total: Sum) -> Form:
     if any(literal & FRAMED and literal & FRAME for literal, _ in total.terms):
         raise NotUnderstood("an answer depends on several frames")
     return total.constant, {frozenset((node_of(literal),)): coefficient for literal, coefficient in total.terms}
+
+
+def degree(form: Form) -> int:
+    """Nodes in the longest product."""
+    return max(map(len, form[1]), default=0)
 
 
 def _centred(coefficient: int, mask: int) -> int:

@@ -8,6 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from finn_steps.accelerator import Accelerator
 from finn_steps.proof.limits import Deadline, NotUnderstood
 from finn_steps.proof.evaluate import cone
@@ -16,6 +18,7 @@ from finn_steps.proof.graph import Graph, literal_of, node_of
 from finn_steps.proof.label import prove_label
 from finn_steps.proof.layer import Bit, Boundary, LayerProof
 from finn_steps.proof.netlist import read_netlist
+from finn_steps.proof.samples import layer_samples
 from finn_steps.proof.specification import input_code, input_sources, twos_complement
 
 TOP = "finn_accel"
@@ -107,23 +110,23 @@ def place_of(accelerator: Accelerator, element: int, index: int) -> tuple[int, i
 
 
 def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:
-    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else and the inputs of a layer were
-    independent; then without the first (`loose`), then with inputs that share bits taken together (`joint`)."""
-    proofs = []
-    for loose, joint in ((False, False), (True, False), (True, True)):
-        proofs.append(_guess_and_prove(graph, outputs, accelerator, deadline, loose, joint))
+    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else than the neuron; then without
+    that (`loose`)."""
+    proofs, samples = [], layer_samples(accelerator)
+    for loose in (False, True):
+        proofs.append(_guess_and_prove(graph, outputs, accelerator, deadline, loose, samples))
         if not proofs[-1].not_proved:
             break
     return max(proofs, key=lambda proof: len(proof.proved))
 
 
 def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline, loose: bool,
-                     joint: bool) -> Proof:
+                     samples: list[np.ndarray]) -> Proof:
     """Guesses that fail are not made again, ROUNDS times."""
     refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
     first = None
     for _ in range(ROUNDS):
-        attempt = _Attempt(graph, outputs, accelerator, refused, deadline, loose, joint)
+        attempt = _Attempt(graph, outputs, accelerator, refused, deadline, loose, samples)
         attempt.run()
         first = first or attempt
         if not attempt.failed:
@@ -139,7 +142,7 @@ class _Attempt:
     outputs and could not be proved to be."""
 
     def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline,
-                 loose: bool, joint: bool):
+                 loose: bool, samples: list[np.ndarray]):
         self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
         self.reasons: dict[str, str] = {}
         self.failed: dict[str, set[tuple[int, int]]] = {}
@@ -148,9 +151,9 @@ class _Attempt:
             raise NotUnderstood(f"too large: {len(order)} functions, the limit is {MOST_NODES}")
         boundary, self.proofs = input_boundary(graph, accelerator), []
         self.after: list[Boundary] = []
-        for layer in accelerator.layers:
+        for layer, integers in zip(accelerator.layers, samples):
             deadline.check()
-            self.proofs.append(LayerProof(graph, layer, boundary, order, joint))
+            self.proofs.append(LayerProof(graph, layer, boundary, order, integers))
             boundary = self.proofs[-1].boundary(refused[layer.name], loose)
             self.after.append(boundary)
 

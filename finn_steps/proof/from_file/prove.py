@@ -28,6 +28,7 @@ from finn_steps.proof.from_file.reading import FileChain, FileLayer, read_chain
 from finn_steps.proof.limits import Deadline, NotUnderstood
 
 SECONDS = 20
+GREATEST = Fraction(float(np.finfo(np.float32).max))
 MOST_WALKED = 64
 """Accumulators beyond a threshold that may be undecided in floats."""
 
@@ -125,40 +126,56 @@ class _Proof:
 
 def input_feeds(chain: FileChain, accelerator: Accelerator) -> list[Feed]:
     """What the host sends: the integers of the last quantiser in front of the first layer, or of an input that is integers."""
-    datatype = DataType[accelerator.idt]
-    low, high = int(datatype.min()), int(datatype.max())
+    first = accelerator.layers[0]
     quantised = max((place + 1 for place, step in enumerate(chain.head) if step.levels), default=0)
     if not quantised and not chain.integers:
         raise NotUnderstood("the file does not say to which integers its input is quantised")
     while 0 < quantised < len(chain.head) and not chain.head[quantised].affine:  # a Clip of the integers
         quantised += 1
     bipolar = [Step("input", lambda x, c: (2 * x[0] - 1, 2 * x[1] - 1))] if chain.integers == "BIPOLAR" and not quantised else []
+    after = [*bipolar, *chain.head[quantised:]]
     place = {int(feature): k for k, feature in enumerate(accelerator.input_index)}
     feeds = []
     for feature in range(len(chain.layers[0].weights[0])):
-        start = low
-        if quantised:
-            ends = run(chain.head[:quantised], (Fraction(-10**30), Fraction(10**30)), feature)
-            start = _starts(int(ends[0]), int(ends[1]), low, high)
-        feeds.append(_affine_feed([*bipolar, *chain.head[quantised:]], place.get(feature, -1 - feature), feature, low, high, start - low))
-        if feature not in place:
-            feeds[-1] = replace(feeds[-1], lost=(accelerator.layers[0].name, f"input {feature} is read by the file and not sent"))
+        low, high = _file_range(chain, quantised, feature)
+        if feature in place:
+            k = place[feature]
+            feeds.append(_sent(after, k, feature, (low, high), (int(first.input_low[k]), int(first.input_high[k]))))
+        elif low == high:
+            feeds.append(Feed(None, offset=_point(run(after, (Fraction(low),) * 2, feature))))
+        else:
+            lost = first.name, f"input {feature} is read by the file and not sent"
+            feeds.append(replace(_affine_feed(after, -1 - feature, feature, low, high, 0), lost=lost))
     return feeds
 
 
-def _starts(least: int, most: int, low: int, high: int) -> int:
-    """With which integer of the file the accelerator's least one goes: the same, or its own least one where there are as many."""
-    if low <= least and most <= high:
-        return low
-    if most - least == high - low:
-        return least
-    raise NotUnderstood(f"the input is quantised to {least}..{most}, the accelerator takes {low}..{high}")
+def _file_range(chain: FileChain, quantised: int, feature: int) -> tuple[int, int]:
+    """The integers of the file that an input can be."""
+    if quantised:
+        low, high = run(chain.head[:quantised], (-GREATEST, GREATEST), feature)
+        return int(min(low, high)), int(max(low, high))
+    if chain.integers == "BIPOLAR":
+        return 0, 1
+    try:
+        return int(DataType[chain.integers].min()), int(DataType[chain.integers].max())
+    except KeyError:
+        raise NotUnderstood(f"the input is of type {chain.integers}") from None
+
+
+def _sent(steps: list[Step], k: int, feature: int, told: tuple[int, int], sent: tuple[int, int]) -> Feed:
+    """An input of the Accelerator, which takes the file's integers, all of them, or as many of its own."""
+    low, high = told
+    if sent[0] <= low and high <= sent[1]:
+        return _affine_feed(steps, k, feature, low, high, 0)
+    if high - low == sent[1] - sent[0]:
+        return _affine_feed(steps, k, feature, *sent, low - sent[0])
+    raise NotUnderstood(f"input {feature} is quantised to {low}..{high}, the accelerator takes {sent[0]}..{sent[1]}")
 
 
 def _affine_feed(steps: list[Step], row: int, channel: int, low: int, high: int, shift: int) -> Feed:
     """q in low..high as what the steps make of q + shift: all of them are tried."""
     values = [_point(run(steps, (Fraction(q + shift),) * 2, channel)) for q in range(low, high + 1)]
-    factor = values[1] - values[0]
+    factor = values[1] - values[0] if high > low else Fraction(0)
     if any(after - before != factor for before, after in zip(values, values[1:])):
         raise NotUnderstood(f"the values of input {channel} have no even steps")
     return Feed(row, factor, values[0] - factor * low, low, high)

@@ -88,9 +88,10 @@ class _Reader:
         return FileChain(features, self._annotation(), head, layers, stopped)
 
     def _annotation(self) -> str | None:
-        """The datatype of FINN's that the file gives its input, if that is one of integers; INTEGER where its own type is one."""
-        if self.input.type.tensor_type.elem_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16):
-            return "INTEGER"
+        """The datatype of FINN's that the file gives its input, if that is one of integers; else its own type, if that is one."""
+        kind = self.input.type.tensor_type.elem_type
+        if kind not in (onnx.TensorProto.FLOAT, onnx.TensorProto.DOUBLE, onnx.TensorProto.FLOAT16):
+            return onnx.TensorProto.DataType.Name(kind)
         said = [item.value for note in self.graph.quantization_annotation if note.tensor_name == self.input.name
                 for item in note.quant_parameter_tensor_names if item.key == "finn_datatype"]
         return said[0] if said and not said[0].startswith(("FLOAT", "FIXED", "SCALED")) else None
@@ -192,8 +193,7 @@ class _Reader:
             raise NotUnderstood(f"node {node.name} (Gemm) has transA")
         weights = self.constant(node.input[1])
         weights = (weights if facts.get("transB", 0) else weights.T) * Fraction(facts.get("alpha", 1.0))
-        bias = self.constant(node.input[2]) * Fraction(facts.get("beta", 1.0)) if len(node.input) > 2 and node.input[2] else rational(np.zeros(1))
-        return [], weights, bias, True, []
+        return [], weights, self._optional(node, 2) * Fraction(facts.get("beta", 1.0)), True, []
 
     def _optional(self, node, place: int) -> np.ndarray:
         given = place < len(node.input) and node.input[place]

@@ -7,11 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from build_dataflow.configuration import read_options
+from build_dataflow.steps import adders_between_registers, limits
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.folding.choose import choose_foldings
+from finn_steps.importer.lower import import_model
 from finn_steps.label import with_label
+from finn_steps.proof.from_file.prove import prove_file
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
+from finn_steps.simplify import simplify
 from tests.nets import random_accelerator, with_ranges
 
 STYLES = {
@@ -123,3 +129,32 @@ def test_a_reader_that_is_wrong_proves_nothing(tmp_path, monkeypatch, place, fau
     layer = SparseLayer("only", rng.integers(-3, 4, (4, 6)), np.zeros(4), thresholds, "INT4", "UINT3")
     result = proved(Accelerator("signs", (layer,), 6, np.arange(6)), tmp_path, STYLES["folded"], seconds=4)
     assert not result.proved
+
+
+@pytest.mark.parametrize("zeros", [0.5, 0.7])
+def test_bit_planes_of_wide_inputs(tmp_path, zeros):
+    """Partial sums that are read as signed words, and words whose highest bits are always 0."""
+    accelerator = random_accelerator(widths=(8, 6, 5, 3), zeros=zeros, seed=1)
+    assert not proved(accelerator, tmp_path, *[STYLES["bitplane"]] * 3).not_proved
+
+
+def test_neurons_that_read_the_same_inputs(tmp_path):
+    """The generator makes use of it that values of such neurons do not occur together: so does the proof."""
+    thresholds = np.stack([np.arange(-6, 9), np.arange(-5, 10)])
+    first = SparseLayer("first", np.array([[1, 0], [1, 0]]), np.zeros(2), thresholds, "INT5", "UINT4")
+    second = SparseLayer("second", np.array([[-1, -1], [1, 0]]), np.zeros(2), np.array([[-9, -7, -4], [3, 6, 9]]), "UINT4", "UINT2")
+    last = SparseLayer("last", np.array([[1, 2]]), np.zeros(1), None, "UINT2", "UINT4")
+    assert not proved(Accelerator("same", (first, second, last), 2, np.arange(2)), tmp_path, *[STYLES["unrolled"]] * 3).not_proved
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jet_qap", "jet_qap_small", "jet_dpp"])
+def test_shipped_networks(tmp_path, name):
+    """As they are built by name."""
+    options = read_options(name, {})
+    accelerator = simplify(import_model(options.model).accelerator).accelerator
+    foldings = choose_foldings(accelerator, options.target_ii_cycles, limits(options), adders_between_registers(options))
+    accelerator = accelerator.with_foldings(foldings)
+    generate(accelerator, tmp_path)
+    assert not prove(tmp_path, accelerator).not_proved
+    assert not prove_file(options.model, accelerator).not_proved

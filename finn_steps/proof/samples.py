@@ -1,0 +1,42 @@
+"""Values of a layer's inputs that some frame brings about: what guesses are made by. Nothing is proved by them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from finn_steps.accelerator import Accelerator, SparseLayer
+
+POOL = 1 << 13
+RANDOM, OF_NEURONS, MOST_OF_NEURON = 1024, 2048, 64
+
+
+def layer_samples(accelerator: Accelerator) -> list[np.ndarray]:
+    """For each layer int64 [N, MW]: inputs at random, and for each neuron some that take its accumulator from the least to the
+    greatest value that was seen."""
+    rng = np.random.default_rng(0)
+    pool, found = _frames(accelerator, rng), []
+    for layer in accelerator.layers:
+        accumulators = pool @ layer.weights.T + layer.bias
+        each = int(np.clip(OF_NEURONS // layer.MH, 4, MOST_OF_NEURON))
+        places = np.linspace(0, len(pool) - 1, each).astype(int)
+        chosen = [np.arange(RANDOM), *(np.argsort(accumulators[:, row], kind="stable")[places] for row in range(layer.MH))]
+        found.append(pool[np.concatenate(chosen)])
+        pool = layer.execute(pool)
+    return found
+
+
+def _frames(accelerator: Accelerator, rng: np.random.Generator) -> np.ndarray:
+    """int64 [N, MW]: uniform, at the ends, and such that each neuron of the first layer goes from its least to its greatest value."""
+    layer = accelerator.layers[0]
+    low, high = layer.input_low, layer.input_high
+    uniform = rng.integers(low, high + 1, (POOL, layer.MW))
+    ends = np.where(rng.random((POOL // 2, layer.MW)) < 0.5, low, high)
+    return np.concatenate([uniform, ends, *(_sweep(layer, row, rng) for row in range(layer.MH))])
+
+
+def _sweep(layer: SparseLayer, row: int, rng: np.random.Generator) -> np.ndarray:
+    low, high, share = layer.input_low, layer.input_high, np.linspace(0, 1, MOST_OF_NEURON)[:, None]
+    uniform = rng.integers(low, high + 1, (MOST_OF_NEURON, layer.MW))
+    up = rng.random(uniform.shape) < share
+    keep = (rng.random(uniform.shape) < 0.3) & (share > 0) & (share < 1) | (layer.weights[row] == 0)
+    return np.where(keep, uniform, np.where(up == (layer.weights[row] > 0), high, low))
