@@ -16,9 +16,8 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
-from build_dataflow.hold import hold_to_original, keep_original
-from build_dataflow.hold_keras import hold_to_keras
 from build_dataflow.hold import ORIGINAL, hold_to_original, keep_original
+from build_dataflow.hold_keras import hold_to_keras
 from build_dataflow.jsonfile import write_json
 from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
