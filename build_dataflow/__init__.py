@@ -1,1 +1,12 @@
-"""The command line and the builds: what ties training, FINN steps and deployment together."""
+"""The command line and the builds: what ties training, FINN steps and deployment together.
+
+    from build_dataflow import build
+    result = build("model.onnx", target_ii=1)
+
+docs/api.md says what there is; the command line does the same.
+"""
+
+from build_dataflow.api import Result, build, load
+from build_dataflow.version import VERSION as __version__
+
+__all__ = ["Result", "__version__", "build", "load"]

@@ -11,7 +11,7 @@ import torch
 
 from build_dataflow.budget.budget import Budget, Priced, cheapest
 from build_dataflow.budget.jobs import tensors_of
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.clock import network_of
 from build_dataflow.configuration import BuildOptions, read_options
 from build_dataflow.report import print_report

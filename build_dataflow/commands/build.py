@@ -92,7 +92,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
             click.echo(json.dumps(points, indent=2))
         return
 
-    from build_dataflow.build import build
+    from build_dataflow.building import build
     from build_dataflow.report import print_report
 
     summary = build(options, output, resume)

@@ -7,7 +7,7 @@ import pytest
 
 import build_dataflow.steps
 from build_dataflow.beside import begin, beside_steps, result_of
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.verify import VerificationError
 from finn_steps.processes import run_child

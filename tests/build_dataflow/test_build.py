@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import build_dataflow.steps
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import ROOT, BuildOptions
 from build_dataflow.verify import VerificationError, extend_verification, require_equal_to_model, verify_build
 from finn_steps.accelerator import Accelerator

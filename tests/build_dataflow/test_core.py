@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.cli import cli
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.steps import bench_inputs

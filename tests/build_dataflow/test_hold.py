@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from build_dataflow import steps
-from build_dataflow.build import begin, build
+from build_dataflow.building import begin, build
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import Held
 from build_dataflow.output_folder import OutputFolder

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import BUILDS, read_options
 from finn_steps.accelerator import Accelerator
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import read_options
 from deploy.environment import board_python
 from deploy.measure_from_here import measure_remotely

@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import BuildOptions
 from tests.qonnx_nets import Net, qonnx_net
 

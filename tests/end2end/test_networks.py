@@ -2,7 +2,7 @@
 
 import pytest
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import ROOT, BuildOptions, known_builds, read_options
 
 MODELS = ROOT.parent / "shared" / "models"

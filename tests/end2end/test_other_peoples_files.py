@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import read_options
 from deploy.network import Network
 
