@@ -25,16 +25,29 @@ def print_report(summary: dict, folder: Path, console: Console | None = None) ->
         facts.add_row(name, value)
     console.print(f"\n[bold]{summary['name']}[/bold]")
     console.print(facts)
-    layers = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    columns = ("name", "style", "MW", "MH", "nonzeros", "PE", "SIMD", "idt", "wdt", "accdt", "odt")
-    for column in columns:
-        layers.add_column(column, justify="right" if column in ("MW", "MH", "nonzeros", "PE", "SIMD") else "left")
-    for layer in summary["hardware"]["layers"]:
-        layers.add_row(*(str(layer[column]) for column in columns))
-    console.print(layers)
+    console.print(layer_table(summary))
     for warning in summary.get("warnings", []):
         console.print(f"[yellow]warning[/yellow]: {escape(warning)}", soft_wrap=True)
     console.print(f"\n{folder}/report/summary.json", soft_wrap=True)
+
+
+TYPES = ("idt", "wdt", "odt")
+NUMBERS = ("MW", "MH", "nonzeros", "PE", "SIMD")
+ESTIMATES = {"cycles": "cycles", "lut": "~LUT", "ff": "~FF"}
+"""By the cost model: a layer's share of a design that is synthesised as one."""
+
+
+def layer_table(summary: dict) -> Table:
+    """A row for each layer: how it is built, and what that takes."""
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    estimated = {layer["name"]: layer for layer in summary.get("estimate", {}).get("layers", [])}
+    for column in ("name", "style", *NUMBERS, *TYPES, *ESTIMATES.values()):
+        table.add_column(column, justify="left" if column in ("name", "style", *TYPES) else "right")
+    for layer in summary["hardware"]["layers"]:
+        counts = estimated.get(layer["name"], {})
+        table.add_row(*(str(layer[column]) for column in ("name", "style", *NUMBERS, *TYPES)),
+                      *(f"{counts[key]:,}" if key in counts else "" for key in ESTIMATES))
+    return table
 
 
 def rows(summary: dict) -> list[tuple[str, str]]:

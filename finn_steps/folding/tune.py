@@ -21,7 +21,6 @@ from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.folded_counts import facts_of
 from finn_steps.folding.schedule import LEAST_CYCLES
 from finn_steps.progress import tell
-from finn_steps.rtl.generate import bits
 from finn_steps.rtl.serial import DELAYS
 
 RATE_TOLERANCE = 1.02

@@ -320,7 +320,6 @@ class LayerProof:
             if number in seen:
                 continue
             seen.add(number)
-            node = self.graph.nodes[number]
             place = self._place(neuron, number)
             if place is not None:
                 sign, shift, origin = place
