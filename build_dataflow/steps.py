@@ -40,8 +40,9 @@ from finn_steps.stimulus import corner_inputs
 
 SYNTHESIS = "synthesis"
 """What runs beside the steps from step_generate_rtl to step_synthesise."""
-LEAST_FRAMES, BENCH_CYCLES = 32, 1000
-"""Of a run of deploy/core/tb: the frames at least, and cycles at full rate about."""
+LEAST_FRAMES, MOST_FRAMES, BENCH_WORK = 32, 1000, 400_000
+"""Of deploy/core/tb: its frames, at least and at most, and LUTs (by the estimate) times cycles of a run at full rate, for Icarus has to go
+through all of them."""
 
 
 def step_hold_to_original(model, cfg):
@@ -175,14 +176,16 @@ def step_write_core(model, cfg):
     folder = Path(cfg.output_dir)
     accelerator, summary = Accelerator.load(folder), summarise(folder, cfg.build, {})
     with np.load(folder / "verification_output" / "vectors.npz") as vectors:
-        inputs, corners = bench_inputs(accelerator, accelerator.quantise(vectors["x"]), summary["hardware"]["ii_cycles"])
+        work = summary["hardware"]["ii_cycles"] * summary["estimate"]["lut"]
+        inputs, corners = bench_inputs(accelerator, accelerator.quantise(vectors["x"]), work)
     write_core(folder / "deploy" / "core", folder / "rtl", folder, summary, inputs, accelerator.execute(inputs), corners)
     return model
 
 
-def bench_inputs(accelerator: Accelerator, q: np.ndarray, ii: float) -> tuple[np.ndarray, int]:
-    """int64 [N, MW]: corners, evenly chosen where there are many, and as many frames of q again; how many are corners."""
-    most = max(LEAST_FRAMES, int(BENCH_CYCLES / ii)) // 2
+def bench_inputs(accelerator: Accelerator, q: np.ndarray, work: float) -> tuple[np.ndarray, int]:
+    """int64 [N, MW]: corners, evenly chosen where there are many, and frames of q, at least as many; how many are corners. `work`: LUTs times
+    cycles of a frame."""
+    most = min(MOST_FRAMES, max(LEAST_FRAMES, int(BENCH_WORK / work))) // 2
     corners = corner_inputs(accelerator)
     chosen = corners if len(corners) <= most else corners[np.linspace(0, len(corners) - 1, most).astype(int)]
     return np.concatenate([chosen, q[: 2 * most - len(chosen)]]), len(chosen)
