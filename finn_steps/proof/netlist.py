@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from finn_steps.processes import run_child
 from finn_steps.proof.limits import NotUnderstood
 
 COMMANDS = ("proc", "flatten", "opt_clean", "memory_collect", "write_json netlist.json")
@@ -52,7 +52,7 @@ def read_netlist(folder: Path | str, top: str) -> Netlist:
         place = Path(name)
         for file in copied:
             (place / file).write_bytes((folder / file).read_bytes())
-        done = subprocess.run([sys.executable, "-c", code, *script], cwd=place, capture_output=True, text=True)
+        done = run_child([sys.executable, "-c", code, *script], cwd=place)
         if done.returncode or not (place / "netlist.json").exists():
             errors = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
             raise NotUnderstood(f"Yosys: {errors[0] if errors else f'exit code {done.returncode} and no message'}")

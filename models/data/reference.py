@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +91,26 @@ def score_mlp(dataset: Dataset, seed: int, epochs: int = EPOCHS) -> Scores:
 def remembered_mlp(dataset: Dataset, seed: int) -> Scores:
     """score_mlp, kept in the cache: the same data, seed and version of this file are trained once on a machine."""
     what = [dataset.sha256, dataset.features, dataset.classes, seed, Path(__file__).read_text()]
-    path = cache_folder() / f"mlp-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}.npy"
-    if not path.is_file():
-        scores = score_mlp(dataset, seed)
-        write_atomically(path, lambda stream: np.save(stream, scores.probabilities))
-    return Scores(np.load(path), dataset.test.y)
+    path = cache_folder() / f"mlp-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]}.npz"
+    probabilities = _remembered(path)
+    if probabilities is None:
+        probabilities = score_mlp(dataset, seed).probabilities
+        write_atomically(path, lambda stream: np.savez(stream, probabilities=probabilities, sha256=_sha256(probabilities)))
+    return Scores(probabilities, dataset.test.y)
+
+
+def _remembered(path: Path) -> np.ndarray | None:
+    """None where there is nothing, or not what was written."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            probabilities, recorded = kept["probabilities"], str(kept["sha256"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return probabilities if _sha256(probabilities) == recorded else None
+
+
+def _sha256(array: np.ndarray) -> str:
+    return hashlib.sha256(f"{array.dtype} {array.shape}".encode() + array.tobytes()).hexdigest()
 
 
 def score_trees(dataset: Dataset, seed: int) -> Scores:
