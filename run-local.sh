@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prepares the environment on first use, then runs `python -m build_dataflow` on the arguments.
 # Needs Python 3.11 or 3.12 with venv, and g++. Writes .venv (the environment) and .cache (the set-up's log and lock).
-#   QAPFLOW_TORCH_INDEX  take PyTorch from this package index instead of its own CPU one (a CUDA index, a mirror); read by the set-up
+#   QAPFLOW_TORCH_INDEX  take PyTorch from this package index instead of its own CPU one (a CUDA index, a mirror), and what else it needs;
+#                        read by the set-up, which then cannot hold it to the lock's hashes
 #   QAPFLOW_VENV         put the environment here instead of in .venv
 #   QAPFLOW_SETUP_ONLY   if 1, end after the set-up
 set -euo pipefail
@@ -64,9 +65,15 @@ make_venv() { "$found_python" -m venv --clear "$venv"; }
 
 # PyTorch: the build that pip already finds on this disk, if there is one; else a CPU build, not gigabytes of CUDA.
 install_torch() {
-    if [ -z "${QAPFLOW_TORCH_INDEX:-}" ] && pip --no-index -r "$torch_lock"; then return; fi
-    pip --index-url "$torch_index" -r "$torch_lock" && return
-    echo "$(<"$torch_lock") was found neither on this disk nor at $torch_index; QAPFLOW_TORCH_INDEX names another index"
+    local pin
+    read -r pin _ <"$torch_lock"
+    if [ -n "${QAPFLOW_TORCH_INDEX:-}" ]; then
+        pip --index-url "$torch_index" "$pin" && return
+    else
+        pip --require-hashes --no-deps --no-index -r "$torch_lock" && return
+        pip --require-hashes --no-deps --index-url "$torch_index" -r "$torch_lock" && return
+    fi
+    echo "$pin was found neither on this disk nor at $torch_index; QAPFLOW_TORCH_INDEX names another index"
     return 1
 }
 
@@ -82,7 +89,7 @@ set_up() {
         stage "1/3 making $venv with $(command -v "$found_python")" make_venv
     fi
     touch -- "$venv/setting-up"
-    stage "2/3 installing $(grep -c '^[^#]*==' "$lock") pinned packages" pip --no-deps -r "$lock"
+    stage "2/3 installing $(grep -c '^[^#]*==' "$lock") pinned packages" pip --require-hashes --no-deps -r "$lock"
     stage "3/3 installing PyTorch (${QAPFLOW_TORCH_INDEX:-CPU build})" install_torch
     recipe >"$venv/stamp.new"
     mv -- "$venv/stamp.new" "$venv/stamp"

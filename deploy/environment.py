@@ -38,6 +38,7 @@ def board_python(say=lambda text: None) -> Path:
                     "--disable-pip-version-check",
                     "--no-input",
                     "--no-deps",
+                    "--require-hashes",
                     "-r",
                     str(LOCK_FILE),
                 ]

