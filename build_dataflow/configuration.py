@@ -7,14 +7,26 @@ import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-import yaml
-
 from finn_steps.importer.input_quant import InputQuant
+from models.yaml_file import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDS = Path(__file__).resolve().parent
 RATES_AND_BUDGETS = {"target_ii", "target_fps", "lut_budget", "dsp_budget", "bram_budget"}
 TIMES = {"target_fps", "max_latency_ns"}
+MOST = 1e15
+"""Of any number: below what floats hold exactly."""
+LISTS = ("drop", "clock_range")
+KINDS = {
+    **dict.fromkeys(("name", "model", "data", "label", "part", "folding", "last_layer", "families"), ((str,), "a text")),
+    "input_quant": ((str, int), "a text such as 8,0.03125"),
+    "drop": ((str,), "a list of columns' names"),
+    **dict.fromkeys(("clock_ns", "target_fps", "max_latency_ns", "synthesis_timeout"), ((int, float), "a number")),
+    "clock_range": ((int, float), "a list of two numbers"),
+    **dict.fromkeys(("all_rows", "synthesis", "proof", "require_proof"), ((bool,), "true or false")),
+    None: ((int,), "a whole number"),
+}
+"""What a field takes in a file, and in words."""
 ANY_CLOCK_NS = (0.0, 20.0)
 """Periods that are searched where a time is asked for and no clock."""
 
@@ -59,6 +71,9 @@ class BuildOptions:
     keras: Path | None = None
 
     def __post_init__(self):
+        if not isinstance(self.name, str) or not re.fullmatch(r"[^/\x00-\x1f\x7f]{1,200}", self.name) or self.name in (".", ".."):
+            raise ValueError(f"name ({str(self.name)[:220]!r}) must be a text of up to 200 characters without a slash: it names the build's "
+                             "folder")
         for field in ("clock_ns", "target_ii", "target_fps", "max_latency_ns", "samples", "synthesis_timeout"):
             value = getattr(self, field)
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0):
@@ -162,19 +177,31 @@ def _with_input_quant(fields: dict) -> dict:
     return {**fields, "input_quant": InputQuant.from_data(load_dataset(fields["data"], fields.get("label"), tuple(fields.get("drop") or ())).train.x)}
 
 
+def _is_of_kind(value, key: str) -> bool:
+    """Whether a value out of a file can stand for the field; None is for those that have it as their default."""
+    if value is None:
+        return next(field.default for field in fields(BuildOptions) if field.name == key) is None
+    kinds, _ = KINDS.get(key, KINDS[None])
+    if (key in LISTS) != isinstance(value, list) or key == "clock_range" and len(value) != 2:
+        return False
+    values = value if isinstance(value, list) else [value]
+    numbers = [entry for entry in values if isinstance(entry, (int, float))]
+    return all(isinstance(entry, kinds) and isinstance(entry, bool) == (kinds == (bool,)) for entry in values) and \
+        all(abs(number) < MOST for number in numbers)
+
+
 def _from_yaml(path: Path) -> dict:
-    try:
-        content = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, dict) or "model" not in content:
         raise ValueError(f"{path}: a build needs at least `model: path/to/model.onnx`")
     allowed = {field.name for field in fields(BuildOptions)}
     for key in content:
         if key not in allowed:
-            near = difflib.get_close_matches(key, allowed, n=1)
+            near = difflib.get_close_matches(str(key), allowed, n=1)
             hint = f", did you mean '{near[0]}'?" if near else f"; known: {', '.join(sorted(allowed))}"
             raise ValueError(f"{path}: unknown field '{key}'{hint}")
+        if not _is_of_kind(content[key], key):
+            raise ValueError(f"{path}: {key} ({str(content[key])[:100]}) must be {KINDS.get(key, KINDS[None])[1]}")
     for key in ("model", "folding"):
         if content.get(key) is not None:
             content[key] = (path.parent / content[key]).resolve()

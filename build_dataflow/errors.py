@@ -10,6 +10,7 @@ import traceback
 import click
 from click.exceptions import NoArgsIsHelpError
 
+LONGEST = 2000
 HINTS = {
     errno.ENOSPC: "free some space, or write to another disk",
     errno.EDQUOT: "free some space, or write to another disk",
@@ -35,8 +36,14 @@ def report_error(error: BaseException, verbose: bool = False) -> int:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         click.echo("interrupted", err=True)
         return 130
-    click.echo(f"error: {' '.join(describe(error).split())}", err=True)
+    click.echo(f"error: {one_line(describe(error))}", err=True)
     return 2 if isinstance(error, click.UsageError) else 1
+
+
+def one_line(text: str) -> str:
+    """Names out of a file can hold anything: what does not print (a terminal's commands) is shown as `?`, what is very long is cut."""
+    text = "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def describe(error: BaseException) -> str:

@@ -21,7 +21,7 @@ def hold_to_keras(folder: Path, keras: Path, x: np.ndarray) -> dict:
 
     shutil.copyfile(keras, folder / KERAS)
     file, original = KerasFile(folder / KERAS), Original(folder / ORIGINAL)
-    x = np.concatenate([x, np.load(folder / LEVELS)["x"]])
+    x = np.concatenate([x, np.load(folder / LEVELS, allow_pickle=False)["x"]])
     last = original.file.model.graph.node[-1]
     tensor = last.input[0] if last.op_type == "Softmax" else original.file.output
     expected, found = file.outputs(x), original.tensors(x, [tensor])[tensor]

@@ -165,7 +165,7 @@ def step_synthesise(model, cfg):
 def step_package(model, cfg):
     """deploy/ and driver/: what goes to the board."""
     folder = Path(cfg.output_dir)
-    with np.load(folder / "verification_output" / "vectors.npz") as vectors:
+    with np.load(folder / "verification_output" / "vectors.npz", allow_pickle=False) as vectors:
         clock_mhz = 1000 / cfg.build.clock_ns
         package(folder, folder, folder / "rtl", vectors["x"], vectors["integers"], vectors["outputs"], folder / "deploy", clock_mhz)
     return model
@@ -175,7 +175,7 @@ def step_write_core(model, cfg):
     """deploy/core/: what goes to an FPGA engineer."""
     folder = Path(cfg.output_dir)
     accelerator, summary = Accelerator.load(folder), summarise(folder, cfg.build, {})
-    with np.load(folder / "verification_output" / "vectors.npz") as vectors:
+    with np.load(folder / "verification_output" / "vectors.npz", allow_pickle=False) as vectors:
         work = summary["hardware"]["ii_cycles"] * summary["estimate"]["lut"]
         inputs, corners = bench_inputs(accelerator, accelerator.quantise(vectors["x"]), work)
     write_core(folder / "deploy" / "core", folder / "rtl", folder, summary, inputs, accelerator.execute(inputs), corners)

@@ -174,7 +174,7 @@ def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) ->
 
 def require_levels(folder: Path, accelerator: Accelerator, simulation: Simulation) -> None:
     """The inputs that the import was held to the user's own file on, through what is built of it."""
-    with np.load(folder / LEVELS) as kept:
+    with np.load(folder / LEVELS, allow_pickle=False) as kept:
         x = kept["x"]
     q = accelerator.quantise(x)
     computed = accelerator.execute(q)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ else:
 
 SCHEMA = 1
 FORMATS = (1, 2)
+MOST_BYTES = 2**29
 
 
 def softmax(x: np.ndarray, sizes: np.ndarray = None) -> np.ndarray:
@@ -92,14 +94,20 @@ class Network:
     def load(cls, folder: Path | str) -> Network:
         """Read and check a package. PackageError says what is missing, altered, or of another version."""
         folder = Path(folder)
+        try:
+            return cls._read(folder)
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError) as error:
+            raise PackageError(f"{folder} is damaged ({type(error).__name__}: {error}); copy or build it again") from error
+
+    @classmethod
+    def _read(cls, folder: Path) -> Network:
         manifest = read_manifest(folder)
         description = read_json(folder / "accelerator.json")
         if description.get("format") not in FORMATS:
             raise PackageError(f"{folder}/accelerator.json has format {description.get('format')}, this driver reads {FORMATS}")
         if description["sha256"] != manifest["accelerator_sha256"]:
             raise PackageError(f"{folder}: package.json and accelerator.json are of different networks; build the package again")
-        with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
+        arrays = read_arrays(folder / "accelerator.npz")
         for entry in description["host_input"] + description["host_output"]:
             if entry["op"] not in OPERATIONS:
                 raise PackageError(f"{folder}/accelerator.json: this driver has no host operation '{entry['op']}'")
@@ -177,13 +185,37 @@ def run_host_ops(ops: tuple, x: np.ndarray) -> np.ndarray:
 
 
 def read_json(path: Path) -> dict:
-    """A JSON file; PackageError where it is missing or damaged."""
+    """A JSON object in a file; PackageError where it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        content = json.loads(read_bytes(path))
     except FileNotFoundError:
         raise PackageError(f"{path} is missing; copy the whole folder that the build made") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PackageError(f"{path} is damaged: {error}") from None
+    if not isinstance(content, dict):
+        raise PackageError(f"{path} is damaged: it holds no JSON object")
+    return content
+
+
+def read_bytes(path: Path) -> bytes:
+    if path.stat().st_size > MOST_BYTES:
+        raise PackageError(f"{path} is {path.stat().st_size:,} bytes long; a package's files have up to {MOST_BYTES:,}")
+    return path.read_bytes()
+
+
+def read_arrays(path: Path) -> dict:
+    """Every array of an npz file, none of which is unpickled; PackageError where it is damaged or would take too much memory."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        if size > MOST_BYTES:
+            raise PackageError(f"{path} is {size:,} bytes unpacked; a package's files have up to {MOST_BYTES:,}")
+        with np.load(path, allow_pickle=False) as stored:
+            return {key: stored[key] for key in stored.files}
+    except PackageError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise what they like for damaged files
+        raise PackageError(f"{path} is damaged: {error}") from error
 
 
 def read_manifest(folder: Path) -> dict:
@@ -198,13 +230,15 @@ def read_manifest(folder: Path) -> dict:
 def check_files(folder: Path, files: dict) -> None:
     """PackageError unless every file in {name: sha256} is there, unaltered."""
     for name, expected in files.items():
+        if Path(name).name != name:
+            raise PackageError(f"{folder}/package.json names {name}, which is no file of a package")
         if not (folder / name).is_file():
             raise PackageError(f"{folder / name} is missing; copy the whole folder that the build made")
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+        if hashlib.sha256(read_bytes(folder / name)).hexdigest() != expected:
             raise PackageError(f"{folder / name} was altered (its sha256 is not the recorded one); copy or build it again")
 
 
 def load_vectors(folder: Path | str) -> dict:
     """The test vectors: x float32 [N, features], integers int64 [N, MH], outputs float32, as onnxruntime answered."""
-    with np.load(Path(folder) / "vectors.npz", allow_pickle=False) as stored:
-        return {key: stored[key] for key in ("x", "integers", "outputs")}
+    stored = read_arrays(Path(folder) / "vectors.npz")
+    return {key: stored[key] for key in ("x", "integers", "outputs")}

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from qonnx.core.datatype import DataType
 
+from finn_steps.files import read_arrays, read_json_object
 from finn_steps.host import HostOp, run_host_ops
 from finn_steps.stream import StreamFormat
 
@@ -99,6 +100,8 @@ class SparseLayer:
             object.__setattr__(self, attribute, array)
         if self.weights.ndim != 2 or self.bias.shape != (self.MH,):
             raise ValueError(f"{self.name}: weights {self.weights.shape} and bias {self.bias.shape} are not [MH, MW] and [MH]")
+        if max(DataType[name].bitwidth() for name in (self.idt, self.odt)) > 64 or 0 in self.weights.shape:
+            raise ValueError(f"{self.name}: {self.MH} x {self.MW} weights, {self.idt} to {self.odt}; supported: at least one, up to 64 bits")
         if self.thresholds is not None:
             if self.thresholds.shape != (self.MH, self.steps):
                 raise ValueError(f"{self.name}: thresholds {self.thresholds.shape} are not [MH, steps] = {(self.MH, self.steps)}")
@@ -379,12 +382,22 @@ class Accelerator:
     def load(cls, folder: Path | str) -> Accelerator:
         """Read what save() wrote. ValueError where the pair does not belong together or has another format."""
         folder = Path(folder)
-        description = json.loads((folder / "accelerator.json").read_text())
+        description, arrays = read_json_object(folder / "accelerator.json"), read_arrays(folder / "accelerator.npz")
         if description.get("format") not in range(1, FORMAT + 1):
             raise ValueError(f"{folder / 'accelerator.json'}: format {description.get('format')}, this version reads 1 to {FORMAT}")
-        with np.load(folder / "accelerator.npz", allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-        accelerator = cls(
+        try:
+            accelerator = cls._read(description, arrays)
+            same = accelerator.sha256 == description["sha256"]
+        except (KeyError, TypeError, AttributeError, IndexError, OverflowError, ValueError) as error:
+            reason = f"has no {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(f"{folder}: accelerator.json and accelerator.npz hold no accelerator ({reason})") from error
+        if not same:
+            raise ValueError(f"{folder}: accelerator.json and accelerator.npz do not belong together (sha256 differs)")
+        return accelerator
+
+    @classmethod
+    def _read(cls, description: dict, arrays: dict[str, np.ndarray]) -> Accelerator:
+        return cls(
             name=description["name"],
             layers=tuple(
                 SparseLayer(
@@ -406,9 +419,6 @@ class Accelerator:
             labels=arrays.get("labels"),
             interface=description.get("interface", "stream"),
         )
-        if accelerator.sha256 != description["sha256"]:
-            raise ValueError(f"{folder}: accelerator.json and accelerator.npz do not belong together (sha256 differs)")
-        return accelerator
 
     def _serialise(self) -> tuple[dict, dict[str, np.ndarray], bytes]:
         own = {"labels": self.labels, "input_range": self.layers[0].input_range}

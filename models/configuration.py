@@ -8,15 +8,16 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-import yaml
-
 from models.objective import TASKS
 from models.pruning.schedule import PUBLISHED, check_schedule
 from models.values import typed
+from models.yaml_file import read_yaml
 
 BATCH_NORMS = ("none", "on", "no_affine", "no_running_statistics", "folded")
 SALIENCIES = ("magnitude", "fisher", "random")
 GRANULARITIES = ("weights", "blocks", "neurons")
+WIDEST, DEEPEST = 8192, 100
+"""Neurons of a layer, as many as can be built, and hidden layers."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +130,8 @@ class TrainConfig:
         for name in ("patience", "l1", "seed"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be at least 0")
-        if not all(isinstance(width, int) and width > 0 for width in self.hidden):
-            raise ValueError(f"hidden ({list(self.hidden)}) must be a list of positive widths")
+        if not all(isinstance(width, int) and 0 < width <= WIDEST for width in self.hidden) or len(self.hidden) > DEEPEST:
+            raise ValueError(f"hidden ({list(self.hidden)}) must be a list of up to {DEEPEST} positive widths of up to {WIDEST:,}")
         for name, low in (("weight_bits", 2), ("activation_bits", 1), ("input_bits", 2)):
             values = getattr(self, name)
             for bits in values if isinstance(values, tuple) else (values,):
@@ -180,12 +181,17 @@ def read_config(path: Path | str) -> TrainConfig:
     """The training that a YAML file describes. ValueError names the file and the field that is wrong."""
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text()) or {}
+        content = read_yaml(path) or {}
         if not isinstance(content, dict):
             raise ValueError("a training is a mapping of fields to values")
         return TrainConfig().with_fields(**content)
-    except (yaml.YAMLError, TypeError, ValueError) as fault:
-        raise ValueError(f"{path}: {fault}") from fault
+    except (TypeError, ValueError, AttributeError, OverflowError) as fault:
+        raise ValueError(about(path, fault)) from fault
+
+
+def about(path: Path, fault: Exception) -> str:
+    """What is wrong, with the file's name once."""
+    return str(fault) if str(fault).startswith(f"{path}: ") else f"{path}: {fault}"
 
 
 def check_names(what: str, given, known: list[str]) -> None:

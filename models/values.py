@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
@@ -58,10 +59,10 @@ def checked(field: str, kind: str, value):
     whole = "int" in kind and "float" not in kind
     if kind == "bool" and not isinstance(value, bool):
         raise ValueError(f"{field} ({value}) must be true or false")
-    if whole and isinstance(value, float) and value == int(value):
+    if whole and isinstance(value, float) and value.is_integer():
         return int(value)
     if (whole and (not isinstance(value, int) or isinstance(value, bool))
-            or "float" in kind and (not isinstance(value, (int, float)) or isinstance(value, bool))):
+            or "float" in kind and (not isinstance(value, (int, float)) or isinstance(value, bool) or not isfinite(value))):
         raise ValueError(f"{field} ({value}) must be {told(kind)}")
     return value
 

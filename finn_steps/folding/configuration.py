@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import json
 from dataclasses import fields
 from pathlib import Path
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.files import read_json_object
 
 
 def foldings_as_json(foldings: dict[str, Folding]) -> dict:
@@ -22,12 +22,10 @@ def read_foldings(path: Path | str, accelerator: Accelerator) -> dict[str, Foldi
     layers in order, all of them `folded`, with at most the rows and inputs that are left of them; its "Defaults" and nodes of other
     kinds are passed over.
     """
-    try:
-        content = json.loads(Path(path).read_text())
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
-        raise ValueError(f"{path}: expected an object of layer names, each with its folding")
+    expected = "an object of layer names, each with its folding"
+    content = read_json_object(path, expected)
+    if not all(isinstance(entry, dict) for entry in content.values()):
+        raise ValueError(f"{path}: expected {expected}")
     layers = {layer.name: layer for layer in accelerator.layers}
     content = content if set(content) & set(layers) else of_finn(path, content, layers)
     foldings = {layer.name: layer.folding for layer in accelerator.layers}

@@ -11,8 +11,8 @@ from finn_steps.hgq2.network import Activation, Affine, Chain, Dense, Quantiser,
 
 PASSED_OVER = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity")
 SUPPORTED = "QDense, QBatchNormDense, QBatchNormalization, Quantizer, ReLU, Activation (linear, relu, and softmax at the end), Dropout"
-MISSING = ("{path} needs Keras and HGQ2, which are not installed here ({error}); `pip install -r requirements/hgq2.txt` into the environment "
-           "that builds, or give the network as QONNX")
+MISSING = ("{path} needs Keras and HGQ2, which are not installed here ({error}); `pip install --no-deps -r requirements/hgq2.txt` into the "
+           "environment that builds, or give the network as QONNX")
 
 
 def load_keras(path: Path | str):
@@ -24,7 +24,7 @@ def load_keras(path: Path | str):
     except ImportError as error:
         raise ValueError(MISSING.format(path=path, error=error)) from None
     try:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # what Keras' reader raises has no common class
         raise ValueError(f"{path}: Keras cannot read it: {' '.join(str(error).split())[:300]}") from error
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
+from finn_steps.files import read_arrays
 
 UNIT = 2.0**-24 * 1.001
 """u, with room for the products of roundings that the bound leaves out."""
@@ -91,10 +92,9 @@ class Borderline:
     @classmethod
     def load(cls, path: Path) -> Borderline:
         fields: dict[str, dict] = {}
-        with np.load(path, allow_pickle=False) as stored:
-            for key in stored.files:
-                name, _, kind = key.rpartition(".")
-                fields.setdefault(name, {})[kind] = stored[key]
+        for key, array in read_arrays(path).items():
+            name, _, kind = key.rpartition(".")
+            fields.setdefault(name, {})[kind] = array
         known = {field.name for field in dataclass_fields(BorderlineLayer)}
         if any(set(values) != known for values in fields.values()):
             raise ValueError(f"{path} was written by another version; build again")

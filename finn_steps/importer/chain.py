@@ -8,7 +8,7 @@ import numpy as np
 
 from finn_steps.importer.levels import MOST_BITS, level_count
 from finn_steps.importer.lowering import Link
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 from finn_steps.importer.normal_form import RESHAPING, Network
 from finn_steps.importer.operators import BETWEEN, LAYER, names_in, places_of
 

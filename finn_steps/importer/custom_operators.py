@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from finn_steps.importer.emitter import Emitter
 from finn_steps.importer.minifloat import Minifloat
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 
 ROUNDINGS = ("ROUND", "HALF_EVEN", "CEIL", "FLOOR", "UP", "DOWN", "HALF_UP", "HALF_DOWN")
 """Of QONNX, as its executor knows them."""

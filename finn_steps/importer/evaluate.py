@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import onnx
@@ -12,7 +14,7 @@ from onnx import TensorProto, helper
 
 from finn_steps.importer.operators import MICROSOFT
 
-FATAL_ONLY = 3
+FATAL_ONLY = 4
 NARROW = {TensorProto.INT2: np.int8, TensorProto.UINT2: np.uint8, TensorProto.INT4: np.int8, TensorProto.UINT4: np.uint8}
 """Element types that numpy does not have, and what holds their values here."""
 OPSET_OF_NARROW = 25
@@ -20,6 +22,8 @@ _ELEMENTS = {"float": TensorProto.FLOAT, **{name.lower(): value for name, value 
 IR = 10
 BLOCK = 2**21
 """Values that one run of a piece may hold at once."""
+MOST_MEMORY = 2**29
+"""Bytes of all tensors of all runs at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +53,32 @@ def _widened(tensor: onnx.TensorProto) -> np.ndarray:
     return session(model).run(None, {})[0]
 
 
+@cache
+def _limit_memory() -> None:
+    """onnxruntime's shared allocator, which refuses what is larger before anything is made."""
+    cpu = onnxruntime.OrtMemoryInfo("Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT)
+    same_as_requested = {"arena_extend_strategy": 1, "initial_chunk_size_bytes": -1, "max_dead_bytes_per_chunk": -1}
+    onnxruntime.create_and_register_allocator(cpu, onnxruntime.OrtArenaCfg({"max_mem": MOST_MEMORY, **same_as_requested}))
+
+
 def session(model: onnx.ModelProto, threads: int = 1) -> onnxruntime.InferenceSession:
-    """onnxruntime on the CPU without graph optimisation, silent."""
+    """onnxruntime on the CPU without graph optimisation, silent; all tensors together take MOST_MEMORY bytes at most."""
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.use_env_allocators", "1")
     options.log_severity_level = FATAL_ONLY
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _giving_back() -> onnxruntime.RunOptions:
+    """Memory of a run goes back to the system, so that the next one has all of it."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
 
 
 def run(nodes: Sequence[onnx.NodeProto], values: dict[str, Value], outputs: Sequence[str], opset: int) -> dict[str, Value]:
@@ -74,7 +96,7 @@ def run(nodes: Sequence[onnx.NodeProto], values: dict[str, Value], outputs: Sequ
         opset = max(opset, OPSET_OF_NARROW) if small else opset
         after = [helper.make_node("Cast", [name], [_held(name, small)], to=_container(elements[name])) for name in small]
         ends = [helper.make_tensor_value_info(_held(name, small), _container(elements[name]), None) for name in outputs]
-        arrays = session(_model([*before, *nodes, *after], inputs, ends, opset)).run(None, feeds)
+        arrays = session(_model([*before, *nodes, *after], inputs, ends, opset)).run(None, feeds, _giving_back())
     except Exception as error:
         raise ValueError(f"node {nodes[-1].name} ({nodes[-1].op_type}) cannot be run: {_essence(error)}") from error
     return {name: Value(array, elements[name]) for name, array in zip(outputs, arrays)}
@@ -90,7 +112,7 @@ class Piece:
                  end: str, opset: int):
         self.shape, self.start = shape, start
         used = {name for node in nodes for name in node.input if name in constants}
-        self.rows = max(1, BLOCK // max(1, *(int(np.prod(shape)) * _breadth(constants[name].array) for name in used), 1)) if used else BLOCK
+        self.rows = max(1, BLOCK // max(1, int(np.prod(shape)) * max((_breadth(constants[name].array) for name in used), default=1)))
         if element in NARROW or any(constants[name].element in NARROW for name in used):
             opset = max(opset, OPSET_OF_NARROW)
         fed = _feeding_type(element)
@@ -115,7 +137,7 @@ class Piece:
 
     def _run(self, values: np.ndarray) -> np.ndarray:
         fed = np.ascontiguousarray(values.reshape(len(values), *self.shape), self.fed)
-        return self.session.run(None, {f"{self.start}/fed": fed})[0].reshape(len(values), -1)
+        return self.session.run(None, {f"{self.start}/fed": fed}, _giving_back())[0].reshape(len(values), -1)
 
 
 def proto(name: str, value: Value) -> onnx.TensorProto:
@@ -164,5 +186,7 @@ def named_by_output(node: onnx.NodeProto) -> onnx.NodeProto:
 
 def _essence(error: Exception) -> str:
     """The part of onnx' or onnxruntime's message that says what is wrong."""
-    text = " ".join(str(error).split())
-    return text.rsplit("Status Message:", 1)[-1].strip()[:200]
+    text = " ".join(str(error).split()).rsplit("Status Message:", 1)[-1].strip()
+    if too_large := re.search(r"smaller than requested bytes of (\d+)", text):
+        return f"it takes {int(too_large[1]) / 2**20:,.0f} MB of memory; supported: {MOST_MEMORY / 2**20:,.0f} MB with all that there is"
+    return re.sub(r"/onnxruntime_src/\S+:\d+ .*?\) ", "", text)[:200]

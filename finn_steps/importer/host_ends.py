@@ -12,7 +12,7 @@ from finn_steps.importer.custom_operators import integer_range, rounding_of
 from finn_steps.importer.evaluate import Value, run
 from finn_steps.importer.levels import type_limits
 from finn_steps.importer.lowering import Link
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 from finn_steps.importer.normal_form import RESHAPING, Network
 from finn_steps.importer.operators import HOST, names_in
 

@@ -14,6 +14,7 @@ from finn_steps.importer.host_ends import INDEXING, NotOnTheHost, host_operation
 from finn_steps.importer.host_input import GREATEST, GREATEST_HALF, counting_operations
 from finn_steps.importer.levels import MOST_BITS, Levels, read_levels
 from finn_steps.importer.normal_form import RESHAPING, Network
+from finn_steps.importer.sizes import check_values
 
 INTEGER_ELEMENTS = {TensorProto.INT8: "INT8", TensorProto.UINT8: "UINT8", TensorProto.INT16: "INT16", TensorProto.UINT16: "UINT16",
                     TensorProto.INT4: "INT4", TensorProto.UINT4: "UINT4", TensorProto.INT2: "INT2", TensorProto.UINT2: "UINT2", TensorProto.BOOL: "BINARY"}
@@ -69,11 +70,19 @@ def _indexing(links, network: Network) -> tuple[HostOp, ...]:
     return host_operations([link for link in links if link.kind in (*INDEXING, *RESHAPING)], network)
 
 
+def datatype_of(name: str, network: Network):
+    """FINN's datatype that annotates the input. ValueError where there is none of that name."""
+    try:
+        return DataType[name]
+    except (KeyError, ValueError, AssertionError, IndexError):  # by the kind of name that it almost is
+        raise ValueError(f"input {network.input} is annotated as {name}, which is no datatype of FINN's; supported: such as INT8") from None
+
+
 def _annotated(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid]:
     """Inputs that are integers by annotation (FINN) or by their type: the hardware takes them as they are."""
     head, first = chain.head, chain.layers[0].layer
     name = network.annotation or INTEGER_ELEMENTS.get(network.tensors[network.input].element, "FLOAT32")
-    datatype = DataType[name]
+    datatype = datatype_of(name, network)
     if not datatype.is_integer():
         raise ValueError(f"node {first.name} ({first.node.op_type}) takes float inputs: input {network.input} is not quantised; say how with "
                          "--input-quant BITS,SCALE (such as 8,0.03125: -4 to 4 in 256 steps) or --input-quant auto with --data, or put a "
@@ -81,6 +90,7 @@ def _annotated(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid
     if datatype.bitwidth() > MOST_BITS:
         raise ValueError(f"input {network.input} is annotated as {datatype.name}; supported: integers of up to {MOST_BITS} bits")
     low, high = int(datatype.min()), int(datatype.max())
+    check_values(f"input {network.input}: what it takes by levels and elements", (high - low + 1, *network.tensors[network.input].shape))
     bipolar = name == "BIPOLAR"
     integers = np.array([0, 1] if bipolar else range(low, high + 1))[:, None]
     values = 2 * integers - 1.0 if bipolar else integers.astype(np.float64)

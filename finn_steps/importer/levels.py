@@ -11,8 +11,9 @@ from finn_steps.importer.custom_operators import integer_range
 from finn_steps.importer.evaluate import NARROW
 from finn_steps.importer.lowering import Link
 from finn_steps.importer.minifloat import Minifloat
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 from finn_steps.importer.normal_form import Network
+from finn_steps.importer.sizes import check_values
 
 MOST_BITS = 16
 """Of the levels of a quantiser that can be built."""
@@ -42,6 +43,7 @@ def read_levels(link: Link, network: Network) -> Levels:
     if np.max(high - low) >= 2**MOST_BITS:
         raise ValueError(f"node {link.name} ({link.kind}) gives {int(np.max(high - low)) + 1} levels; supported: up to {MOST_BITS} bits")
     shape = network.tensors[link.output].shape
+    check_values(f"node {link.name} ({link.kind}): what it gives by levels and elements", (int(np.max(high - low)) + 1, *shape))
     low, high = (_by_channel(limit, shape) for limit in (low, high))
     integers = np.minimum(low + np.arange(int(np.max(high - low)) + 1)[:, None], high).astype(np.int64)
     return _LEVELS[link.kind](link, network, integers, shape)

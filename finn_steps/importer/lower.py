@@ -17,16 +17,17 @@ from finn_steps.importer.evaluate import Piece
 from finn_steps.importer.float_model import way_out
 from finn_steps.importer.grid import MOST_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import host_operations
-from finn_steps.importer.input_end import read_input
-from finn_steps.importer.input_range import input_range
+from finn_steps.importer.input_end import datatype_of, read_input
 from finn_steps.importer.input_quant import NODE as INPUT_QUANT_NODE
 from finn_steps.importer.input_quant import InputQuant, with_input_quantiser
+from finn_steps.importer.input_range import input_range
 from finn_steps.importer.levels import read_levels
 from finn_steps.importer.lowering import Link
 from finn_steps.importer.matrix import Matrix, read_matrix
 from finn_steps.importer.model_file import read_model
 from finn_steps.importer.normal_form import Network, normalise
 from finn_steps.importer.output_end import answering_operations, raw_meeting
+from finn_steps.importer.sizes import MOST_VALUES
 from finn_steps.importer.thresholds import borderline_accumulators, find_activation
 from finn_steps.importer.weights import read_weights
 from finn_steps.original.meeting import Meeting
@@ -74,7 +75,7 @@ def _check_input_quant(reading: _Import, input_quant: InputQuant) -> None:
     network, quantiser = reading.network, reading.chain.head.quantiser
     if quantiser.output != f"{network.input}/{INPUT_QUANT_NODE}":
         raise ValueError(f"node {quantiser.name} ({quantiser.kind}) quantises the input already; leave --input-quant {input_quant} out")
-    if network.annotation is not None and DataType[network.annotation].is_integer():
+    if network.annotation is not None and datatype_of(network.annotation, network).is_integer():
         raise ValueError(f"input {network.input} is annotated as {network.annotation} already; leave --input-quant {input_quant} out")
 
 
@@ -84,6 +85,7 @@ class _Import:
         self.chain: Chain = read_chain(network)
         self.meetings: dict[str, Meeting] = {}
         self.borderline: dict[str, BorderlineLayer] = {}
+        self.thresholds = 0
 
     def run(self) -> Imported:
         weights = [read_weights(stage.layer, self.network) for stage in self.chain.layers]
@@ -111,6 +113,12 @@ class _Import:
         layers[0] = replace(layers[0], input_range=ranges)
         accelerator = Accelerator(self.name, tuple(layers), features, index, host_input, host_output)
         return Imported(accelerator, self.network.standard, self.meetings, Borderline(self.borderline))
+
+    def _check_thresholds(self, layer: Link, more: int) -> None:
+        self.thresholds += more
+        if self.thresholds > MOST_VALUES:
+            raise ValueError(f"node {layer.name} ({layer.node.op_type}) comes to {self.thresholds:,} thresholds with the layers before it; "
+                             f"supported: up to {MOST_VALUES:,}")
 
     def _check_widths(self, weights) -> None:
         width = self.network.tensors[self.chain.layers[0].layer.input].width
@@ -152,6 +160,7 @@ class _Import:
         end = after[-1].output if after else stage.quantiser.output
         piece = piece_between((*stage.before, stage.quantiser, *after), layer.output, end, network)
         datatype = DataType[answer.datatype]
+        self._check_thresholds(layer, len(matrix.unit) * (datatype.get_num_possible_values() - 1))
         steps = np.arange(int(datatype.min()) + 1, int(datatype.max()) + 1)
 
         def values(accumulators: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import onnx
 from finn_steps.importer import custom_operators
 from finn_steps.importer.emitter import Emitter
 from finn_steps.importer.evaluate import Value
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 from finn_steps.importer.operators import is_custom
 
 
@@ -62,6 +62,7 @@ class Lowering:
         needed = {"Quant": 3, "BipolarQuant": 1, "Trunc": 4 if self.custom_version < 2 else 5, "FloatQuant": 5, "MultiThreshold": 1}[kind]
         if len(parameters) < needed:
             raise ValueError(f"node {name} ({node.op_type}) has {len(node.input)} inputs; supported: {needed + 1}")
+        _check_numbers(node, name, parameters[:needed], may_be_infinite=kind in ("MultiThreshold", "FloatQuant"))
         if kind != "MultiThreshold":
             _check_scale(node, name, parameters[0])
         emit = Emitter(node.output[0], self.taken)
@@ -163,6 +164,14 @@ class Lowering:
     def _check_gemm(self, node, name) -> None:
         if attribute(node, "transA", 0):
             raise ValueError(f"node {name} ({node.op_type}) transposes its input; supported: transA = 0")
+
+
+def _check_numbers(node, name, parameters: list[np.ndarray], may_be_infinite: bool) -> None:
+    for tensor, values in zip(node.input[1:], parameters):
+        if values.dtype.kind not in "fiub" or np.any(np.isnan(values)) or not may_be_infinite and not np.all(np.isfinite(values)):
+            raise ValueError(f"node {name} ({node.op_type}) has {tensor}, not all of which are numbers; supported: finite ones")
+        if not values.size:
+            raise ValueError(f"node {name} ({node.op_type}) has an empty {tensor}; supported: at least one value")
 
 
 def _check_scale(node, name, scale: np.ndarray) -> None:

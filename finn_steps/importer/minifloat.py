@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 
 MOST_VALUES = 2**12
 

@@ -1,13 +1,18 @@
-"""Reading an ONNX file, as it is: nothing in it is changed here, only refused."""
+"""Reading an ONNX file, as it is: nothing in it is changed here, only refused, and what is large is refused unread."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from math import prod
+from pathlib import Path, PurePosixPath
 
 import onnx
-from onnx import helper
+from google.protobuf.message import DecodeError
 
-from finn_steps.importer.operators import CUSTOM_DOMAINS, NEWEST_OPSET, STANDARD_DOMAINS
+from finn_steps.importer.form import check_form
+from finn_steps.importer.sizes import MOST_VALUES, check_bytes, check_messages, read_bytes
+
+WIDEST = 16
+"""Bytes of the largest element type."""
 
 
 def read_model(path: Path | str) -> onnx.ModelProto:
@@ -15,79 +20,54 @@ def read_model(path: Path | str) -> onnx.ModelProto:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such model file")
+    data = read_bytes(path)
     try:
-        model = onnx.load(path, load_external_data=False)
-    except Exception as error:
+        check_messages(data)
+        model = onnx.ModelProto.FromString(data)
+    except (ValueError, DecodeError) as error:
         raise ValueError(f"{path}: not an ONNX model, or truncated ({error})") from error
     if not model.graph.node:
         raise ValueError(f"{path}: not an ONNX model, or truncated (it has no nodes)")
-    _load_external_data(model, path)
+    _load_external_data(model, path, len(data))
     check_form(model)
     return model
 
 
-def check_form(model: onnx.ModelProto) -> None:
-    """ValueError, naming the node, unless every tensor has one producer, is made before it is read, and the versions are known."""
-    for entry in model.opset_import:
-        if entry.domain in STANDARD_DOMAINS and entry.version > NEWEST_OPSET:
-            raise ValueError(f"the model uses ONNX opset {entry.version}; supported: up to {NEWEST_OPSET} (export with opset_version="
-                             f"{NEWEST_OPSET} or lower)")
-    graph = model.graph
-    if graph.sparse_initializer:
-        raise ValueError("the model has sparse initializers; supported: dense ones")
-    known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
-    for position, node in enumerate(graph.node):
-        name = node_name(node, position)
-        for tensor in node.input:
-            if tensor and tensor not in known:
-                raise ValueError(f"node {name} ({node.op_type}) reads {tensor}, which nothing before it makes; the graph must be sorted, "
-                                 "without circles")
-        for tensor in node.output:
-            if tensor and tensor in known:
-                raise ValueError(f"node {name} ({node.op_type}) makes {tensor}, which is made already")
-            known.add(tensor)
-    for value in graph.output:
-        if value.name not in known:
-            raise ValueError(f"output {value.name} is made by no node")
-
-
-def node_name(node: onnx.NodeProto, position: int) -> str:
-    """What a node is called in messages: its own name, or its operator and its position in the file."""
-    return node.name or f"{node.op_type}_{position}"
-
-
-def attribute(node: onnx.NodeProto, name: str, default=None):
-    """A node's attribute, strings decoded, or `default`."""
-    for entry in node.attribute:
-        if entry.name == name:
-            value = helper.get_attribute_value(entry)
-            return value.decode() if isinstance(value, bytes) else value
-    return default
-
-
-def opset(model: onnx.ModelProto, custom: bool = False) -> int:
-    """The version of ONNX' own operators, or of QONNX', that the model imports; 1 where it does not say."""
-    domains = CUSTOM_DOMAINS if custom else STANDARD_DOMAINS
-    return max((entry.version for entry in model.opset_import if entry.domain in domains), default=1)
-
-
-def _load_external_data(model: onnx.ModelProto, path: Path) -> None:
-    """Tensors that are kept in files beside the model; nothing outside of its folder is read."""
-    folder = path.resolve().parent
+def _load_external_data(model: onnx.ModelProto, path: Path, size: int) -> None:
+    """Tensors that are kept in files beside the model; nothing outside of its folder is read. `size` bytes are read already."""
     for tensor in _tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
-        location = next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
-        if not (folder / location).resolve().is_relative_to(folder):
-            raise ValueError(f"{path}: tensor {tensor.name} is kept in {location}, outside of the model's folder; copy it beside the model")
-        if not (folder / location).is_file():
-            raise FileNotFoundError(f"{path}: its data file {location} (tensor {tensor.name}) is missing; copy it beside the model")
+        size += _external_bytes(tensor, path)
+        check_bytes(f"{path} and its data files", size)
+        told = {entry.key: entry.value for entry in tensor.external_data}
         try:
-            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(folder))
+            onnx.external_data_helper.load_external_data_for_tensor(tensor, str(path.resolve().parent))
         except Exception as error:
-            raise ValueError(f"{path}: its data file {location} does not hold tensor {tensor.name} ({str(error).splitlines()[0]})") from error
+            raise ValueError(f"{path}: its data file {told['location']} does not hold tensor {tensor.name} "
+                             f"({(str(error).splitlines() or [type(error).__name__])[0]})") from error
         tensor.data_location = onnx.TensorProto.DEFAULT
         del tensor.external_data[:]
+
+
+def _external_bytes(tensor: onnx.TensorProto, path: Path) -> int:
+    """How many will be read for the tensor. ValueError for a place outside of the model's folder, or more than the tensor needs."""
+    folder, told = path.resolve().parent, {entry.key: entry.value for entry in tensor.external_data}
+    location = told.get("location", "")
+    beneath = PurePosixPath(location)
+    if beneath.is_absolute() or ".." in beneath.parts or "\0" in location or not (folder / location).resolve().is_relative_to(folder):
+        raise ValueError(f"{path}: tensor {tensor.name} is kept in {location}, outside of the model's folder; copy it beside the model")
+    if not (folder / location).is_file():
+        raise FileNotFoundError(f"{path}: its data file {location} (tensor {tensor.name}) is missing; copy it beside the model")
+    offset, length = (told.get(key, "0") for key in ("offset", "length"))
+    if not (offset.isdecimal() and length.isdecimal() and len(offset + length) < 40):
+        raise ValueError(f"{path}: tensor {tensor.name} lies at offset {offset}, {length} bytes long; supported: whole numbers")
+    there = max(0, (folder / location).stat().st_size - int(offset))
+    found = min(there, int(length) or there)
+    if any(d < 0 for d in tensor.dims) or prod(tensor.dims) > MOST_VALUES or found > prod(tensor.dims) * WIDEST:
+        raise ValueError(f"{path}: tensor {tensor.name} of shape {list(tensor.dims)} takes {found:,} bytes of {location}; supported: up to "
+                         f"{MOST_VALUES:,} values, and no more bytes than they need")
+    return found
 
 
 def _tensors(model: onnx.ModelProto):

@@ -9,19 +9,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, version_converter
 
-from finn_steps.importer.evaluate import IR, NARROW, Value, named_by_output, proto, run
+from finn_steps.importer.evaluate import IR, MOST_MEMORY, NARROW, Value, named_by_output, proto, run
+from finn_steps.importer.form import check_form
 from finn_steps.importer.lowering import Link, Lowering
-from finn_steps.importer.model_file import attribute, check_form, node_name, opset
+from finn_steps.importer.nodes import attribute, node_name, opset
 from finn_steps.importer.operators import BETWEEN, MICROSOFT, STANDARD_DOMAINS, TABLE, WEIGHTS, find, is_custom, names_in
 
 OLDEST_OPSET, CONVERTED_TO = 13, 17
 RESHAPING = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
 BATCH = "batch"
+MOST_WORK = 2**34
+"""Products of numbers in all matrix products, for one batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +171,7 @@ class _Normaliser:
         taken = {name for node in graph.node for name in (*node.input, *node.output)} | set(self.values)
         self.lowering = Lowering(self.values, taken, custom_version)
         self.dynamic, self.links, self.producers = {self.input}, [], {}
+        self.bytes = self.work = 0
 
     def network(self) -> Network:
         self.values[self.input] = self._zeros(self.model.graph.input[0])
@@ -194,7 +199,7 @@ class _Normaliser:
             if data and link.input not in self.dynamic:
                 link = replace(link, input=data[0])
             outputs = list(dict.fromkeys([link.output, *(name for name in link.nodes[-1].output if name)]))
-            self.values.update(run(link.nodes, self.values, outputs, self.opset))
+            self._run(link.nodes, outputs, node)
             if data and node.op_type != "Shape":
                 self.dynamic.update(outputs)
                 self.links.append(link)
@@ -208,9 +213,22 @@ class _Normaliser:
             if node is link.nodes[-1] or any(name in self.dynamic or name not in self.values for name in node.input if name):
                 kept.append(node)
                 continue
-            self.values.update(run([node], self.values, [node.output[0]], self.opset))
+            self._run([node], [node.output[0]], link.node)
             self.producers[node.output[0]] = node
         return replace(link, nodes=tuple(kept))
+
+    def _run(self, nodes, outputs: list[str], of: onnx.NodeProto) -> None:
+        """Compute `outputs`. ValueError, naming the node `of`, where the file's constants take too much time or memory."""
+        self.work += sum(product_work(node, self.values) for node in nodes)
+        if self.work > MOST_WORK:
+            raise ValueError(f"node {of.name} ({of.op_type}) comes to {self.work:,} products with those before it, for one batch; supported: "
+                             f"up to {MOST_WORK:,}")
+        made = run(nodes, self.values, outputs, self.opset)
+        self.bytes += sum(value.array.nbytes for value in made.values())
+        if self.bytes > MOST_MEMORY:
+            raise ValueError(f"node {of.name} ({of.op_type}): what it and those before it make of one batch takes {self.bytes / 2**20:,.0f} MB; "
+                             f"supported: up to {MOST_MEMORY / 2**20:,.0f} MB")
+        self.values.update(made)
 
     def _check_data(self, node: onnx.NodeProto, data: list[str]) -> None:
         if len(set(data)) > 1 or len(data) > 1:
@@ -241,6 +259,14 @@ class _Normaliser:
             if entry.tensor_name == self.input:
                 return next((pair.value for pair in entry.quant_parameter_tensor_names if pair.key == "finn_datatype"), None)
         return None
+
+
+def product_work(node: onnx.NodeProto, values: dict[str, Value]) -> int:
+    """Products of two numbers that a matrix product takes; 0 for another operator."""
+    if node.op_type not in ("MatMul", "MatMulInteger") or not all(name in values for name in node.input[:2]):
+        return 0
+    left, right = (values[name].array.shape for name in node.input[:2])
+    return prod(left) * prod(right[:-2] or (1,)) * (right[-1] if len(right) > 1 else 1)
 
 
 def _path(links: list[Link], dynamic: set[str], start: str, end: str) -> list[Link]:

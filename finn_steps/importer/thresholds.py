@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SCANNED = 2**16
-"""Accumulators of a neuron that are compared with the chain behind a bisection."""
+SCANNED, SCANNED_IN_ALL = 2**16, 2**26
+"""Accumulators of a neuron, and of a layer, that are compared with the chain behind a bisection."""
 SCANNED_AT_ONCE = 2**22
 """Accumulators of all neurons together that are tried one by one; thresholds among more are found by bisection."""
 BLOCK = 2**20
@@ -95,7 +95,7 @@ def _bisected(integers, low, high, direction, levels) -> Activation:
 
 def _check_steps(name, integers, activation, low, high, levels) -> None:
     """The step functions against the chain, over SCANNED accumulators spread over each neuron's range."""
-    count = min(SCANNED, int((high - low).max()) + 1)
+    count = min(SCANNED, SCANNED_IN_ALL // len(low), int((high - low).max()) + 1)
     rows = max(1, BLOCK // len(low))
     for start in range(0, count, rows):
         positions = np.arange(start, min(start + rows, count))[:, None]

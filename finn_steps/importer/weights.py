@@ -10,11 +10,13 @@ import onnx
 from finn_steps.importer.evaluate import Value, run
 from finn_steps.importer.grid import common_step
 from finn_steps.importer.lowering import Link
-from finn_steps.importer.model_file import attribute
+from finn_steps.importer.nodes import attribute
 from finn_steps.importer.normal_form import Network
 
 SHAPING = ("Transpose", "Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast")
 MOST_BITS = 16
+MOST_INPUTS, MOST_NEURONS = 2**16, 2**13
+"""Of a layer."""
 RELATIVE = 2.0**-21
 SEVERAL = 2**12
 
@@ -38,6 +40,9 @@ def read_weights(link: Link, network: Network) -> Weights:
     operand = network.constants[tensor].array.astype(np.float64)
     if operand.ndim != 2:
         raise ValueError(f"node {link.name} ({link.node.op_type}) has weights of shape {operand.shape}; supported: matrices")
+    if operand.shape[0] > MOST_INPUTS or operand.shape[1] > MOST_NEURONS or 0 in operand.shape:
+        raise ValueError(f"node {link.name} ({link.node.op_type}) takes {operand.shape[0]:,} values and gives {operand.shape[1]:,}; supported: "
+                         f"1 to {MOST_INPUTS:,}, and 1 to {MOST_NEURONS:,}")
     if not np.all(np.isfinite(operand)):
         raise ValueError(f"node {link.name} ({link.node.op_type}) has weights that are no numbers")
     if link.kind == "MatMulInteger":

@@ -21,7 +21,7 @@ PROFILED_JETS = 500
 def card(say: Callable[[str], None] = lambda text: None) -> str:
     """The card as Markdown. Takes a few minutes: it trains three MLPs and three sets of trees, and profiles the generator."""
     dataset = load_shipped()
-    with np.load(FILE) as arrays:
+    with np.load(FILE, allow_pickle=False) as arrays:
         provenance = json.loads(str(arrays["provenance"]))
     results: dict[str, list[Scores]] = {"float 64-32-32 MLP": [], "gradient-boosted trees": []}
     for seed in SEEDS:

@@ -127,7 +127,7 @@ def _one_thread_each():
 
 
 def _assemble(files: dict[Task, Path], jets: int, seed: int, output: Path) -> None:
-    X = np.concatenate([np.load(file) for file in files.values()])
+    X = np.concatenate([np.load(file, allow_pickle=False) for file in files.values()])
     y = np.concatenate([np.full(task.jets, CLASSES.index(task.jet_class), np.int64) for task in files])
     provenance = {"jets": jets, "seed": seed, "chunk": CHUNK, "versions": _versions()}
     arrays = {

@@ -40,7 +40,7 @@ def load_openml(rows: int = ROWS) -> Dataset:
     recorded = file.with_suffix(".sha256")
     if not recorded.exists() or (actual := sha256_of(file)) != recorded.read_text().strip():
         raise ValueError(f"{file}: the cached copy has changed since it was downloaded: delete it to download it again")
-    with np.load(file) as arrays:
+    with np.load(file, allow_pickle=False) as arrays:
         x, y = arrays["X"], arrays["y"]
     return make_dataset("openml", x, y, list(FEATURES), list(CLASSES), actual, rows=_published_split(len(y)))
 

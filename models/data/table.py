@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from models.data.dataset import Dataset, make_dataset
 from models.data.files import sha256_of
@@ -17,6 +18,9 @@ from models.data.split import SPLIT_SEED
 SUFFIXES = (".csv", ".parquet", ".npz")
 MAX_CLASSES = 100
 MIN_ROWS_OF_IDS = 100
+MOST_COLUMNS = 2**16
+MOST_BYTES = 2**29
+"""Of the arrays of an .npz, and of the cells of a .parquet at 8 bytes each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,10 +117,29 @@ def _check_numeric(path: Path, frame: pd.DataFrame) -> None:
 def _read(path: Path, as_text: tuple[str, ...]) -> pd.DataFrame:
     """The file; columns in `as_text` of a .csv come as they are written there, whatever they look like."""
     try:
-        return pd.read_csv(path, converters=dict.fromkeys(as_text, str.strip)) if path.suffix == ".csv" else pd.read_parquet(path)
-    except (ValueError, OSError) as error:
+        if path.suffix == ".csv":
+            _check_width(path)
+            return pd.read_csv(path, converters=dict.fromkeys(as_text, str.strip))
+        _check_cells(path)
+        return pd.read_parquet(path)
+    except Exception as error:  # pandas and pyarrow raise what they like for damaged files
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path}: not a readable {path.suffix[1:]} table: {reason}") from error
+
+
+def _check_width(path: Path) -> None:
+    """Each column takes a kilobyte, whatever is in it."""
+    with open(path, "rb") as file:
+        head = file.readline(MOST_COLUMNS * 64)
+    if (columns := head.count(b",") + 1) > MOST_COLUMNS or len(head) == MOST_COLUMNS * 64:
+        raise ValueError(f"{columns:,} columns and more; supported: up to {MOST_COLUMNS:,}, in a first line of {MOST_COLUMNS * 64:,} bytes")
+
+
+def _check_cells(path: Path) -> None:
+    about = pq.read_metadata(path)
+    if (size := about.num_rows * about.num_columns * 8) > MOST_BYTES:
+        raise ValueError(f"{about.num_rows:,} rows of {about.num_columns:,} columns take {size / 2**20:,.0f} MB; supported: up to "
+                         f"{MOST_BYTES / 2**20:,.0f} MB")
 
 
 def _read_npz(path: Path, label: str | None, drop: tuple[str, ...], task: str) -> Table:
@@ -125,9 +148,10 @@ def _read_npz(path: Path, label: str | None, drop: tuple[str, ...], task: str) -
         if name not in table:
             raise ValueError(f"{path}: there is no array '{name}': {_some(table)} (--label names the array of the classes)")
     x, label = table["X"], label or "y"
-    if x.ndim < 2 or not np.issubdtype(x.dtype, np.number):
+    if x.ndim < 2 or not x.size or not np.issubdtype(x.dtype, np.number):
         raise ValueError(f"{path}: X must be numbers [rows, features], not {list(x.shape)} of {x.dtype}")
     x = x.reshape(len(x), -1)
+    _check_beside(path, table, x.shape[1])
     y, classes = _npz_answers(path, table, label, len(x), task)
     names = [str(name) for name in table.get("features", [f"x{i}" for i in range(x.shape[1])])]
     for name in drop:
@@ -137,12 +161,29 @@ def _read_npz(path: Path, label: str | None, drop: tuple[str, ...], task: str) -
     return Table(str(path), x, tuple(names), y, tuple(classes), sha256_of(path), int(table.get("split_seed", SPLIT_SEED)))
 
 
+def _check_beside(path: Path, table: dict, columns: int) -> None:
+    """What an .npz may hold beside X and the labels."""
+    seed = np.asarray(table.get("split_seed", 0))
+    if seed.shape != () or not np.issubdtype(seed.dtype, np.integer) or seed < 0:
+        raise ValueError(f"{path}: split_seed must be a whole number, not {list(seed.shape)} of {seed.dtype}")
+    for name, wanted in (("features", columns), ("classes", None)):
+        names = np.asarray(table.get(name, [""] * columns))
+        if names.ndim != 1 or names.dtype.kind not in "UiufbS" or wanted not in (None, len(names)):
+            raise ValueError(f"{path}: {name} must be a list of names{'' if wanted is None else f' of the {wanted} columns of X'}, not "
+                             f"{list(names.shape)} of {names.dtype}")
+
+
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path) as arrays:
+        with zipfile.ZipFile(path) as packed:
+            size = sum(entry.file_size for entry in packed.infolist())
+        if size > MOST_BYTES:
+            raise ValueError(f"its arrays take {size / 2**20:,.0f} MB; supported: up to {MOST_BYTES / 2**20:,.0f} MB")
+        with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(f"{path}: not a readable npz file: {error}") from error
+    except Exception as error:  # zipfile, zlib and numpy raise what they like for damaged files
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path}: not a readable npz file: {reason}") from error
 
 
 def _npz_answers(path: Path, table: dict, label: str, rows: int, task: str) -> tuple[np.ndarray | None, list[str]]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from math import prod
 from pathlib import Path
 
-import yaml
-
-from models.configuration import TrainConfig, check_names
+from models.configuration import TrainConfig, about, check_names
+from models.yaml_file import read_yaml
 
 KNOWN = ("title", "base", "arms", "grid", "repeat", "together", "search")
 SEARCH_KNOWN = ("trials", "parallel", "seed", "hidden", "fields", "retrain", "bops", "objective")
+MOST_RUNS = 10_000
 OBJECTIVES = ("validation_loss", "validation_accuracy")
 
 
@@ -74,13 +75,13 @@ def read_study(path: Path | str) -> Study:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text())
+        content = read_yaml(path)
         if not isinstance(content, dict):
             raise ValueError("a study is a mapping")
         check_names("study", content, list(KNOWN))
         return expand(content, path.stem)
-    except (yaml.YAMLError, TypeError, ValueError, AttributeError) as fault:
-        raise ValueError(f"{path}: {fault}") from fault
+    except (TypeError, ValueError, AttributeError, OverflowError) as fault:
+        raise ValueError(about(path, fault)) from fault
 
 
 def expand(content: dict, name: str) -> Study:
@@ -92,6 +93,8 @@ def expand(content: dict, name: str) -> Study:
     for field, values in grid.items():
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid: {field} needs a list of values")
+    if (count := prod(map(len, (arms, repeat, *grid.values())))) > MOST_RUNS:
+        raise ValueError(f"arms x grid x repeat are {count:,} trainings; supported: up to {MOST_RUNS:,}")
     search = read_search(content["search"]) if "search" in content else None
     runs = [] if search and "arms" not in content else [
         Run(arm, base.with_fields(**{**(arm_fields or {}), **dict(zip(grid, values)), **together}))

@@ -18,7 +18,7 @@ with_keras = pytest.mark.skipif(not HERE, reason="HGQ2 is not installed (require
 @pytest.mark.skipif(HERE, reason="HGQ2 is installed")
 def test_without_keras_one_line_says_what_to_install(tmp_path):
     (tmp_path / "net.keras").write_bytes(b"")
-    with pytest.raises(ValueError, match="net.keras needs Keras and HGQ2.*pip install -r requirements/hgq2.txt"):
+    with pytest.raises(ValueError, match="net.keras needs Keras and HGQ2.*pip install --no-deps -r requirements/hgq2.txt"):
         converted(tmp_path / "net.keras")
 
 
