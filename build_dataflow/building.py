@@ -17,6 +17,7 @@ from build_dataflow.progress import Progress
 from build_dataflow.summary import summarise
 from finn_steps.builder import run_steps
 from finn_steps.importer.model_file import read_model
+from finn_steps.original.user_file import external_files
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 
 
@@ -79,9 +80,21 @@ def recorder(folder: Path, progress: Progress):
     return around
 
 
+def inputs_sha256(options: BuildOptions) -> dict[str, str]:
+    """Of the files that a build reads beside the model: its data files, the table, the folding."""
+    beside = [options.model.parent / location for location in external_files(options.model)]
+    named = [Path(path) for path in (options.data, options.folding) if path is not None]
+    return {str(path): sha256_of(path) for path in (*beside, *named) if path.is_file()}
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def begin(folder: OutputFolder, options: BuildOptions, resume: bool) -> list[str]:
     """Write down what is being built; with `resume`, check that it is the same and return the names of the steps that are done."""
-    asked = {**options.as_json(), "model_sha256": hashlib.sha256(options.model.read_bytes()).hexdigest()}
+    asked = {**options.as_json(), "model_sha256": sha256_of(options.model), "inputs_sha256": inputs_sha256(options)}
     path = folder.partial / "report" / "options.json"
     before = read_json(path) if resume else None
     if before is not None and before != asked:

@@ -15,9 +15,12 @@ from finn_steps.original.compare import Comparison, compare
 from finn_steps.original.executor import Original
 from finn_steps.original.meeting import Meeting, load_meetings
 from finn_steps.original.stimulus import INEXACT, Stimulus, level_inputs
-from finn_steps.original.user_file import copy_model
+from finn_steps.original.user_file import copy_model, external_files
 
 ORIGINAL = "original.onnx"
+OWN_NAMES = ("accelerator.json", "accelerator.npz", "bitfile", "build.log", "deploy", "driver", "finn_build", "folding_config.json", "import",
+             "intermediate_models", ORIGINAL, "report", "rtl", "standard.onnx", "verification_output")
+"""Of what stands in a build's folder."""
 LEVELS = Path("verification_output") / "levels.npz"
 """x float32 [N, features]: the inputs that take every input through its levels, and the corners."""
 LEVEL_SAMPLES, LEVEL_BUDGET = 2**16, 2 * 10**9
@@ -89,7 +92,10 @@ class Held:
 
 
 def keep_original(model: Path, folder: Path) -> None:
-    """Copy the user's file, byte for byte, with its external data."""
+    """Copy the user's file, byte for byte, with its external data. ValueError where that has the name of something that a build writes."""
+    for location in external_files(model):
+        if Path(location).parts[0] in OWN_NAMES:
+            raise ValueError(f"{model}: its data file {location} has the name of something that a build writes; give it another name")
     copy_model(model, folder / ORIGINAL)
 
 

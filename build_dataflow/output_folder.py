@@ -14,11 +14,13 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 class OutputFolder:
-    """`final` is what the user sees; `partial` beside it is where a build works until it is whole."""
+    """`final` is what the user sees; `partial` beside it is where a build works; `whole` is a whole build on its way to its place, or the
+    one before it on its way out: after a kill nobody can tell which, so that it is never gone on with."""
 
     def __init__(self, final: Path):
         self.final = Path(os.path.abspath(final))
         self.partial = self.final.parent / f".{self.final.name}.partial"
+        self.whole = self.final.parent / f".{self.final.name}.whole"
 
     @contextmanager
     def locked(self):
@@ -37,6 +39,9 @@ class OutputFolder:
 
     def start(self, resume: bool) -> None:
         """An empty partial folder, or with `resume` the one that an interrupted build left."""
+        shutil.rmtree(self.whole, ignore_errors=True)
+        if aside_of(self.final).exists() and not self.final.exists():
+            os.rename(aside_of(self.final), self.final)
         if resume and self.partial.is_dir():
             return
         if resume:
@@ -48,16 +53,22 @@ class OutputFolder:
 
     def publish(self) -> None:
         """Put the partial folder in the place of the final one; at any moment one whole build stands there."""
+        os.rename(self.partial, self.whole)
         if self.final.exists():
-            exchange(self.partial, self.final)
-            shutil.rmtree(self.partial, ignore_errors=True)
+            exchange(self.whole, self.final)
+            shutil.rmtree(self.whole, ignore_errors=True)
         else:
-            os.rename(self.partial, self.final)
+            os.rename(self.whole, self.final)
 
 
 def is_build(folder: Path) -> bool:
     """Whether a build was published here, or the folder is empty."""
     return folder.is_dir() and ((folder / "report" / "summary.json").is_file() or not any(folder.iterdir()))
+
+
+def aside_of(folder: Path) -> Path:
+    """Where the folder stands for a moment if it cannot be exchanged atomically."""
+    return folder.with_name(f".{folder.name}.aside")
 
 
 def exchange(first: Path, second: Path) -> None:
@@ -69,7 +80,7 @@ def exchange(first: Path, second: Path) -> None:
         code = ctypes.get_errno()
         if code not in (errno.EINVAL, errno.ENOSYS):
             raise OSError(code, os.strerror(code), str(second))
-    aside = second.with_name(f".{second.name}.aside")
+    aside = aside_of(second)
     os.rename(second, aside)
     os.rename(first, second)
     os.rename(aside, first)

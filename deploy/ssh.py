@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -18,12 +19,16 @@ def run_on_board(
     driver/ folder, as root (pynq needs that); bring the files `fetch` back into `output`, and remove the folder.
 
     The program names files sent and fetched as ../NAME. RuntimeError, with the way out, where a step fails."""
+    if host.startswith("-"):
+        raise ValueError(f"'{host}' is no host: it would be an option of ssh")
     say(f"copying the package to {host} …")
     made = subprocess.run(["ssh", *OPTIONS, host, "mktemp -d /tmp/qapflow.XXXXXX"], capture_output=True, text=True)
     if made.returncode:
         reason = (made.stderr.strip() or "no answer").splitlines()[-1]
         raise RuntimeError(f"{host}: {reason}; ssh must work with a key (ssh-copy-id {host})")
     remote = made.stdout.strip()
+    if not re.fullmatch(r"/tmp/qapflow\.\w+", remote):
+        raise RuntimeError(f"{host}: its mktemp answered {remote[:80]!r}; a login shell of the board that prints something must not")
     try:
         _copy([*(str(path) for path in (package / "driver", package / "bitfile", *send)), f"{host}:{remote}/"])
         script = shlex.quote(f"{PROFILE}; cd {remote}/driver && python3 {shlex.join(program)}")

@@ -1,11 +1,16 @@
 """A whole build of a small network: FINN's builder, RTL, Verilator, onnxruntime and the package; Yosys in the jet tagger's own test."""
 
+import getpass
 import json
+import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -196,3 +201,18 @@ def test_a_fault_in_the_import_is_located(built, small_model, tmp_path):
 def test_verification_can_be_extended(built):
     counts = extend_verification(built[0], samples=5000, rtl_samples=500, seed=3)
     assert counts == {"samples": 5000, "rtl_samples": 500, "borderline": 0, "original_samples": 5000}
+
+
+def test_a_package_holds_nothing_of_the_machine_that_it_was_made_on(built):
+    folder, _ = built
+    secrets = {str(ROOT), str(Path.home()), str(folder), socket.gethostname(), os.environ.get("HOSTNAME", ""), str(folder.parent)}
+    words = {word.encode() for word in secrets if len(word) > 3} | {f"/{getpass.getuser()}/".encode()}
+    files = [path for part in ("deploy", "driver") for path in (folder / part).rglob("*") if path.is_file()]
+    assert len(files) > 20
+    for path in files:
+        data = path.read_bytes()
+        if path.suffix == ".npz":
+            with np.load(path, allow_pickle=False) as stored:
+                data = b"".join(name.encode() + stored[name].tobytes() for name in stored.files)
+        assert [word for word in words if word in data] == [], path
+        assert not re.search(rb"PRIVATE KEY|[Pp]assword|[Aa]pi[_-]?key|AKIA[0-9A-Z]{16}|ghp_\w{20}", data), path
