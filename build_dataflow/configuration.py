@@ -18,7 +18,8 @@ MOST = 1e15
 """Of any number: below what floats hold exactly."""
 LISTS = ("drop", "clock_range")
 KINDS = {
-    **dict.fromkeys(("name", "model", "data", "label", "part", "folding", "last_layer", "families"), ((str,), "a text")),
+    **dict.fromkeys(("name", "model", "data", "label", "part", "folding", "last_layer", "families", "keras",
+                     "interface"), ((str,), "a text")),
     "input_quant": ((str, int), "a text such as 8,0.03125"),
     "drop": ((str,), "a list of columns' names"),
     **dict.fromkeys(("clock_ns", "target_fps", "max_latency_ns", "synthesis_timeout"), ((int, float), "a number")),

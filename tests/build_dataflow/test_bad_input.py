@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
-from build_dataflow.configuration import ROOT, read_options
+from build_dataflow import configuration
+from build_dataflow.configuration import ROOT, BuildOptions, read_options
 from build_dataflow.output_folder import OutputFolder
 
 
@@ -87,6 +89,14 @@ def test_unknown_field_suggests_the_nearest(small_model, tmp_path):
 def test_values_that_make_no_sense(small_model, field, value, message):
     with pytest.raises(ValueError, match=message):
         read_options(str(small_model), {field: value})
+
+
+def test_a_file_may_say_of_every_field_what_it_is_by_default(small_model):
+    """A field that configuration.KINDS has forgotten is of another kind there."""
+    usual = BuildOptions("mine", small_model).as_json() | {"drop": ["a"], "model": "small.onnx"}
+    assert [key for key, value in usual.items() if value is not None and not configuration._is_of_kind(value, key)] == []
+    texts = [field.name for field in fields(BuildOptions) if "str" in field.type or "Path" in field.type]
+    assert [key for key in texts if key not in configuration.KINDS] == []
 
 
 def test_rate_above_the_clock(small_model):
