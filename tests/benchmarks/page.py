@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -68,13 +69,54 @@ def ratio(ours: dict | None, peer: dict | None, key: str) -> float | None:
     return None if mine is None or not theirs else mine / theirs
 
 
-def page(sections: Sequence[Section], head: str) -> str:
-    """The whole text."""
-    bars = [bar.cells for section in sections for bar in section.bars]
-    text = f"{head}\n## Bars\n\n{markdown_table(('on', 'bar', 'measured', ''), bars)}"
-    missed = [bar for section in sections for bar in section.bars if bar.met is False and bar.why]
-    reasons = [f"- {bar.on}, {bar.bar}: {bar.why}\n" for bar in missed]
-    text += "\nWhat stands in the way:\n\n" + "".join(reasons) if reasons else ""
+def page(sections: Sequence[Section], head: str, before: str = "") -> str:
+    """The whole text. A section none of whose bars has a figure is taken from `before`, the page as it was, with its bars and its date."""
+    old, old_bars, day = blocks(before), bars_told(before), date_of(before)
+    as_before = [section.title for section in sections if section.title in old and not any(map(has_figure, section.bars))]
+    cells, reasons, text = [], "", ""
     for section in sections:
-        text += f"\n## {section.title}\n\n{section.text}\n\n{markdown_table(section.columns, section.rows)}"
-    return text
+        kept = section.title in as_before
+        cells += [old_bars.get(bar.cells[:2], bar.cells) if kept else bar.cells for bar in section.bars]
+        reasons += "".join(_reason(bar, before if kept else None) for bar in section.bars)
+        table = f"\n## {section.title}\n\n{section.text}\n\n{markdown_table(section.columns, section.rows)}"
+        text += f"\n## {section.title}\n\n{_dated(old[section.title], day)}" if kept else table
+    told = f"\nWhat stands in the way:\n\n{reasons}" if reasons else ""
+    return f"{head}\n## Bars\n\n{markdown_table(('on', 'bar', 'measured', ''), cells)}{told}{text}"
+
+
+def has_figure(bar: Bar) -> bool:
+    return any(map(str.isdigit, bar.measured))
+
+
+def blocks(text: str) -> dict[str, str]:
+    """Title -> what stands below it, of each section of a page."""
+    parts = (part.partition("\n\n") for part in text.split("\n## ")[1:])
+    return {title: f"{block.strip()}\n" for title, _, block in parts}
+
+
+def bars_told(text: str) -> dict[tuple[str, str], tuple[str, ...]]:
+    """(on, bar) -> the line of the bar, of a page."""
+    lines = blocks(text).get("Bars", "").splitlines()
+    cells = (tuple(line.strip("| ").split(" | ")) for line in lines if line.startswith("| "))
+    return {line[:2]: line for line in cells if len(line) == 4}
+
+
+def date_of(text: str) -> str:
+    """The day of a page."""
+    found = re.search(r"on (\d{4}-\d\d-\d\d),", text)
+    return found[1] if found else ""
+
+
+def _dated(block: str, day: str) -> str:
+    return block if block.startswith("(Measured on ") or not day else f"(Measured on {day}.)\n\n{block}"
+
+
+def _reason(bar: Bar, before: str | None) -> str:
+    """Why a bar is not met; of a section that is as before, what was said then."""
+    if before is None:
+        return f"- {bar.on}, {bar.bar}: {bar.why}\n" if bar.met is False and bar.why else ""
+    start = before.find(f"\n- {bar.on}, {bar.bar}: ")
+    if start < 0:
+        return ""
+    end = re.search(r"\n(?! )", before[start + 1:])
+    return before[start + 1: start + 1 + end.end()] if end else before[start + 1:]

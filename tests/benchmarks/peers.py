@@ -4,6 +4,7 @@
     nice -n 5 python -m tests.benchmarks.peers --only clock           one section; the others from what is on disk
     python -m tests.benchmarks.peers --page-only                      the page again, nothing measured
 
+A section of which nothing is on disk stays on the page as it was, with its date.
 Every result is kept under build/peers by what decides it (networks, generators, RTL, tools), so a run that was killed goes on,
 and a change of a generator measures only what it changed. One Yosys at a time.
 """
@@ -57,7 +58,8 @@ def run(python: str, measured: list[str], output: Path) -> None:
             SECTIONS[name].rows(Context(Kept(FOLDER / "results"), python))
         known = Context(Kept(FOLDER / "results", measure=False), python)
         sections = [SECTIONS[section].section(SECTIONS[section].rows(known)) for section in ON_PAGE]
-        write_atomically(output, page(sections, head()).encode())
+        before = output.read_text() if output.is_file() else ""
+        write_atomically(output, page(sections, head(), before).encode())
 
 
 def head() -> str:
@@ -66,8 +68,8 @@ def head() -> str:
     return f"""# Benchmarks: beside the peers
 
 Written by the command below, on {date.today()}, {os.cpu_count()} cores shared with other work; every figure is measured, "met" is
-worked out from the figures, and nothing is typed by hand. Counts are Yosys' before placement; no vendor tool has seen the
-designs.
+worked out from the figures, and nothing is typed by hand. A section with a date of its own is as that day's run left it. Counts are
+Yosys' before placement; no vendor tool has seen the designs.
 
     python -m tests.benchmarks.peers
 

@@ -41,6 +41,23 @@ def test_page_has_every_bar_before_the_tables():
         + "\nWhat stands in the way:\n\n- x, at most 1: physics\n\n## Title\n\nText.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n")
 
 
+def test_a_section_without_figures_stays_as_it_was():
+    def made(first, second, met=False):
+        bars = [Bar("x", "at most 1", first or "not run", met if first else None, "physics\n  and more")]
+        return [Section("First", "Text.", ("a", "b"), [("1", first or "not run")], bars),
+                Section("Second", "Text.", ("a",), [(second,)] if second else [], [Bar("y", "at most 1", second, True if second else None)])]
+
+    early = page(made("2", "1"), "# Head\n\nWritten by it, on 2026-01-02, 2 cores\n")
+    both = page(made("3", "1", True), "# Head\n\nWritten by it, on 2026-03-04, 2 cores\n", early)
+    assert both == page(made("3", "1", True), "# Head\n\nWritten by it, on 2026-03-04, 2 cores\n"), "nothing of before"
+    late = page(made("", "5"), "# Head\n\nWritten by it, on 2026-03-04, 2 cores\n", early)
+    assert "| x | at most 1 | 2 | **not met** |\n| y | at most 1 | 5 | met |\n" in late
+    assert "\n- x, at most 1: physics\n  and more\n\n## First\n\n(Measured on 2026-01-02.)\n\nText.\n\n| a | b |\n" in late
+    assert "| --- | --- |\n| 1 | 2 |\n\n## Second\n\nText." in late
+    again = page(made("", "6"), "# Head\n\nWritten by it, on 2026-05-06, 2 cores\n", late)
+    assert "## First\n\n(Measured on 2026-01-02.)\n\nText." in again and "| y | at most 1 | 6 | met |" in again
+
+
 def test_results_are_kept_by_content(tmp_path):
     measured = []
     for parts in (["a", "b"], ["a", "b"], ["ab", ""]):
