@@ -17,8 +17,11 @@ from pathlib import Path
 from deploy.children import run_child
 from deploy.network import Network
 from deploy.shell import wrapper
+from deploy.simulated_board.kept import is_kept, keep
 
 HARNESS = Path(__file__).with_name("board.cpp")
+CHECKED = "entries that are checked"
+"""Part of every key: entries without a manifest, of earlier versions, are never met."""
 WATCHED = ("in_valid", "in_ready", "in_last", "out_valid", "out_ready", "hold", "core_rst_n", "pattern")
 FLAGS = ("-std=c++17", "-O1", "-w", "-fPIC", "-pthread", "-DVL_TIME_CONTEXT")
 IN_ONE_UNIT = 1_500_000
@@ -38,7 +41,7 @@ def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
     for name in wrapper.RTL:
         sources[name] = (wrapper.SOURCE / name).read_bytes()
     place = cache / _key(sources)
-    if not (place / "simulation.json").is_file():
+    if not is_kept(place):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix=".building.") as temporary:
             made = Path(temporary) / "made"
@@ -46,7 +49,7 @@ def build(package: Path | str, dma_bytes: int, cache: Path | str) -> Path:
             _compile(sources, made, _runtime(cache))
             description = {"word": dma_bytes, "in_beats": network.input_stream.beats, "out_beats": network.output_stream.beats}
             (made / "simulation.json").write_text(json.dumps(description) + "\n")
-            _keep(made, place)
+            keep(made, place)
     return place
 
 
@@ -65,7 +68,7 @@ def collect(rtl: Path) -> dict[str, bytes]:
 
 def _key(sources: dict[str, bytes]) -> str:
     key = hashlib.sha256()
-    for part in (_versions(), HARNESS.read_text(), *FLAGS, *SPLIT):
+    for part in (CHECKED, _versions(), HARNESS.read_text(), *FLAGS, *SPLIT):
         key.update(part.encode() + b"\0")
     for name, content in sources.items():
         key.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -79,26 +82,17 @@ def _versions() -> str:
 
 def _runtime(cache: Path) -> list[Path]:
     """Verilator's own library as object files, compiled once."""
-    place = cache / hashlib.sha256(f"{_versions()}{FLAGS}".encode()).hexdigest()[:32]
+    place = cache / hashlib.sha256(f"{CHECKED} {_versions()}{FLAGS}".encode()).hexdigest()[:32]
     root = verilator_root()
     objects = [place / f"{name}.o" for name in ("verilated", "verilated_threads")]
-    if not place.exists():
+    if not is_kept(place):
         with tempfile.TemporaryDirectory(dir=cache, prefix=".building.") as temporary:
             made = Path(temporary) / "made"
             made.mkdir()
             for path in objects:
                 _gxx(["-c", str(root / "include" / f"{path.stem}.cpp"), "-o", path.name], made)
-            _keep(made, place)
+            keep(made, place)
     return objects
-
-
-def _keep(made: Path, place: Path) -> None:
-    """Put a finished folder in its place, unless another process was faster."""
-    try:
-        os.replace(made, place)
-    except OSError:
-        if not place.is_dir():
-            raise
 
 
 def _gxx(arguments: list[str], folder: Path) -> None:
