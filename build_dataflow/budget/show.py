@@ -127,11 +127,15 @@ def draw(front: list[Priced], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     x, y, errors = zip(*((one.cost.luts, one.rung.accuracy, one.rung.error) for one in front))
     axes.errorbar(x, y, yerr=errors, fmt="o-", color="#0072b2", linewidth=1, capsize=2)
     axes.set(xscale="log", xlabel="LUT (estimate, or counted)", ylabel="accuracy, validation", title=path.parent.name)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(True, which="both", alpha=0.3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
