@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from finn_steps.files import read_arrays
 
 UNIT = 2.0**-24 * 1.001
 """u, with room for the products of roundings that the bound leaves out."""
+SAMPLES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,28 +45,48 @@ class BorderlineLayer:
     def samples(self, layer: SparseLayer, q: np.ndarray) -> np.ndarray:
         """bool [N]: which samples of the layer's inputs (int64 [N, MW]) meet an entry."""
         touched = np.zeros(len(q), dtype=bool)
-        accumulated = layer.accumulate(q)
-        for neuron in np.unique(self.neuron):
-            rows = layer.weights[neuron] != 0
-            terms = (q[:, rows] + self.zero[rows]) * layer.weights[neuron, rows]
-            total, size, count = np.abs(terms.sum(1)), np.abs(terms).sum(1), np.count_nonzero(terms, axis=1)
-            error = UNIT * (np.maximum(count - 1, 0) * (size + total) / 2 + 3 * size)
-            for above in (True, False):
-                touched |= self._reached(neuron, above, accumulated[:, neuron], error)
+        for start in range(0, len(q), SAMPLES_AT_ONCE):
+            part = slice(start, start + SAMPLES_AT_ONCE)
+            touched[part] = self._touched(layer, q[part])
         return touched
 
-    def _reached(self, neuron: int, above: bool, accumulated: np.ndarray, error: np.ndarray) -> np.ndarray:
-        """bool [N]: is the nearest entry on the way to the threshold within the error?"""
-        entries = (self.neuron == neuron) & (self.above == above)
-        if not entries.any():
-            return np.zeros(len(accumulated), bool)
-        sign = 1 if above else -1
-        order = np.lexsort((-self.slack[entries], sign * self.accumulator[entries]))
-        known = sign * self.accumulator[entries][order]
+    def _touched(self, layer: SparseLayer, q: np.ndarray) -> np.ndarray:
+        touched, accumulated = np.zeros(len(q), dtype=bool), layer.accumulate(q)
+        terms, weights = q + self.zero, layer.weights[list(self._ordered)].T.astype(np.float64)
+        total, size = np.abs(terms @ weights), np.abs(terms) @ np.abs(weights)
+        count = (terms != 0).astype(np.float64) @ (weights != 0)
+        error = UNIT * (np.maximum(count - 1, 0) * (size + total) / 2 + 3 * size)
+        for place, (neuron, sides) in enumerate(self._ordered.items()):
+            for above, entries in sides.items():
+                touched |= self._reached(entries, 1 if above else -1, accumulated[:, neuron], error[:, place])
+        return touched
+
+    @classmethod
+    def names(cls) -> list[str]:
+        return [field.name for field in dataclass_fields(cls)]
+
+    @property
+    def stored(self) -> dict[str, np.ndarray]:
+        return {name: getattr(self, name) for name in self.names()}
+
+    @cached_property
+    def _ordered(self) -> dict[int, dict[bool, np.ndarray]]:
+        """By neuron and side its entries, int64 [*], in the order in which accumulators come to them; all are sorted once."""
+        sign = np.where(self.above, 1, -1)
+        order = np.lexsort((-self.slack, sign * self.accumulator, self.above, self.neuron))
+        group = 2 * self.neuron[order] + self.above[order]
+        found: dict[int, dict[bool, np.ndarray]] = {}
+        for entries in np.split(order, np.flatnonzero(np.diff(group)) + 1) if len(order) else ():
+            found.setdefault(int(self.neuron[entries[0]]), {})[bool(self.above[entries[0]])] = entries
+        return found
+
+    def _reached(self, entries: np.ndarray, sign: int, accumulated: np.ndarray, error: np.ndarray) -> np.ndarray:
+        """bool [N]: is the nearest of the ordered entries on the way to the threshold within the error?"""
+        known = sign * self.accumulator[entries]
         at = np.searchsorted(known, sign * accumulated, side="right") - 1
         near = np.maximum(at, 0)
-        slack = self.slack[entries][order][near] + (sign * accumulated - known[near])
-        return (at >= 0) & (error + self.extra[entries][order][near] >= slack)
+        slack = self.slack[entries[near]] + (sign * accumulated - known[near])
+        return (at >= 0) & (error + self.extra[entries[near]] >= slack)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +106,7 @@ class Borderline:
 
     def save(self, path: Path) -> None:
         """Write an npz: <layer>.<field> for each field."""
-        fields = {f"{name}.{key}": value for name, layer in self.layers.items() for key, value in vars(layer).items()}
+        fields = {f"{name}.{key}": value for name, layer in self.layers.items() for key, value in layer.stored.items()}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **fields)
         write_atomically(Path(path), buffer.getvalue())
@@ -95,7 +117,7 @@ class Borderline:
         for key, array in read_arrays(path).items():
             name, _, kind = key.rpartition(".")
             fields.setdefault(name, {})[kind] = array
-        known = {field.name for field in dataclass_fields(BorderlineLayer)}
+        known = set(BorderlineLayer.names())
         if any(set(values) != known for values in fields.values()):
             raise ValueError(f"{path} was written by another version; build again")
         return cls({name: BorderlineLayer(**values) for name, values in fields.items()})
