@@ -78,8 +78,7 @@ def page(sections: Sequence[Section], head: str, before: str = "") -> str:
         kept = section.title in as_before
         cells += [old_bars.get(bar.cells[:2], bar.cells) if kept else bar.cells for bar in section.bars]
         reasons += "".join(_reason(bar, before if kept else None) for bar in section.bars)
-        table = f"\n## {section.title}\n\n{section.text}\n\n{markdown_table(section.columns, section.rows)}"
-        text += f"\n## {section.title}\n\n{_dated(old[section.title], day)}" if kept else table
+        text += f"\n## {section.title}\n\n{_dated(old[section.title], day)}" if kept else section_text(section)
     told = f"\nWhat stands in the way:\n\n{reasons}" if reasons else ""
     return f"{head}\n## Bars\n\n{markdown_table(('on', 'bar', 'measured', ''), cells)}{told}{text}"
 
@@ -120,3 +119,20 @@ def _reason(bar: Bar, before: str | None) -> str:
         return ""
     end = re.search(r"\n(?! )", before[start + 1:])
     return before[start + 1: start + 1 + end.end()] if end else before[start + 1:]
+
+
+def section_text(section: Section) -> str:
+    return f"\n## {section.title}\n\n{section.text}\n\n{markdown_table(section.columns, section.rows)}"
+
+
+def section_of(text: str, title: str) -> str:
+    """What a page has under this title, the heading and the line before it included; empty where it has none."""
+    found = re.search(rf"\n## {re.escape(title)}\n.*?(?=\n## |\Z)", text, re.DOTALL)
+    return found[0] if found else ""
+
+
+def with_section(text: str, section: Section) -> str:
+    """The page with this section, and its bars below the table, in the place of the one of its title, or at its end."""
+    bars = markdown_table(("on", "bar", "measured", ""), [bar.cells for bar in section.bars])
+    new, old = f"{section_text(section)}\n{bars}", section_of(text, section.title)
+    return text.replace(old, new) if old else text + new

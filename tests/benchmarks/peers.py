@@ -1,4 +1,4 @@
-"""Runs the peers side by side with us and writes docs/benchmarks.md.
+"""Runs the peers side by side with us and writes docs/benchmarks.md, all of it but the section of tests/benchmarks/scale.py.
 
     nice -n 5 python -m tests.benchmarks.peers                        everything that is not on disk yet; hours on two cores
     nice -n 5 python -m tests.benchmarks.peers --only clock           one section; the others from what is on disk
@@ -21,11 +21,11 @@ from pathlib import Path
 
 from finn_steps.accelerator import write_atomically
 from finn_steps.synthesis.yosys import version
-from tests.benchmarks import peer_environment
+from tests.benchmarks import peer_environment, scale
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.networks import FINN, ROOT, makers
-from tests.benchmarks.page import page
+from tests.benchmarks.page import page, section_of
 from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, simulation, tuner, unrolled
 
 SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "simulation": simulation, "designs": designs, "tuner": tuner,
@@ -59,7 +59,7 @@ def run(python: str, measured: list[str], output: Path) -> None:
         known = Context(Kept(FOLDER / "results", measure=False), python)
         sections = [SECTIONS[section].section(SECTIONS[section].rows(known)) for section in ON_PAGE]
         before = output.read_text() if output.is_file() else ""
-        write_atomically(output, page(sections, head(), before).encode())
+        write_atomically(output, (page(sections, head(), before) + section_of(before, scale.TITLE)).encode())
 
 
 def head() -> str:

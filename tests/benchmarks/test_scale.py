@@ -5,7 +5,9 @@ import math
 
 import pytest
 
-from tests.benchmarks.scale import FITTED, Asked, expected, fit, main, sizes, told_row
+from tests.benchmarks import scale
+from tests.benchmarks.page import section_of, with_section
+from tests.benchmarks.scale import FITTED, PICTURE, TITLE, Asked, expected, fit, judged, main, run, section, settings, sizes, told_row
 
 
 def rows(exponent, count=4):
@@ -28,17 +30,53 @@ def test_the_fit_finds_the_exponent_and_what_was_not_built_is_no_point_of_it():
     assert math.isnan(fit([{**row, "asked": 900} for row in known], "build_s")[1]), "too small"
 
 
+def test_the_section_takes_the_place_of_the_one_before_it(tmp_path):
+    asked, text = Asked(256, False, 10, 0, 5), "# Page\n\n## One\n\nText.\n\n## Three\n\nMore.\n"
+    first = with_section(text, section([{**row, **settings(asked)} for row in rows(1.0)], asked))
+    assert first.startswith(text) and "nonzeros ^ 1.00, from 4 builds" in section_of(first, TITLE)
+    between = first.replace("## Three", "## Size\n\nformer\n\n## Three").removesuffix(section_of(first, TITLE))
+    second = with_section(between, section(rows(1.2), asked))
+    assert "former" not in second and "nonzeros ^ 1.20" in section_of(second, TITLE) and section_of(second, "Three") == "\n## Three\n\nMore.\n"
+    assert section_of(text, TITLE) == ""
+
+
+def test_the_bar_needs_both_ends():
+    ends = [{**row, "asked": size} for row, size in zip(rows(1.05, 5), (1000, 4000, 16000, 64000, 100_000))]
+    assert judged(ends)[1] is True and judged(ends[:-1]) == ("", None)
+    steep = [{**row, "build_s": 1e-3 * row["nonzeros"] ** 1.2} for row in ends]
+    assert judged(steep) == ("1.20", False)
+
+
+def test_a_row_that_is_kept_is_not_measured_again(tmp_path, monkeypatch, capsys):
+    asked, counted = Asked(256, False, 10, 0, 5), []
+
+    def measured(size, asked):
+        counted.append(size)
+        return None if size > 1000 else {**rows(1.0)[0], "asked": size, "nonzeros": size, "ii": 256, "commit": "0123456"}
+
+    monkeypatch.setattr(scale, "measured", measured)
+    first = run([300, 1000, 3000], asked, tmp_path)
+    assert run([300, 1000, 3000], asked, tmp_path) == first
+    assert counted == [300, 1000, 3000, 3000], "what was given up is tried again"
+    run([300], Asked(64, False, 10, 0, 5), tmp_path)
+    run([300], asked, tmp_path, again=True)
+    assert counted[4:] == [300, 300]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("most, built", [(300, [300]), (1000, [300, 1000])])
 def test_builds(tmp_path, capsys, most, built):
-    main(["--least", "300", "--most", str(most), "--ii", "32", "--samples", "20", "--synthesise", "0", "--output", str(tmp_path)])
-    with (tmp_path / "scale.csv").open() as file:
-        found = list(csv.DictReader(file))
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    page.write_text("# Page\n")
+    main(["--least", "300", "--most", str(most), "--ii", "32", "--samples", "20", "--synthesise", "0", "--output", str(tmp_path),
+          "--page", str(page)])
+    found = list(csv.DictReader((tmp_path / "scale.csv").open()))
     assert [int(row["asked"]) for row in found] == built and {row["styles"] for row in found} == {"folded"}
     assert all(0.4 * int(row["asked"]) < int(row["nonzeros"]) <= int(row["asked"]) for row in found)
     assert all(float(row[name]) > 0 for row in found for name in FITTED)
-    assert (tmp_path / "scale.png").stat().st_size > 10_000
-    assert "build time (s): nonzeros ^ " in capsys.readouterr().out
+    assert (page.parent / PICTURE).stat().st_size > 10_000
+    assert "## Size" in page.read_text() and "build time (s): nonzeros ^ " in capsys.readouterr().out
 
 
 def test_a_build_that_takes_too_long_is_said_to(tmp_path, capsys):
