@@ -6,6 +6,7 @@ Everything after the FINN graph (estimator, RTL generator, emulator, simulator, 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -35,7 +36,8 @@ class Folding:
     that step through the nonzeros of its rows; at most MH and MW, which they need not divide. `products` says what
     multiplies there: `lut` or `dsp`. `digits` is the number of activation bits that `bitplane` takes in a cycle; `serial` takes one.
     With `max_cycles`, `folded` and `serial` may take so many cycles if that saves area; 0 is the fewest. `registers_every` is the
-    number of adders between two pipeline registers."""
+    number of adders between two pipeline registers. `blocks` is how many 18 Kbit block RAMs a folded layer's constant memories may take
+    at the most, the rest being logic; -1: as many as cost less than their logic."""
 
     style: str = "unrolled"
     PE: int = 1
@@ -44,6 +46,7 @@ class Folding:
     registers_every: int = 1
     max_cycles: int = 0
     products: str = "lut"
+    blocks: int = -1
 
     def check(self, name: str, MH: int, MW: int) -> None:
         """Raise ValueError, naming the layer and the values, for a folding that this layer cannot take."""
@@ -55,14 +58,23 @@ class Folding:
                 raise ValueError(f"{name}: {field_name} ({value}) must be a whole number of at least 1")
         if type(self.max_cycles) is not int or self.max_cycles < 0:
             raise ValueError(f"{name}: max_cycles ({self.max_cycles}) must be a whole number, 0 for the fewest cycles")
+        if type(self.blocks) is not int or self.blocks < -1:
+            raise ValueError(f"{name}: blocks ({self.blocks}) must be a whole number, -1 for as many as pay")
         if self.products not in PRODUCTS:
             raise ValueError(f"{name}: products '{self.products}' is none of {', '.join(PRODUCTS)}")
         if self.products == "dsp" and self.style != "folded":
             raise ValueError(f"{name}: products 'dsp' needs style 'folded', not '{self.style}'")
+        if self.blocks >= 0 and self.style != "folded":
+            raise ValueError(f"{name}: blocks ({self.blocks}) needs style 'folded', not '{self.style}'")
         if self.style == "folded" and self.PE > MH:
             raise ValueError(f"{name}: PE ({self.PE}) must be at most MH ({MH})")
         if self.style == "folded" and self.SIMD > MW:
             raise ValueError(f"{name}: SIMD ({self.SIMD}) must be at most MW ({MW})")
+
+    @property
+    def as_json(self) -> dict:
+        """All fields; `blocks`, which is younger than the format, only where it says something."""
+        return {name: value for name, value in vars(self).items() if name != "blocks" or value >= 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,6 +157,13 @@ class SparseLayer:
     def input_width(self) -> int:
         """The bits of the widest input, at least 1."""
         return max(1, *self.input_bits)
+
+    def folded(self, folding: Folding) -> SparseLayer:
+        """The same layer, built as `folding` says; what is known of its arrays is not worked out again."""
+        folding.check(self.name, self.MH, self.MW)
+        other = copy.copy(self)
+        object.__setattr__(other, "folding", folding)
+        return other
 
     @property
     def MH(self) -> int:
@@ -353,7 +372,7 @@ class Accelerator:
         for name in foldings:
             if name not in known:
                 raise ValueError(f"folding names layer '{name}', the network has {', '.join(sorted(known))}")
-        return replace(self, layers=tuple(replace(l, folding=foldings.get(l.name, l.folding)) for l in self.layers))
+        return replace(self, layers=tuple(layer.folded(foldings.get(layer.name, layer.folding)) for layer in self.layers))
 
     @classmethod
     def from_model(cls, model) -> Accelerator:
@@ -429,7 +448,7 @@ class Accelerator:
                 if getattr(layer, attribute) is not None:
                     arrays[f"{layer.name}.{attribute}"] = getattr(layer, attribute)
             layers.append({"name": layer.name, "MH": layer.MH, "MW": layer.MW, "idt": layer.idt, "odt": layer.odt,
-                           "folding": vars(layer.folding)})
+                           "folding": layer.folding.as_json})
         description = {
             "format": 1 if self.layers[0].input_range is None else FORMAT,
             "name": self.name,

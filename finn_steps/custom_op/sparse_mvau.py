@@ -40,6 +40,7 @@ class SparseMVAU(HWCustomOp):
             "registers_every": ("i", False, 1),
             "max_cycles": ("i", False, 0),
             "products": ("s", False, "lut", set(PRODUCTS)),
+            "blocks": ("i", False, -1),
             "nonzeros": ("i", False, 0),
             "cycles": ("i", False, 1),
             **{name: ("i", False, 0) for name in ESTIMATES},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -64,7 +64,7 @@ class Choice:
     """
 
     def __init__(self, layers: tuple[SparseLayer, ...], folding: Folding):
-        self.layers = tuple(replace(layer, folding=folding) for layer in layers)
+        self.layers = tuple(layer.folded(folding) for layer in layers)
         self.folding, self.style, self.settled = folding, folding.style, False
 
     @property

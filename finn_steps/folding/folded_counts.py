@@ -16,9 +16,10 @@ from finn_steps.folding.collect import collect
 from finn_steps.folding.layer_content import sources
 from finn_steps.folding.mapped import constant_memory, multiplexer
 from finn_steps.folding.schedule import schedule
-from finn_steps.rtl.folded import address_bits
-from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block, window
-from finn_steps.rtl.folded_lanes import LaneFormat, Widths, sum_core
+from finn_steps.rtl.control_memory import ControlMemory, divided
+from finn_steps.rtl.folded import small_memories
+from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block
+from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_bits, sum_core
 from finn_steps.rtl.lut_sizes import block_rams, ram_luts
 
 CONTROL = 50
@@ -34,8 +35,8 @@ BOUND = 0.9
 @dataclass(frozen=True)
 class Shape:
     """What the schedule of a folded layer decides: cycles, owners, whether lanes run ahead, units and beats of the collector, the
-    cycle of the first and the last take, whether rows leave in their own order. `exact` is False for a bound that no schedule
-    can be below."""
+    cycle of the first and the last take, whether rows leave in their own order, and `stored`, the columns of the control words that
+    differ. `exact` is False for a bound that no schedule can be below."""
 
     cycles: int
     owners: int
@@ -45,50 +46,59 @@ class Shape:
     first: int
     last: int
     natural: bool
+    stored: int
     exact: bool = True
 
 
 @dataclass(frozen=True, eq=False)
 class Facts:
     """What a folded layer's counts take from its weights and thresholds, whatever its PE and SIMD: bits of its numbers; nonzeros,
-    in all and of the longest row; its activation, and the entries of its table."""
+    in all and of the longest row; its activation; `one_magnitude`: all weights are there and differ in sign only."""
 
     widths: Widths
     nonzeros: int
     longest: int
     activation: Activation
-    entries: int
+    one_magnitude: bool
 
 
 @lru_cache(maxsize=256)
 def facts_of(layer: SparseLayer) -> Facts:
-    activation = choose_activation(layer)
+    magnitudes = np.abs(layer.weights)
     return Facts(
         widths=Widths.of(layer), nonzeros=layer.nonzeros,
-        longest=int((layer.weights != 0).sum(1).max()), activation=activation, entries=int((activation.ranges.high + 1).sum()),
+        longest=int((layer.weights != 0).sum(1).max()), activation=choose_activation(layer),
+        one_magnitude=bool(magnitudes.min() == magnitudes.max()),
     )
 
 
 def shape_of(layer: SparseLayer) -> Shape:
     """The shape by the layer's schedule, kept on disk."""
-    nonzero, greatest = layer.weights != 0, layer.greatest_weight
-    key = content_key(sources(), "shape", str(vars(layer.folding)), layer.idt, str(greatest), nonzero.tobytes(), str(nonzero.shape))
+    nonzero = layer.weights != 0
+    folding = replace(layer.folding, blocks=-1)
+    key = content_key(sources(), "shape", str(vars(folding)), layer.idt, layer.odt, layer.weights.tobytes(), str(nonzero.shape))
 
     def plan(workplace: Path) -> None:
         found = schedule(layer)
         takes = collect(found)
         natural = np.array_equal(takes.rows.ravel(), np.arange(layer.MH))
-        shape = Shape(found.cycles, found.owners, found.uses_ahead, takes.units, len(takes.rows), takes.first, takes.last, natural)
+        lanes = LaneFormat.of(Widths.of(layer), layer.folding.SIMD, found.depth, found.uses_ahead)
+        stored = len(ControlMemory(control_bits(layer, found, lanes)).columns)
+        shape = Shape(found.cycles, found.owners, found.uses_ahead, takes.units, len(takes.rows), takes.first, takes.last, natural, stored)
         (workplace / "shape.json").write_text(json.dumps(asdict(shape)))
 
     return Shape(**json.loads((cached(cache_folder("counts"), key, plan) / "shape.json").read_text()))
 
 
 def least_shape(layer: SparseLayer, facts: Facts) -> Shape:
-    """A bound for the layer's PE and SIMD, without a schedule: every lane busy in every cycle, one unit, the smallest memories."""
+    """A bound for the layer's PE and SIMD, without a schedule: every lane busy in every cycle, one unit, the smallest memories. Lanes of
+    which all inputs have a weight are in step."""
     PE, SIMD = layer.folding.PE, layer.folding.SIMD
     cycles = max(1, -(-facts.nonzeros // (PE * SIMD)), -(-facts.longest // SIMD), -(-layer.MH // PE))
-    return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, natural=True, exact=False)
+    lanes = LaneFormat.of(facts.widths, SIMD, -(-layer.MW // SIMD), False)
+    dense = facts.nonzeros == layer.weights.size
+    fields = lanes.field - dense * lanes.index - facts.one_magnitude * lanes.magnitude
+    return Shape(cycles, SIMD, False, 1, layer.MH, 0, 0, natural=True, stored=PE * SIMD * fields, exact=False)
 
 
 def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, full: bool = False) -> dict[str, float]:
@@ -97,14 +107,15 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, 
     PE, SIMD, trees = layer.folding.PE, layer.folding.SIMD, 1 + shape.ahead
     count, depth = PE * SIMD, -(-layer.MW // shape.owners)
     lanes, total = LaneFormat.of(widths, SIMD, depth, shape.ahead), sum_counts(widths, SIMD, shape.exact, full)
-    control = PE * (SIMD * lanes.field + 1)
-    choice = address_bits(-(-PE // shape.units))
-    picks = 1 + shape.units * choice
     frames = 1 + -(-(shape.last + 12) // shape.cycles)
     answers = shape.units * widths.y
-    memories = [(control, shape.cycles), (picks, shape.cycles), *_activation_memories(layer, facts, shape)]
-    logic = sum(constant_memory(width, rows) for width, rows in memories if not in_block(width, rows))
-    blocks = sum(block_rams(width, rows) for width, rows in memories if in_block(width, rows))
+    others = small_memories(facts.activation, PE, shape.cycles, shape.units, shape.beats)
+    division = divided(shape.stored, shape.cycles, others, layer.folding.blocks)
+    shared = division.control or layer.folding.blocks >= 0
+    kept = [(shape.stored - division.control if shared else PE * (SIMD * lanes.field + 1), shape.cycles)]
+    kept += [memory for memory in others if not (division.others and in_block(*memory))]
+    logic = sum(constant_memory(width, rows) for width, rows in kept)
+    blocks = block_rams(division.control, shape.cycles) + division.others * sum(block_rams(*m) for m in others if in_block(*m))
     merged = lanes.cycles == 1
     sums = PE * trees
     counts = {
@@ -125,7 +136,7 @@ def folded_counts(layer: SparseLayer, facts: Facts, shape: Shape, serial: bool, 
     taken = 0 if merged or widths.dsp else widths.x + lanes.magnitude + 1 + shape.ahead
     counts["registers"] = (
         count * taken + (0 if widths.dsp else count * widths.product_bits(SIMD) * trees) + sums * total["registers"]
-        + PE * (trees + 1) * widths.accumulator + logic_outputs(memories) + shape.units * (widths.accumulator + answers)
+        + PE * (trees + 1) * widths.accumulator + sum(width for width, _ in kept) + shape.units * (widths.accumulator + answers)
         + (0 if serial else layer.MW * widths.x)
         + 2 * (lanes.cycles + total["latency"]) + PE
     )
@@ -158,27 +169,8 @@ def _widths(layer: SparseLayer, facts: Facts) -> Widths:
     return replace(facts.widths, dsp=layer.folding.products == "dsp")
 
 
-def _activation_memories(layer: SparseLayer, facts: Facts, shape: Shape) -> list[tuple[int, int]]:
-    """(width, rows) of the constant memories of all units."""
-    kind, found = facts.activation.kind, layer.steps.bit_length()
-    if kind == "search":
-        memories = [(facts.widths.accumulator, shape.beats << stage) for stage in range(found)]
-    elif kind == "table":
-        entries = -(-facts.entries // shape.units)
-        memories = [(entries.bit_length(), shape.beats), (found, entries)]
-    elif kind == "window":
-        memories = [(facts.widths.accumulator + 1, shape.beats), (found, shape.beats << window(facts.activation.ranges)[1])]
-    else:
-        memories = [(facts.widths.y if kind == "raw" else facts.widths.accumulator, shape.beats)]
-    return memories * shape.units
-
-
 def _activation_luts(layer: SparseLayer, facts: Facts) -> int:
     found = layer.steps.bit_length()
     if facts.activation.kind == "search":
         return found * facts.widths.accumulator
     return facts.widths.accumulator + (found + 2 if facts.activation.kind in ("shift", "window") else 0)
-
-
-def logic_outputs(memories: list[tuple[int, int]]) -> int:
-    return sum(width for width, rows in memories if not in_block(width, rows))

@@ -11,6 +11,7 @@ no other can be cheaper. With less speed asked for, no area grows, so the best r
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from math import isqrt
 
@@ -28,9 +29,13 @@ RATE_TOLERANCE = 1.02
 
 BEAM = 8
 """States of a layer from which a quick search goes on: what it finds bounds the whole search."""
+SIDE_BY_SIDE = 20_000
+"""Nonzeros of a layer from which on a thread of its own pays."""
 ROUNDING = 1e-6
 """More than sums of areas differ by in another order."""
 
+CUTS = (0, 0.25, 0.5, 0.75)
+"""Shares of the block RAMs that a layer would take: with so many only."""
 MORE = ((1, 1.06), (2, 1.16), (3, 1.3))
 """Lanes beyond the fewest that are tried: by so many at least, and by this factor. Their owners have fewer inputs, and wait."""
 FEW_INPUTS = (2, 4, 8)
@@ -92,9 +97,17 @@ class Tuner:
         return 2 * max(cycles)
 
     def least_area(self, target_ii: int, limits: Limits = Limits()) -> Partial | None:
-        """The chain of least area that takes a frame every `target_ii` cycles, all counted; None where there is none."""
+        """The chain of least area that takes a frame every `target_ii` cycles, all counted; None where there is none. Where block RAMs
+        are too few for all memories that they are cheapest for, some memories may be cut, or be logic."""
+        found = self._least_area(target_ii, limits)
+        if limits.bram is None or target_ii < LEAST_CYCLES:
+            return found
+        free = self._least_area(target_ii, replace(limits, bram=None))
+        return self._least_area(target_ii, limits, cut=True) if free and free.total.bram > limits.bram else found
+
+    def _least_area(self, target_ii: int, limits: Limits, cut: bool = False) -> Partial | None:
         while True:
-            best = self._search(target_ii, limits)
+            best = self._search(target_ii, limits, cut)
             if best is None:
                 return None
             open_choices = [choice for choice in best.choices if not choice.settled]
@@ -103,7 +116,7 @@ class Tuner:
             for choice in open_choices:
                 self._counted += 1
                 tell(f"{' and '.join(layer.name for layer in choice.layers)}, {choice.style}: count {self._counted}")
-                choice.settle()
+            settle(open_choices)
 
     def best_rate(self, limits: Limits) -> Partial | None:
         """The fastest chain within the limits, to RATE_TOLERANCE, of those the smallest; None where there is none."""
@@ -115,8 +128,11 @@ class Tuner:
             low, best = (low, found) if found else (middle, best)
         return best
 
-    def _search(self, target_ii: int, limits: Limits) -> Partial | None:
-        choices = [thinned(self._fast(place, target_ii, limits), limits) for place in range(len(self.choices))]
+    def _search(self, target_ii: int, limits: Limits, cut: bool) -> Partial | None:
+        fast = [self._fast(place, target_ii, limits) for place in range(len(self.choices))]
+        if cut:
+            fast = [choices + self._cut(place, choices) for place, choices in enumerate(fast)]
+        choices = [thinned(ending, limits) for ending in fast]
         quick = self._chain(choices, target_ii, limits, math.inf, BEAM)
         most = quick.area + self._spread(choices[0], target_ii) if quick else math.inf
         return self._chain(choices, target_ii, limits, most)
@@ -156,10 +172,26 @@ class Tuner:
             found += [self._make(place, folding) for folding in foldings if folding.max_cycles <= target_ii]
         return [choice for choice in found if choice.cycles <= target_ii]
 
+    def _cut(self, place: int, choices: list[Choice]) -> list[Choice]:
+        """The folded ones of these with fewer block RAMs than they would take."""
+        blocks = [(choice.folding, choice.price(False).bram) for choice in choices if isinstance(choice, Folded)]
+        return [self._make(place, replace(folding, blocks=number)) for folding, most in blocks
+                for number in sorted({int(most * share) for share in CUTS if most})]
+
     def _make(self, place: int, folding: Folding) -> Choice:
         if (place, folding) not in self._made:
             self._made[place, folding] = one_layer(self.accelerator.layers, place, folding)
         return self._made[place, folding]
+
+
+def settle(choices: list[Choice]) -> None:
+    """Large folded layers side by side: most of a schedule is made in C++, where Python's lock is free."""
+    large = [choice for choice in choices if isinstance(choice, Folded) and choice.layer.nonzeros >= SIDE_BY_SIDE]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda choice: choice.settle(), large if len(large) > 1 else ()))
+    for choice in choices:
+        if not choice.settled:
+            choice.settle()
 
 
 def rest_of(choices: list[list[Choice]]) -> list[float]:

@@ -24,7 +24,7 @@ from finn_steps.rtl.answer import Held, answer_of
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress_to_functions
 from finn_steps.rtl.netlist import Netlist
-from finn_steps.rtl.pipeline import Writer, concatenation, delays
+from finn_steps.rtl.pipeline import Writer, clocked, concatenation, delays
 from finn_steps.rtl.retiming import retimed
 from finn_steps.rtl.serial import RowTerms, row_terms
 
@@ -157,8 +157,7 @@ class Section:
         if kept:
             lines += [f"    logic [{len(kept) - 1}:0] {prefix}r;",
                       f"    always_ff @(posedge clk) if (since[{self.captured}]) {prefix}r <= {concatenation(kept)};"]
-        lines += ["    always_ff @(posedge clk) begin", *writer.all_registers(), "    end"] if writer.all_registers() else []
-        return lines
+        return lines + clocked(writer.all_registers())
 
     def _digits(self) -> list[str]:
         """The registers of the digits that the layer takes in a cycle: a multiplexer over the cycles of reading for each, and a
@@ -192,7 +191,7 @@ class Section:
             assignments.append(f"        {prefix}p[{position}] <= {chosen};")
             assignments += [f"        {prefix}p[{position + count * age}] <= {prefix}p[{position + count * (age - 1)}];"
                             for age in range(1, last + 1)]
-        return lines + ["    always_ff @(posedge clk) begin", *assignments, "    end"]
+        return lines + clocked(assignments)
 
 
 class _Accumulator:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.folding.collect import Collection, collect
 from finn_steps.folding.schedule import Schedule, schedule
+from finn_steps.rtl.control_memory import ControlMemory, divided
 from finn_steps.rtl.core import Core
-from finn_steps.rtl.folded_activation import choose_activation, in_block, memory_text
-from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_words, sum_bits, sum_core, takes_one_a_beat
+from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block, memory_text
+from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_bits, sum_bits, sum_core, takes_one_a_beat
 from finn_steps.rtl.stage import Stage, identifier, instance, unread
 
 LIBRARY = (
@@ -36,10 +39,15 @@ def folded_stage(layer: SparseLayer, arrival: np.ndarray) -> Stage:
     total = sum_core(widths, layer.folding.SIMD, f"{name}_sum")
     delay = lanes.cycles + (total.latency if total else 0)
     text, memories = _inputs(layer, plan, widths, lanes, name, arrival, serial)
+    control = ControlMemory(control_bits(layer, plan, lanes))
+    others = small_memories(activation, layer.folding.PE, plan.cycles, collection.units, len(collection.rows))
+    division = divided(len(control.columns), plan.cycles, others, layer.folding.blocks)
+    activation = replace(activation, blocks=division.others)
     parts = [
         _sequencer(plan, collection, widths, name, delay, activation.cycles, serial),
+        control.text(name, division.control),
         _elements(layer, plan, widths, lanes, total, name, serial),
-        _collector(plan, collection, widths, name, delay),
+        _collector(plan, collection, widths, name, delay, division.others),
         _activations(collection, activation, widths, name),
     ]
     for part, files in parts:
@@ -131,17 +139,9 @@ def delay(name: str, source: str, cycles: int) -> str:
 
 
 def _elements(layer: SparseLayer, plan: Schedule, widths: Widths, lanes: LaneFormat, total: Core | None, name: str, serial: bool):
-    """The control memory and the PEs."""
-    words = control_words(layer, plan, lanes)
-    PE, SIMD = plan.column.shape[0], plan.column.shape[2]
-    word = SIMD * lanes.field + 1
-    memory = {"WIDTH": PE * word, "DEPTH": plan.cycles, "BLOCK": in_block(PE * word, plan.cycles), "FILE": f"{name}_control.mem"}
-    text = f"  wire [{PE * word - 1}:0] {name}_control;\n  wire [{PE * widths.accumulator - 1}:0] {name}_results;\n"
-    ports = {"clk": "ap_clk", "address": f"{name}_step", "data": f"{name}_control"}
-    text += instance("rom", f"{name}_schedule", memory, ports)
-    for pe in range(PE):
-        text += _element(layer, plan, widths, lanes, total, name, pe, serial)
-    return text, {f"{name}_control.mem": memory_text(words, PE * word)}
+    """The PEs."""
+    text = f"  wire [{layer.folding.PE * widths.accumulator - 1}:0] {name}_results;\n"
+    return text + "".join(_element(layer, plan, widths, lanes, total, name, pe, serial) for pe in range(layer.folding.PE)), {}
 
 
 def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None, name: str, pe: int, serial: bool) -> str:
@@ -177,7 +177,7 @@ def _element(layer, plan, widths: Widths, lanes: LaneFormat, total: Core | None,
     return text + instance("folded_accumulator", f"{element}_accumulator", parameters, ports)
 
 
-def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int):
+def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str, delay_cycles: int, blocks: bool):
     PE, beats, units = plan.column.shape[0], len(collection.rows), collection.units
     wait = delay_cycles + 1 - COLLECTOR_CYCLES
     choice = address_bits(PE // units)
@@ -187,9 +187,9 @@ def _collector(plan: Schedule, collection: Collection, widths: Widths, name: str
         for unit in range(units):
             word |= int(chosen[unit]) // units << unit * choice
         words.append(word)
-    width = 1 + units * choice
+    width = pick_bits(PE, units)
     parameters = {"PE": PE, "UNITS": units, "ACCBITS": widths.accumulator, "CYCLES": plan.cycles, "BEATS": beats,
-                  "BLOCK": in_block(width, plan.cycles), "FILE": f"{name}_picks.mem"}
+                  "BLOCK": int(blocks and in_block(width, plan.cycles)), "FILE": f"{name}_picks.mem"}
     text = f"  wire [{units * widths.accumulator - 1}:0] {name}_acc;\n  wire [{address_bits(beats) - 1}:0] {name}_beat;\n"
     ports = {"clk": "ap_clk", "rst_n": "ap_rst_n", "trigger": f"{name}_triggers[{wait - 1}]" if wait else f"{name}_triggers",
              "results": f"{name}_results", "acc": f"{name}_acc", "beat": f"{name}_beat", "valid": f"{name}_acc_valid"}
@@ -206,6 +206,16 @@ def _activations(collection: Collection, activation, widths: Widths, name: str):
         text += part
         memories |= files
     return text, memories
+
+
+def pick_bits(PE: int, units: int) -> int:  # noqa: N803
+    """Of a word that tells each unit of the collector its PE, and whether to take."""
+    return 1 + units * address_bits(-(-PE // units))
+
+
+def small_memories(activation: Activation, PE: int, cycles: int, units: int, beats: int) -> list[tuple[int, int]]:  # noqa: N803
+    """(width, rows) of all constant memories but that of the control words."""
+    return [(pick_bits(PE, units), cycles), *activation.memories(units, beats)]
 
 
 def address_bits(depth: int) -> int:

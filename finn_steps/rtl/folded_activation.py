@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from qonnx.core.datatype import DataType
@@ -39,7 +40,7 @@ class RowRange:
 
     @classmethod
     def of(cls, layer: SparseLayer) -> RowRange:
-        least = replace(layer, input_range=None).accumulator_min
+        least = least_accumulators(layer)
         high = layer.accumulator_max - least
         if layer.thresholds is None:
             return cls(least, high, None)
@@ -53,7 +54,8 @@ class RowRange:
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """kind, cycles from acc to y, and how to instantiate it for one unit: body(rows of its beats, prefix) -> text, memories."""
+    """kind, cycles from acc to y, and how to instantiate it for one unit: body(rows of its beats, prefix) -> text, memories. blocks:
+    memories may be block RAM."""
 
     kind: str
     cycles: int
@@ -61,6 +63,33 @@ class Activation:
     ranges: RowRange
     shift: int = 0
     offsets: np.ndarray | None = None
+    blocks: bool = True
+
+    def memories(self, units: int, beats: int) -> list[tuple[int, int]]:
+        """(width, rows) of the constant memories of all units, about: a unit's share of a table is taken to be all units'."""
+        bits, found = self.ranges.bits, self._found
+        if self.kind == "search":
+            memories = [(bits, beats << stage) for stage in range(found)]
+        elif self.kind == "table":
+            entries = -(-self.entries // units)
+            memories = [(entries.bit_length(), beats), (found, entries)]
+        elif self.kind == "window":
+            memories = [(bits + 1, beats), (found, beats << self.window_bits)]
+        else:
+            memories = [(DataType[self.layer.odt].bitwidth() if self.kind == "raw" else bits, beats)]
+        return memories * units
+
+    @cached_property
+    def entries(self) -> int:
+        """Reachable accumulators of all rows."""
+        return int((self.ranges.high + 1).sum())
+
+    @cached_property
+    def window_bits(self) -> int:
+        return window(self.ranges)[1]
+
+    def _block(self, width: int, depth: int) -> int:
+        return int(self.blocks and in_block(width, depth))
 
     def body(self, rows: np.ndarray, prefix: str, acc: str, beat: str, y: str) -> tuple[str, dict[str, str]]:
         """One unit's text and memory files. rows int64 [beats], -1 where the unit has none."""
@@ -81,15 +110,15 @@ class Activation:
         return text + self._code(prefix, y), memories
 
     def _table(self, rows, prefix, acc, beat, y):
-        words, offsets = [], np.zeros(self.layer.MH, dtype=np.int64)
-        for row in rows[rows >= 0]:
-            reachable = np.arange(self.ranges.high[row] + 1)
-            offsets[row] = len(words)
-            words += np.searchsorted(self.ranges.thresholds[row], reachable, side="right").tolist()
+        there, offsets = rows[rows >= 0], np.zeros(self.layer.MH, dtype=np.int64)
+        lengths = self.ranges.high[there] + 1
+        offsets[there] = np.cumsum(lengths) - lengths
+        words = np.concatenate([np.searchsorted(self.ranges.thresholds[row], np.arange(length), side="right")
+                                for row, length in zip(there, lengths)])
         width = max(1, (len(words) - 1).bit_length())
         text = f"  wire [{width - 1}:0] {prefix}_place;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
         added, memories = self._offset_add(offsets, rows, prefix, width, acc, beat, f"{prefix}_place")
-        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)),
+        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": self._block(self._found, len(words)),
                       "FILE": f"{prefix}_table.mem"}
         ports = {"clk": "ap_clk", "address": f"{prefix}_place", "data": f"{prefix}_found"}
         text += added + instance("rom", f"{prefix}_table", parameters, ports)
@@ -100,7 +129,7 @@ class Activation:
         base, bits = window(self.ranges)
         entries = base[:, None] + np.arange(1 << bits)
         codes = [np.searchsorted(steps, places, side="right") for steps, places in zip(self.ranges.thresholds, entries)]
-        words = np.where(rows[:, None] >= 0, np.array(codes)[rows], 0).ravel().tolist()
+        words = np.where(rows[:, None] >= 0, np.array(codes)[rows], 0).ravel()
         width, beat_bits = signed_bits(-int(base.max()), int((self.ranges.high - base).max())), max(1, (len(rows) - 1).bit_length())
         width = max(width, bits + 1)
         text = f"  wire signed [{width - 1}:0] {prefix}_v;\n  wire [{self._found - 1}:0] {prefix}_found;\n"
@@ -115,7 +144,7 @@ class Activation:
         ports = {"clk": "ap_clk", "v": f"{prefix}_v", "found": f"{prefix}_clipped"}
         text += added + instance("shift_clip", f"{prefix}_clip", parameters, ports)
         place = f"{{{prefix}_beats[{2 * beat_bits}+:{beat_bits}], {prefix}_place}}" if len(rows) > 1 else f"{prefix}_place"
-        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": in_block(self._found, len(words)),
+        parameters = {"WIDTH": self._found, "DEPTH": len(words), "BLOCK": self._block(self._found, len(words)),
                       "FILE": f"{prefix}_table.mem"}
         text += instance("rom", f"{prefix}_table", parameters, {"clk": "ap_clk", "address": place, "data": f"{prefix}_found"})
         memories[f"{prefix}_table.mem"] = memory_text(words, self._found)
@@ -129,14 +158,14 @@ class Activation:
         for stage, bit in enumerate(range(self._found - 1, -1, -1)):
             places = (np.arange(1 << stage) << bit + 1) + (1 << bit) - 1
             there = (rows[:, None] >= 0) & (places < self.layer.steps)
-            words = np.where(there, self.ranges.thresholds[rows][:, np.minimum(places, self.layer.steps - 1)], never).ravel().tolist()
+            words = np.where(there, self.ranges.thresholds[rows][:, np.minimum(places, self.layer.steps - 1)], never).ravel()
             name = f"{prefix}_search{stage}"
             memories[f"{name}.mem"] = memory_text(words, bits)
             onward = "" if bit else "_unused"
             wires = {f"acc{onward}": bits, f"beat{onward}": beat_bits, "found": self._found}
             text += "".join(f"  wire [{width - 1}:0] {name}_{wire};\n" for wire, width in wires.items())
             parameters = {"ACCBITS": bits, "BEATS": len(rows), "FOUND": self._found, "BIT": bit,
-                          "BLOCK": in_block(bits, len(words)), "FILE": f"{name}.mem"}
+                          "BLOCK": self._block(bits, len(words)), "FILE": f"{name}.mem"}
             ports = {"clk": "ap_clk", "acc": acc, "beat": beat, "found": found}
             acc, beat, found = f"{name}_acc{onward}", f"{name}_beat{onward}", f"{name}_found"
             text += instance("search_stage", name, parameters, ports | {"next_acc": acc, "next_beat": beat, "next_found": found})
@@ -145,7 +174,7 @@ class Activation:
 
     def _offset_add(self, offsets, rows, prefix, width, acc, beat, y):
         words = [int(offsets[row]) if row >= 0 else 0 for row in rows]
-        parameters = {"ACCBITS": self.ranges.bits, "YBITS": width, "BEATS": len(rows), "BLOCK": in_block(width, len(rows)),
+        parameters = {"ACCBITS": self.ranges.bits, "YBITS": width, "BEATS": len(rows), "BLOCK": self._block(width, len(rows)),
                       "FILE": f"{prefix}_offset.mem"}
         text = instance("offset_add", f"{prefix}_offset", parameters, {"clk": "ap_clk", "acc": acc, "beat": beat, "y": y})
         return text, {f"{prefix}_offset.mem": memory_text(words, width)}
@@ -184,6 +213,16 @@ def choose_activation(layer: SparseLayer) -> Activation:
     windowed = memory_luts(stages, layer.MH << bits) + memory_luts(ranges.bits + 1, layer.MH) + ranges.bits + 1 + bits
     _, kind, cycles = min((search, "search", stages), (table, "table", 2), (windowed, "window", 4))
     return Activation(kind, cycles, layer, ranges)
+
+
+def accumulator_bits(layer: SparseLayer) -> int:
+    """RowRange.bits, without the thresholds."""
+    return (int((layer.accumulator_max - least_accumulators(layer)).max()) + 1).bit_length()
+
+
+def least_accumulators(layer: SparseLayer) -> np.ndarray:
+    """int64 [MH]: RowRange.least."""
+    return layer.accumulator_min if layer.input_range is None else replace(layer, input_range=None).accumulator_min
 
 
 def window(ranges: RowRange) -> tuple[np.ndarray, int]:

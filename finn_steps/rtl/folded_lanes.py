@@ -11,7 +11,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import SparseLayer
 from finn_steps.folding.schedule import Schedule
 from finn_steps.rtl.core import Core
-from finn_steps.rtl.folded_activation import RowRange
+from finn_steps.rtl.folded_activation import accumulator_bits
 from finn_steps.rtl.heap import compress
 from finn_steps.rtl.lut_sizes import FF_IN_LUTS, ram_luts, select_luts
 from finn_steps.rtl.netlist import Netlist
@@ -41,7 +41,7 @@ class Widths:
     @classmethod
     def of(cls, layer: SparseLayer) -> Widths:
         idt, greatest = DataType[layer.idt], max(1, layer.greatest_weight)
-        return cls(idt.bitwidth(), greatest.bit_length(), RowRange.of(layer).bits, DataType[layer.odt].bitwidth(), greatest,
+        return cls(idt.bitwidth(), greatest.bit_length(), accumulator_bits(layer), DataType[layer.odt].bitwidth(), greatest,
                    int(idt.max()) - int(idt.min()), layer.folding.products == "dsp")
 
     @property
@@ -133,8 +133,9 @@ def takes_one_a_beat(layer: SparseLayer, cycles: int, owners: int, slots: int) -
     return lanes * ram_luts(bits, 2 << (depth - 1).bit_length()) + loader <= lanes * select + registers
 
 
-def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list[int]:
-    """For each cycle: for each PE its lanes' fields, lane 0 lowest, and above them whether a row finishes."""
+def control_bits(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> np.ndarray:
+    """bool [T, PE * (SIMD * field + 1)]: for each cycle for each PE its lanes' fields, lane 0 lowest, and above them whether a row
+    finishes."""
     PE, T, SIMD = plan.column.shape
     fields = np.full((PE, T, SIMD), lanes.rest, dtype=np.int64)
     finishes = np.zeros((PE, T, 1), dtype=bool)
@@ -144,9 +145,8 @@ def control_words(layer: SparseLayer, plan: Schedule, lanes: LaneFormat) -> list
         row = np.array(rows, dtype=np.int64)[np.searchsorted(finish, cycle) + later]
         fields[pe, cycle, lane] = lanes.words(layer.weights[row, column], plan.address[column], later)
         finishes[pe, list(finish)] = True
-    bits = (fields[..., None] >> np.arange(lanes.field) & 1).astype(bool).reshape(PE, T, SIMD * lanes.field)
-    words = np.concatenate([bits, finishes], axis=2).transpose(1, 0, 2).reshape(T, -1)
-    return [int.from_bytes(word.tobytes(), "little") for word in np.packbits(words, axis=1, bitorder="little")]
+    bits = np.stack([fields >> bit & 1 for bit in range(lanes.field)], axis=3, dtype=bool, casting="unsafe").reshape(PE, T, -1)
+    return np.concatenate([bits, finishes], axis=2).transpose(1, 0, 2).reshape(T, -1)
 
 
 def sum_core(widths: Widths, SIMD: int, module: str = "sum") -> Core | None:  # noqa: N803

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 FF_IN_LUTS = 0.25
 """What a flip-flop is weighed at where a choice trades them for LUTs: a slice has two or more for each LUT."""
 
@@ -30,6 +32,7 @@ def select_luts(bits: int, depth: int, greatest: int) -> int:
     return 0 if depth <= 2 and greatest == 1 else bits * multiplexer_luts(depth)
 
 
+@lru_cache(maxsize=1 << 16)
 def block_rams(width: int, rows: int) -> int:
     """18 Kbit block RAMs, in the shape that takes least."""
     shapes = [(512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)]

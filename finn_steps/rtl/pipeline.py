@@ -15,6 +15,9 @@ simulators compile for minutes. There, functions are written as constant tables.
 makes 1 % more LUTs of jet_qap's functions as tables, but 2 % fewer of an 8-bit network's.)"""
 TABLED = 5
 """Inputs from which on a function is a table there."""
+CLOCKED = 16_384
+"""Assignments of one always_ff block at most: Yosys' proc_dff takes time by their square (0.16 s for a thousand, 40 s for so many). Other
+blocks change counts by a per cent either way, as other names do, so that only designs beyond 30,000 LUT have several."""
 
 
 def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int) -> Core:
@@ -35,10 +38,7 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
         f"    output logic [{len(outputs) - 1}:0] y",
         ");",
         *writer.nodes(),
-        "    always_ff @(posedge clk) begin",
-        *writer.all_registers(),
-        f"        y <= {answer};",
-        "    end",
+        *clocked([*writer.all_registers(), f"        y <= {answer};"]),
         "endmodule",
         "`default_nettype wire",
         "",
@@ -156,6 +156,14 @@ class Writer:
             lines.append(f"        {self.prefix}{index}_{age} <= {source};")
             age += 1
         return lines
+
+
+def clocked(assignments: list[str]) -> list[str]:
+    """The assignments in always_ff blocks of at most CLOCKED."""
+    found = []
+    for start in range(0, len(assignments), CLOCKED):
+        found += ["    always_ff @(posedge clk) begin", *assignments[start: start + CLOCKED], "    end"]
+    return found
 
 
 def concatenation(bits: list[str]) -> str:

@@ -9,6 +9,7 @@ from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits, Tuner
+from tests.finn_steps.rtl.test_folded import signs
 from tests.nets import random_accelerator
 
 
@@ -37,6 +38,18 @@ def test_a_budget_holds_for_what_is_counted():
     assert counted[0] > budget >= counted[-1] == round(1.25 * estimate(net.with_foldings(chosen)).lut)
     with pytest.raises(ValueError, match="random-1: nothing within"):
         choose_within(counted[-1] // 20, count, net, None, Limits())
+
+
+@pytest.mark.parametrize("budget", [2, 1, 0])
+def test_memories_are_cut_where_block_rams_are_too_few(budget):
+    """A layer whose control words pay in two block RAMs is built with fewer, for more LUTs, and not otherwise."""
+    net = signs(350, 60)
+    free, *others = [Tuner(net, styles=("folded",)).least_area(350, Limits(bram=blocks)) for blocks in (100, budget)]
+    assert free.total.bram == 2 and free.choices[0].folding.blocks == -1
+    for found in others:
+        assert found.total.bram <= budget and found.ii <= 350
+        assert found.choices[0].folding.blocks == (-1 if budget == 2 else budget)
+        assert found.total.lut > free.total.lut or budget == 2
 
 
 def test_products_go_to_dsp_blocks_when_there_is_a_budget():

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding import tune
 from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.cost import choices_of, estimate
@@ -107,6 +108,15 @@ def test_a_bounded_search_finds_what_a_whole_one_does(options, target_ii, limits
     monkeypatch.setattr(Tuner, "_chain", lambda self, choices, ii, within, *_: search(self, choices, ii, within, math.inf))
     whole = Tuner(net).least_area(target_ii, limits)
     assert (bounded.area, bounded.last, bounded.total) == (whole.area, whole.last, whole.total)
+
+
+def test_layers_counted_side_by_side_are_the_same(monkeypatch, tmp_path):
+    net, folds = random_accelerator(**NETS[0]), []
+    for least in (10**9, 0):
+        monkeypatch.setattr(tune, "SIDE_BY_SIDE", least)
+        monkeypatch.setenv("QAPFLOW_CACHE", str(tmp_path / str(least)))
+        folds.append(Tuner(net, styles=("folded",)).least_area(20))
+    assert folds[0].total == folds[1].total and [c.folding for c in folds[0].choices] == [c.folding for c in folds[1].choices]
 
 
 def test_every_count_is_told():

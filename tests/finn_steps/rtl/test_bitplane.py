@@ -9,6 +9,7 @@ import pytest
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
+from finn_steps.rtl import pipeline
 from finn_steps.rtl.bitplane import bitplane_core
 from tests.finn_steps.rtl.core_simulation import simulate
 from tests.finn_steps.rtl.test_unrolled import corners
@@ -40,6 +41,13 @@ def test_network(tmp_path, digits, gap):
     layers = random_accelerator(widths=(16, 8, 8, 4), zeros=0.5, seed=sum(digits)).layers
     core = check(layers, planes(*digits), tmp_path, gap)
     assert core.ii == max(-(-8 // digits[0]), -(-4 // digits[1]), -(-4 // digits[2]))
+
+
+def test_registers_in_several_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "CLOCKED", 5)
+    core = check(random_accelerator(widths=(16, 8, 4), zeros=0.5, seed=3).layers, planes(2, 1), tmp_path)
+    blocks = core.verilog.split("always_ff @(posedge clk) begin")[1:]
+    assert len(blocks) > 5 and all(block.split("    end\n")[0].count("<=") <= 5 for block in blocks)
 
 
 def test_float_scales(tmp_path):

@@ -9,6 +9,7 @@ from finn_steps.accelerator import Accelerator, Folding, SparseLayer, smallest_d
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.schedule import schedule
 from finn_steps.rtl import generate as generate_module
+from finn_steps.rtl.control_memory import ControlMemory
 from finn_steps.rtl.folded_activation import RowRange, choose_activation
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -101,6 +102,48 @@ def test_block_memories(tmp_path):
     assert 490 <= design.ii <= 500
 
 
+def signs(MH, MW, seed=6):
+    """A layer of weights -1 and 1, binary inputs, which PE 1 with a lane for each input takes in MH cycles."""
+    rng = np.random.default_rng(seed)
+    thresholds = np.sort(rng.integers(-9, 9, (MH, 3)), axis=1)
+    return one_layer(rng.choice([-1, 1], (MH, MW)), thresholds, "BINARY", "UINT2", 1, MW)
+
+
+@pytest.mark.parametrize("blocks, block, logic", [(-1, 60, 0), (2, 60, 0), (1, 36, 24), (0, 0, 0)])
+def test_control_words_in_as_many_block_memories_as_the_folding_allows(tmp_path, blocks, block, logic):
+    """Of 60 lanes the signs are stored; that all have a weight of one is known. 350 words of up to 36 bits are a block RAM."""
+    net = signs(350, 60)
+    net = net.with_foldings({"only": replace(net.layers[0].folding, blocks=blocks)})
+    check(net, tmp_path, samples=8, stalls=(), resets=((360,),))
+    words = {kind: (tmp_path / f"only_control_{kind}.mem") for kind in ("block", "logic")}
+    assert [path.exists() for path in words.values()] == [block > 0, logic > 0]
+    for path, width in zip(words.values(), (block, logic)):
+        assert not width or len(path.read_text().splitlines()[0]) == width // 4
+    assert estimate(net).bram == -(-block // 36)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blocks", [-1, 1, 0])
+def test_block_memories_are_block_rams(tmp_path, blocks):
+    net = signs(350, 60)
+    net = net.with_foldings({"only": replace(net.layers[0].folding, blocks=blocks)})
+    generate(net, tmp_path)
+    assert synthesise(tmp_path, "xc7").bram == estimate(net).bram == {-1: 2, 1: 1, 0: 0}[blocks]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_control_columns_that_are_alike_are_stored_once(seed):
+    rng = np.random.default_rng(seed)
+    kept = rng.random((40, 7)) < 0.5
+    bits = np.concatenate([kept, np.zeros((40, 2), bool), np.ones((40, 2), bool), kept[:, ::2]], axis=1)[:, rng.permutation(15)]
+    memory = ControlMemory(bits)
+    stored = bits[:, memory.columns]
+    assert stored.shape[1] == 7
+    told = {"1'b0": np.zeros(40, bool), "1'b1": np.ones(40, bool)}
+    for column, place in zip(bits.T, memory.places):
+        assert np.array_equal(column, told[place] if place in told else stored[:, place])
+
+
 def test_thresholds_outside_the_reachable_range(tmp_path):
     weights = np.array([[1, 0, -1], [2, 0, 0], [0, 1, 1]])
     thresholds = np.array([[-9, -8, 0], [1, 2, 90], [-5, 80, 90]])
@@ -154,6 +197,8 @@ def test_multipliers_are_dsp_blocks(tmp_path):
 @pytest.mark.parametrize("folding, message", [
     (Folding("unrolled", products="dsp"), "only: products 'dsp' needs style 'folded', not 'unrolled'"),
     (Folding("folded", products="fpga"), "only: products 'fpga' is none of lut, dsp"),
+    (Folding("folded", blocks=-2), r"only: blocks \(-2\) must be a whole number, -1 for as many as pay"),
+    (Folding("serial", blocks=1), r"only: blocks \(1\) needs style 'folded', not 'serial'"),
     (Folding("folded", max_cycles=-1), r"only: max_cycles \(-1\) must be a whole number, 0 for the fewest cycles"),
     (Folding("folded", SIMD=4), r"only: SIMD \(4\) must be at most MW \(3\)"),
 ])

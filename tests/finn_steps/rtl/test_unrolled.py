@@ -9,6 +9,7 @@ import pytest
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
+from finn_steps.rtl import pipeline
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.sharing import share
 from finn_steps.rtl.unrolled import unrolled_core
@@ -44,6 +45,13 @@ def corners(layer, samples):
 def test_network(tmp_path, registers_every):
     accelerator = random_accelerator(widths=(16, 8, 8, 4), zeros=0.5, seed=registers_every)
     check(accelerator.layers, tmp_path, registers_every=registers_every)
+
+
+def test_registers_in_several_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "CLOCKED", 20)
+    core = check(random_accelerator(widths=(16, 8, 4), zeros=0.5, seed=3).layers, tmp_path)
+    blocks = core.verilog.split("always_ff @(posedge clk) begin")[1:]
+    assert len(blocks) > 3 and all(block.split("    end\n")[0].count("<=") <= 20 for block in blocks)
 
 
 @pytest.mark.parametrize("seed", range(2))
