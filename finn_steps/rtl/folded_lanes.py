@@ -21,6 +21,9 @@ TABLE_INPUTS = 6
 """Inputs of a LUT."""
 MULTIPLIER = (24, 17)
 """Bits of the unsigned numbers that a DSP48 multiplies."""
+MANY = 2000
+"""Bits of a sum from which on its functions are written as tables: a simulator's C++ of it is a third shorter. (Yosys' counts of tables
+and of expressions differ by a per cent or two either way.)"""
 NARROWEST = 9
 """Products of fewer bits are no DSP block to Yosys (synth_xilinx: DSP_Y_MINWIDTH)."""
 
@@ -169,4 +172,4 @@ def _sum_core(pieces: tuple[tuple[int, int], ...], products: int, width: int, mo
     net = Netlist()
     places = [low + bit for low, bits in pieces for bit in range(bits)] * products
     terms = {literal: 1 << place for literal, place in zip(net.input(len(places)), places)}
-    return pipeline(net, compress(net, terms, 0, width), module, len(places), 1)
+    return pipeline(net, compress(net, terms, 0, width), module, len(places), 1, tabled=len(places) >= MANY)

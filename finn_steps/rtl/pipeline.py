@@ -20,12 +20,14 @@ CLOCKED = 16_384
 blocks change counts by a per cent either way, as other names do, so that only designs beyond 30,000 LUT have several."""
 
 
-def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int) -> Core:
-    """A Core whose y[i] is the literal outputs[i]; `registers_every` nodes in series between two registers, at most."""
+def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int, tabled: bool = False) -> Core:
+    """A Core whose y[i] is the literal outputs[i]; `registers_every` nodes in series between two registers, at most. `tabled`: write
+    functions as constant tables, however few inputs they have (WIDE)."""
     stages = retimed(net, outputs, registers_every)
     last = max((stages[net.driver[literal >> 1]] for literal in outputs if literal > 1), default=0)
     ages = delays(net, outputs, stages, last)
     writer = Writer(net, stages, ages)
+    writer.tabled |= tabled
     answer = concatenation([writer.literal(literal, last) for literal in outputs])
     text = "\n".join([
         "// Generated: a free-running pipeline of constant weights.",

@@ -8,6 +8,7 @@ import pytest
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer, smallest_datatype
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.schedule import schedule
+from finn_steps.rtl import folded_lanes
 from finn_steps.rtl import generate as generate_module
 from finn_steps.rtl.control_memory import ControlMemory
 from finn_steps.rtl.folded_activation import RowRange, choose_activation
@@ -63,6 +64,15 @@ def test_folded_beside_unrolled(tmp_path, monkeypatch, sizes):
     net = random_accelerator((6, 8, 8, 4), weight_bits=3, activation_bits=2, zeros=0.5, seed=2, input_bits=4)
     net = net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, folded(*(s or (0, 0) for s in sizes)))})
     check(net, tmp_path)
+
+
+def test_sums_of_tables(tmp_path, monkeypatch):
+    monkeypatch.setattr(folded_lanes, "MANY", 10)
+    folded_lanes._sum_core.cache_clear()
+    net = random_accelerator((12, 8, 4), weight_bits=3, activation_bits=3, zeros=0.3, seed=5, input_bits=5)
+    check(net.with_foldings({layer.name: folding for layer, folding in zip(net.layers, folded((2, 12), (1, 4)))}), tmp_path)
+    assert "localparam logic" in (tmp_path / "layer0_sum.sv").read_text()
+    folded_lanes._sum_core.cache_clear()
 
 
 def one_layer(weights, thresholds, idt, odt, PE, SIMD, bias=None):
