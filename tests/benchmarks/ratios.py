@@ -3,6 +3,7 @@
     nice -n 5 python -m tests.benchmarks.ratios                       every case once
     nice -n 5 python -m tests.benchmarks.ratios --only jet_qap --turns 3
     python -m tests.benchmarks.ratios --limit 600                     seconds after which a build is given up
+    python -m tests.benchmarks.ratios --here=--no-proof               an option for this side alone: d0bdb72 proves nothing
 
 The earlier commit is checked out by `git worktree` under build/ratios and runs in the same Python. CPU seconds are those of the build
 and of all that it started; of several turns the least counts.
@@ -80,9 +81,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--only", action="append", choices=CASES, help="this case only; may be repeated")
     parser.add_argument("--turns", type=int, default=1, help="builds of each side (default: %(default)s)")
     parser.add_argument("--limit", type=float, default=1200, help="seconds of one build (default: %(default)s)")
+    parser.add_argument("--here", action="append", default=[], metavar="OPTION", help="an option of `build` here alone; may be repeated")
     told = parser.parse_args(arguments)
     sides = {BEFORE: worktree(BEFORE), "here": ROOT}
-    rows = [row(CASES[name], measured(CASES[name], sides, told.turns, told.limit)) for name in told.only or CASES]
+    rows = [row(CASES[name], measured(CASES[name], sides, told)) for name in told.only or CASES]
     print(markdown_table(("case", f"{BEFORE}: s, CPU s", "here: s, CPU s", "ratio", "ratio of CPU", "wanted"), rows))
 
 
@@ -96,21 +98,22 @@ def worktree(commit: str) -> Path:
     return folder
 
 
-def measured(case: Case, sides: dict[str, Path], turns: int, limit: float) -> dict[str, list[dict]]:
+def measured(case: Case, sides: dict[str, Path], told: argparse.Namespace) -> dict[str, list[dict]]:
     """Every side's builds, in turns."""
     found: dict[str, list[dict]] = {side: [] for side in sides}
-    for _ in range(turns):
+    for _ in range(told.turns):
         for side, root in sides.items():
-            found[side].append(built(case, root, limit))
+            found[side].append(built(case, root, told.limit, told.here if root == ROOT else []))
             print(f"{case.name}, {side}: {found[side][-1]}", file=sys.stderr, flush=True)
     return found
 
 
-def built(case: Case, root: Path, limit: float) -> dict:
+def built(case: Case, root: Path, limit: float, more: list[str]) -> dict:
     """{"s", "cpu_s"} of one build, or of its step; of one that takes longer than the limit, the limit and {"over": True}."""
     with tempfile.TemporaryDirectory(prefix="qapflow-ratios-") as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "build_dataflow", "build", case.target(folder), "--output", str(folder / "out"), *case.options]
+        command = [sys.executable, "-m", "build_dataflow", "build", case.target(folder), "--output", str(folder / "out"), *case.options,
+                   *more]
         environment = {**os.environ, "QAPFLOW_CACHE": str(folder / "cache"), "PYTHONPATH": str(root)}
         before, begun = psutil.Process().cpu_times(), time.monotonic()
         try:
@@ -129,10 +132,10 @@ def row(case: Case, found: dict[str, list[dict]]) -> tuple[str, ...]:
     least = {side: {key: min((run[key] for run in runs), default=None) if runs[0][key] is not None else None for key in ("s", "cpu_s")}
              for side, runs in found.items()}
     before, here = least.values()
-    more = "over " if any(run.get("over") for run in found[BEFORE]) else ""
     ratios = [number(here[key] / before[key], 2) if before[key] else "-" for key in ("s", "cpu_s")]
-    return (case.name, *(f"{prefix}{number(side['s'], 1)}, {number(side['cpu_s'], 1)}" for side, prefix in ((before, more), (here, ""))),
-            *ratios, f"{case.bar}")
+    cells = [f"{'over ' if any(run.get('over') for run in runs) else ''}{number(least[side]['s'], 1)}, {number(least[side]['cpu_s'], 1)}"
+             for side, runs in found.items()]
+    return case.name, *cells, *ratios, f"{case.bar}"
 
 
 if __name__ == "__main__":
