@@ -53,8 +53,9 @@ class Emulator:
         if x.size:
             outside = np.flatnonzero((x.min(0) < first.input_low) | (x.max(0) > first.input_high))
             if len(outside):
-                i = outside[0]
-                raise ValueError(f"{accelerator.name}: input {i} takes {first.input_low[i]}..{first.input_high[i]}, {x[:, i].min()}..{x[:, i].max()} came")
+                i, column = outside[0], x[:, outside[0]]
+                raise ValueError(f"{accelerator.name}: input {i} takes {first.input_low[i]}..{first.input_high[i]}, {column.min()}..{column.max()} "
+                                 "came")
         kind = "int8" if x.dtype == np.int8 else "int32"
         x = np.ascontiguousarray(x, dtype=kind)
         y = np.empty((len(x), accelerator.layers[-1].MH), dtype=np.int32)

@@ -46,7 +46,7 @@ def limits_of(chain: Chain) -> list[Limits]:
 
 class _Emitter:
     """owner, part  int64 [columns]: which channel each column of `tensor` is of, and 1 where it is the h of it.
-    exact        bool [channels] or None: the grid's fraction bits of each channel, where a quantiser has set one"""
+    grid         the quantiser whose numbers `tensor` has, or None"""
 
     def __init__(self, chain: Chain, name: str):
         self.chain, self.name, self.limits = chain, name, limits_of(chain)
@@ -132,7 +132,8 @@ class _Emitter:
             self._clipped(step, step.low[self.owner], step.high[self.owner])
         if where != "output":
             self._bits(step, where, low, high)
-        self._add("Mul", step.name, (step.step * np.where(step.high > step.low, 1, 0))[self.owner] * np.where(self.part, step.span[self.owner], 1))
+        scale = step.step * np.where(step.high > step.low, 1, 0)
+        self._add("Mul", step.name, scale[self.owner] * np.where(self.part, step.span[self.owner], 1))
         self.grid = step
 
     def _rounded(self, step: Quantiser) -> None:

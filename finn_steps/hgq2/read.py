@@ -70,8 +70,9 @@ def _activation(layer, function) -> list[Step]:
         return []
     plain = all(getattr(layer, name, None) in (None, 0, 0.0) for name in ("max_value", "negative_slope", "threshold"))
     if kind not in ("relu", "softmax") or not plain:
-        raise ValueError(f"layer {layer.name} ({type(layer).__name__}) has the activation {kind}{'' if plain else ' with parameters'}; supported: "
-                         "linear, relu, and softmax at the end")
+        more = "" if plain else " with parameters"
+        raise ValueError(f"layer {layer.name} ({type(layer).__name__}) has the activation {kind}{more}; supported: linear, relu, and softmax at "
+                         "the end")
     return [Activation(layer.name, kind)]
 
 

@@ -27,6 +27,7 @@ def host_range(operations: Sequence[HostOp], features: int) -> tuple[np.ndarray,
         ends = np.nan_to_num(ends, posinf=LARGEST, neginf=-LARGEST)
         if op.op == "mod":
             within = np.trunc(low / op.value) == np.trunc(high / op.value)
-            ends = np.where(within & (np.sign(low) * np.sign(high) >= 0), ends, [np.where(low < 0, -op.value, 0), np.where(high > 0, op.value, 0)])
+            most = [np.where(low < 0, -op.value, 0), np.where(high > 0, op.value, 0)]
+            ends = np.where(within & (np.sign(low) * np.sign(high) >= 0), ends, most)
         low, high = ends.min(0), ends.max(0)
     return low, high

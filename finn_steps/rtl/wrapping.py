@@ -82,9 +82,10 @@ class Wrapped:
         if len(u) < 2 or not len(h):
             return None
         size = int(u[1] - u[0])
-        regular = size > 0 and size & size - 1 == 0 and np.all(np.diff(u) == size) and self.high - u[-1] < size
+        if size < 1 or size & size - 1 or np.any(np.diff(u) != size) or self.high - u[-1] >= size:
+            return None
         aligned = np.all(np.diff(h) == size << self.wrap.bits) and (h[0] - u[0]) % size == 0
-        return size.bit_length() - 1 if regular and aligned else None
+        return size.bit_length() - 1 if aligned else None
 
 
 def wrapped_word(net: Netlist, function: Wrapped, terms: dict[int, int], constant: int) -> Word | None:

