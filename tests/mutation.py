@@ -1,19 +1,22 @@
 """Faulty designs: one change each in the emitted Verilog or memory files of real builds; which defence sees it?
 
-    python -m tests.mutation --designs 500
+    python -m tests.mutation --designs 500 --kept /tmp/mutation.jsonl --minutes 19
 
-Defences in order: `tools` (Verilator or Yosys rejects the files), `proof` (a layer is not proved), `simulation` (back to back,
-gaps and stalls, resets in mid-stream). What all of them let pass is printed with its change: a survivor, unless it does the same
-as before.
+The unchanged designs are proved and simulated first. Defences in order: `tools` (Verilator or Yosys rejects the files), `proof` (a layer
+is not proved any more), `simulation` (back to back, gaps and stalls, resets in mid-stream). What all of them let pass is `same` if
+Yosys proves it to do what the unchanged design does, from every state (tests/same.py); else `nothing`: a survivor, printed with
+its change.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +29,7 @@ from finn_steps.proof.prove import prove
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from tests.nets import random_accelerator, random_inputs
+from tests.same import does_the_same
 
 STYLES = {"unrolled": Folding(), "bitplane": Folding("bitplane", digits=2), "serial": Folding("serial", max_cycles=12),
           "folded": Folding("folded", PE=2, SIMD=2)}
@@ -44,6 +48,9 @@ KINDS: dict[str, list[tuple[str, Callable[[re.Match], str]]]] = {
     "memory": [(r"(?m)^([0-9a-f]+)$", lambda match: f"{int(match[1], 16) ^ 1:0{len(match[1])}x}")],
 }
 FRAMES, RESETS = 60, 6
+SECONDS = 6
+"""Of CPU time for the proof of a faulty design; the unchanged ones take less than two."""
+DEFENCES = ("tools", "proof", "simulation", "same", "nothing")
 
 
 @dataclass(frozen=True)
@@ -74,18 +81,20 @@ def mutants(folder: Path, style: str, seed: int) -> Iterator[Mutant]:
 
 
 def caught_by(folder: Path, accelerator: Accelerator, mutant: Mutant, cache: Path) -> str:
-    """The first defence that sees the change: tools, proof, simulation or nothing."""
+    """The first of DEFENCES that sees the change, or shows that it changes nothing."""
     shutil.rmtree(cache / "design", ignore_errors=True)
     shutil.copytree(folder, cache / "design")
     (cache / "design" / mutant.file).write_text(mutant.text)
-    proof = prove(cache / "design", accelerator)
+    proof = prove(cache / "design", accelerator, SECONDS)
     if proof.not_proved:
         return "tools" if any("Yosys" in reason for reason in proof.not_proved.values()) else "proof"
     try:
         simulation = Simulation.build(cache / "design", cache / "simulations")
     except RuntimeError:
         return "tools"
-    return "nothing" if simulates(simulation, accelerator) else "simulation"
+    if not simulates(simulation, accelerator):
+        return "simulation"
+    return "same" if does_the_same(folder, cache / "design") else "nothing"
 
 
 def simulates(simulation: Simulation, accelerator: Accelerator) -> bool:
@@ -100,47 +109,92 @@ def simulates(simulation: Simulation, accelerator: Accelerator) -> bool:
         return False
 
 
-def run(designs: int, seed: int = 0) -> tuple[Counter, list[Mutant]]:
-    """(counts of (kind, defence), survivors) of so many faulty designs, the styles in turn."""
-    counts: Counter = Counter()
-    survivors = []
+@dataclass(frozen=True)
+class Source:
+    """A design of one style as it was generated, proved and simulated right, and its changes."""
+
+    style: str
+    folder: Path
+    accelerator: Accelerator
+    changes: Iterator[Mutant]
+
+
+def sources(base: Path, seed: int, styles: int = len(STYLES)) -> list[Source]:
+    """One of each of the first `styles` styles. RuntimeError where the proof or the simulation does not pass it: then nothing could be told of its changes."""
+    found = []
+    for number, (style, folding) in enumerate(list(STYLES.items())[:styles]):
+        accelerator = random_accelerator(widths=(6, 4, 3), zeros=0.4, seed=seed + number)
+        accelerator = replace(accelerator, layers=tuple(replace(layer, folding=folding) for layer in accelerator.layers))
+        generate(accelerator, base / style)
+        proof = prove(base / style, accelerator, SECONDS)
+        if proof.not_proved:
+            raise RuntimeError(f"{style}, unchanged, is not proved: {proof.not_proved}")
+        if not simulates(Simulation.build(base / style, base / "simulations"), accelerator):
+            raise RuntimeError(f"{style}, unchanged, does not simulate as its integers say")
+        found.append(Source(style, base / style, accelerator, mutants(base / style, style, seed + number)))
+    return found
+
+
+def run(designs: int, seed: int = 0, kept: Path | None = None, seconds: float = float("inf")) -> list[dict]:
+    """For each of so many faulty designs, the styles in turn: style, kind, change and defence. What the file `kept` has of an
+    earlier run with this seed is taken from there, and it gets what is new; after so many seconds no further one begins."""
+    end, done = time.monotonic() + seconds, _kept(kept, seed)
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
-        sources = []
-        for number, (style, folding) in enumerate(STYLES.items()):
-            accelerator = random_accelerator(widths=(6, 4, 3), zeros=0.4, seed=seed + number)
-            accelerator = replace(accelerator, layers=tuple(replace(layer, folding=folding) for layer in accelerator.layers))
-            generate(accelerator, base / style)
-            sources.append((base / style, accelerator, mutants(base / style, style, seed + number)))
+        designs_of = sources(base, seed, min(designs, len(STYLES)))
+        found = []
         for number in range(designs):
-            folder, accelerator, changes = sources[number % len(sources)]
-            mutant = next(changes)
-            defence = caught_by(folder, accelerator, mutant, base)
-            counts[mutant.kind, defence] += 1
-            print(f"{number + 1}: {mutant.style}, {mutant.kind}: {defence}", file=sys.stderr, flush=True)
-            if defence == "nothing":
-                survivors.append(mutant)
-    return counts, survivors
+            source = designs_of[number % len(designs_of)]
+            mutant = next(source.changes)
+            told = {"seed": seed, "style": mutant.style, "kind": mutant.kind, "change": mutant.change}
+            if number >= len(done):
+                if time.monotonic() > end:
+                    break
+                told["defence"] = caught_by(source.folder, source.accelerator, mutant, base)
+                print(f"{number + 1}: {mutant.style}, {mutant.kind}: {told['defence']}", file=sys.stderr, flush=True)
+                if kept is not None:
+                    with kept.open("a") as file:
+                        file.write(json.dumps(told) + "\n")
+            elif {key: done[number][key] for key in told} != told:
+                raise RuntimeError(f"{kept}: its design {number + 1} is another one; begin anew, without the file")
+            else:
+                told = done[number]
+            found.append(told)
+    return found
 
 
-def table(counts: Counter) -> str:
-    """The counts in Markdown."""
-    defences = ("tools", "proof", "simulation", "nothing")
-    kinds = dict.fromkeys(kind for kind, _ in counts)
-    lines = [f"| changed | {' | '.join(defences)} |", "|---" * (1 + len(defences)) + "|"]
-    lines += [f"| {kind} | {' | '.join(str(counts[kind, defence]) for defence in defences)} |" for kind in kinds]
-    return "\n".join(lines + [f"| all | {' | '.join(str(sum(n for (_, d), n in counts.items() if d == defence)) for defence in defences)} |"])
+def _kept(path: Path | None, seed: int) -> list[dict]:
+    if path is None or not path.exists():
+        return []
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    if any(each["seed"] != seed for each in found):
+        raise RuntimeError(f"{path} is of another seed")
+    return found
+
+
+def table(found: list[dict], by: str = "kind") -> str:
+    """The counts in Markdown, by what was changed or by style."""
+    counts = Counter((each[by], each["defence"]) for each in found)
+    rows = [(name, lambda kind, name=name: kind == name) for name in dict.fromkeys(kind for kind, _ in counts)]
+    lines = [f"| {by} | {' | '.join(DEFENCES)} |", "|---" * (1 + len(DEFENCES)) + "|"]
+    for name, chosen in [*rows, ("all", lambda kind: True)]:
+        numbers = [sum(count for (kind, at), count in counts.items() if at == defence and chosen(kind)) for defence in DEFENCES]
+        lines.append(f"| {name} | {' | '.join(map(str, numbers))} |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--designs", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kept", type=Path, help="file of results, which an interrupted run goes on with")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no design after this time")
     options = parser.parse_args()
-    counts, survivors = run(options.designs, options.seed)
-    print(table(counts))
-    for mutant in survivors:
-        print(f"survivor ({mutant.style}, {mutant.kind}): {mutant.change}")
+    found = run(options.designs, options.seed, options.kept, 60 * options.minutes)
+    print(f"{len(found)} of {options.designs} designs", table(found), table(found, "style"), sep="\n\n")
+    for each in found:
+        if each["defence"] == "nothing":
+            print(f"survivor ({each['style']}, {each['kind']}): {each['change']}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,67 @@
 """A few faulty designs, and none survives; `python -m tests.mutation` makes hundreds."""
 
+import json
+
 import pytest
 
-from tests.mutation import KINDS, STYLES, run
+from finn_steps.proof import cells
+from finn_steps.proof.prove import Proof
+from finn_steps.rtl.generate import generate
+from tests.mutation import KINDS, STYLES, run, sources, table
+from tests.nets import random_accelerator
+from tests.same import does_the_same
+
+ADD = cells._add
 
 
 @pytest.mark.parametrize("designs", [2, pytest.param(len(STYLES) * len(KINDS), marks=pytest.mark.slow)])
-def test_what_survives_is_little(designs):
-    counts, survivors = run(designs, seed=5)
-    assert sum(counts.values()) == designs
-    assert not [mutant for mutant in survivors if mutant.kind in ("weight", "sign", "memory")]
+def test_nothing_survives(designs, tmp_path):
+    found = run(designs, seed=5, kept=tmp_path / "kept.jsonl")
+    assert len(found) == designs and not [each for each in found if each["defence"] == "nothing"]
+    assert [json.loads(line) for line in (tmp_path / "kept.jsonl").read_text().splitlines()] == found
+    assert table(found).splitlines()[-1].startswith("| all | ")
+
+
+def test_a_run_goes_on_where_it_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("tests.mutation.caught_by", lambda folder, accelerator, mutant, cache: "proof")
+    monkeypatch.setattr("tests.mutation.prove", lambda *_: Proof((), {}))
+    monkeypatch.setattr("tests.mutation.simulates", lambda *_: True)
+    monkeypatch.setattr("tests.mutation.Simulation.build", lambda *_: None)
+    kept = tmp_path / "kept.jsonl"
+    whole = run(9, seed=5, kept=kept)
+    kept.write_text("".join(line + "\n" for line in kept.read_text().splitlines()[:4]))
+    assert run(9, seed=5, kept=kept, seconds=0) == whole[:4]
+    assert run(9, seed=5, kept=kept) == whole
+    with pytest.raises(RuntimeError, match="of another seed"):
+        run(9, seed=6, kept=kept)
+
+
+def without_signs(word, width, signed):
+    return (word + [0] * width)[:width]
+
+
+def a_bit_short(graph, cell, inputs):
+    """Additions that lose their highest bit."""
+    return [*ADD(graph, cell, inputs)[:-1], 0]
+
+
+@pytest.mark.parametrize("fault", [
+    lambda patch: patch.setattr(cells, "_extended", without_signs),
+    lambda patch: patch.setitem(cells._MAKERS, "$add", a_bit_short),
+], ids=["signs", "widths"])
+@pytest.mark.slow
+def test_a_checker_that_misreads_does_not_pass_the_unchanged_designs(tmp_path, monkeypatch, fault):
+    fault(monkeypatch)
+    with pytest.raises(RuntimeError, match="unchanged, is not proved"):
+        sources(tmp_path, 5)
+
+
+def test_same_is_seen_and_another_is_not(tmp_path):
+    generate(random_accelerator(widths=(4, 3), zeros=0.3, seed=1), tmp_path / "a")
+    generate(random_accelerator(widths=(4, 3), zeros=0.3, seed=1), tmp_path / "b")
+    core = next(path for path in (tmp_path / "b").glob("*core*.sv"))
+    assert does_the_same(tmp_path / "a", tmp_path / "b")
+    changed = core.read_text().replace("\n        - {", "\n        + {", 1)
+    assert changed != core.read_text()
+    core.write_text(changed)
+    assert not does_the_same(tmp_path / "a", tmp_path / "b")

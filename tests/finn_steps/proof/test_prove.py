@@ -153,7 +153,7 @@ def test_shipped_networks(tmp_path, name):
     """As they are built by name."""
     options = read_options(name, {})
     accelerator = simplify(import_model(options.model).accelerator).accelerator
-    foldings = choose_foldings(accelerator, options.target_ii_cycles, limits(options), adders_between_registers(options))
+    foldings = choose_foldings(accelerator, options.target_ii_cycles, limits(options), adders_between_registers(options, accelerator))
     accelerator = accelerator.with_foldings(foldings)
     generate(accelerator, tmp_path)
     assert not prove(tmp_path, accelerator).not_proved
