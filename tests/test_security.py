@@ -1,4 +1,4 @@
-"""What SECURITY.md says: files that are read run no code, names and paths reach no shell, packages hold nothing of the machine they were made on."""
+"""What SECURITY.md says: files that are read run no code, names and paths reach no shell."""
 
 import ast
 import json

@@ -57,7 +57,8 @@ class Builds:
         found = []
         for place in Path("/proc").glob("[0-9]*"):
             try:
-                if f"{MARK}={self.mark}\0".encode() in (place / "environ").read_bytes() + b"\0" and "Z" not in (place / "stat").read_text().rpartition(")")[2][:3]:
+                ended = (place / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+                if f"{MARK}={self.mark}\0".encode() in (place / "environ").read_bytes() + b"\0" and not ended:
                     found.append((place / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:100])
             except OSError:
                 pass
@@ -65,8 +66,8 @@ class Builds:
 
     def made(self) -> dict[str, str]:
         """sha256 of what every build makes alike."""
-        paths = [path for name in SAME for path in ([self.output / name] if (self.output / name).is_file() else sorted((self.output / name).rglob("*")))]
-        return {str(path.relative_to(self.output)): digest(path) for path in paths if path.is_file() and path.name != "package.json"}
+        paths = [path for name in SAME for path in (self.output / name, *sorted((self.output / name).rglob("*"))) if path.is_file()]
+        return {str(path.relative_to(self.output)): digest(path) for path in paths if path.name != "package.json"}
 
 
 def digest(path: Path) -> str:

@@ -129,7 +129,8 @@ def gigabytes_out_of_two_vectors(m):
 
 
 def a_range_without_end(m):
-    behind(m, "Range", ["from", "to", "step"], *(numpy_helper.from_array(np.array(v, np.int64), n) for n, v in (("from", 0), ("to", 2**40), ("step", 1))))
+    ends = {"from": 0, "to": 2**40, "step": 1}
+    behind(m, "Range", list(ends), *(numpy_helper.from_array(np.array(value, np.int64), name) for name, value in ends.items()))
 
 
 def hours_of_products(m):
@@ -143,7 +144,8 @@ def many_nodes(m):
 
 
 def a_function_in_the_place_of_an_operator(m):
-    m.functions.append(helper.make_function("", "Relu", ["a"], ["b"], [helper.make_node("Identity", ["a"], ["b"])], [helper.make_opsetid("", 17)]))
+    body = [helper.make_node("Identity", ["a"], ["b"])]
+    m.functions.append(helper.make_function("", "Relu", ["a"], ["b"], body, [helper.make_opsetid("", 17)]))
 
 
 def a_zero_point_that_is_no_number(m):

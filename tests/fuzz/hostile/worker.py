@@ -46,7 +46,8 @@ def one(seed: int, sandbox: Path, kind: str | None, answers) -> dict:
     try:
         made = case(seed, folder, kind)
     except Exception as error:  # noqa: BLE001
-        return {"seed": seed, "kind": kind or "?", "found": "unmade", "detail": where(error), "told": traceback.format_exc()[-800:], "s": 0, "mb": 0}
+        told = traceback.format_exc()[-800:]
+        return {"seed": seed, "kind": kind or "?", "found": "unmade", "detail": where(error), "told": told, "s": 0, "mb": 0}
     print(json.dumps({"seed": seed, "kind": made.kind, "told": made.told}), file=answers, flush=True)
     before = listing(sandbox)
     Path("/proc/self/clear_refs").write_text("5")
