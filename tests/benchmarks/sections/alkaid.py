@@ -20,7 +20,7 @@ SCRIPT = Path(__file__).parents[1] / "alkaid_chain.py"
 ALKAID = "alkaid==0.8.2"
 LIMIT_S = 300
 MODES = ("binary", "ternary")
-TEXT = """Cores alone, counted as above. The networks are chains of quantised layers (tests/benchmarks/chains.py), given to both as they are:
+TEXT = """`python -m tests.benchmarks.peers --only alkaid`; rows with dashes were not run. Cores alone, counted as above. The networks are chains of quantised layers (tests/benchmarks/chains.py), given to both as they are:
 inputs with ranges of their own, activations as HGQ2's quantisers. "HGQ2-like": 16-20-16-12-5, so many weights a neuron, seven of ten of
 them one power of two, inputs of 2 to 8 bits, activations of 2 to 6 whose integer bits are what 20,000 random frames need; they are random,
 not trained. `WRAP` and `SAT` say what overflows do. alkaid is traced with three solver settings; what it estimates cheapest is
