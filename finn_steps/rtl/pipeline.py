@@ -17,7 +17,8 @@ TABLED = 5
 """Inputs from which on a function is a table there."""
 CLOCKED = 16_384
 """Assignments of one always_ff block at most: Yosys' proc_dff takes time by their square (0.16 s for a thousand, 40 s for so many). Other
-blocks change counts by a per cent either way, as other names do, so that only designs beyond 30,000 LUT have several."""
+blocks change counts by a per cent either way, as other names do (jet_qap_small cut into eleven: 1,057 LUT, in one 1,065), so that only
+large designs have several."""
 
 
 def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int, tabled: bool = False) -> Core:
