@@ -13,6 +13,7 @@ from finn_steps.proof.from_file.exact import Step, rational, run
 from finn_steps.proof.from_file.operators import UNCHANGED, Operator, dequantise, requantise
 from finn_steps.proof.limits import Deadline, NotUnderstood
 
+MOST_CONSTANTS = 1 << 20
 LAYERS = ("MatMul", "Gemm", "MatMulInteger", "QLinearMatMul", "QGemm")
 
 
@@ -140,6 +141,8 @@ class _Reader:
         return self.constants[name]
 
     def _keep(self, name: str, array: np.ndarray) -> None:
+        if array.size > MOST_CONSTANTS:
+            raise NotUnderstood(f"too large: tensor {name} has {array.size:,} numbers, the limit is {MOST_CONSTANTS:,}")
         self.constants[name], self.kinds[name] = rational(array), array.dtype.name
 
     def _compute(self, node: onnx.NodeProto) -> None:
@@ -166,6 +169,8 @@ class _Reader:
             self.kinds[node.output[0]] = operator.types[2] if operator.given(2) else "uint8"
         steps, found = operator.steps(), []
         for place, value in enumerate(data.reshape(-1)):
+            if place % 1024 == 0:
+                self.deadline.check()
             low, high = run(steps, (value, value), place)
             if low != high:
                 raise NotUnderstood(f"node {operator.name} makes a constant that is no rational number")

@@ -113,6 +113,14 @@ def test_what_is_not_followed_is_said_by_name(tmp_path):
     assert proof.proved == () and "(Sigmoid) is not known in exact arithmetic" in proof.not_proved["layer0"]
 
 
+@pytest.mark.parametrize("limit, says", [({"seconds": 0}, "not done within 0 s"), ({}, "has 30 numbers, the limit is 20")])
+def test_too_large_is_said(tmp_path, monkeypatch, limit, says):
+    path, accelerator = imported(tmp_path, SMALL)
+    monkeypatch.setattr("finn_steps.proof.from_file.reading.MOST_CONSTANTS", 20)
+    proof = prove_file(path, accelerator, **limit)
+    assert proof.proved == () and says in proof.not_proved["layer0"]
+
+
 def test_a_tie_that_floats_may_break_is_listed(tmp_path):
     """Accumulators that lie on a step in exact arithmetic, where float scales round: the two answers differ there, or are listed."""
     net = replace(SMALL, scales="float", widths=(5, 6, 3))
