@@ -44,7 +44,7 @@ from build_dataflow.completion import configurations
 @click.option("--synthesis-timeout", type=float, metavar="SECONDS",
               help="Give up on Yosys after this long and report an estimate instead (default: 1800).")
 @click.option("--no-proof", is_flag=True, help="Leave out the proof of the RTL.")
-@click.option("--require-proof", is_flag=True, default=None, help="Fail where a layer could not be proved.")
+@click.option("--require-proof", is_flag=True, default=None, help="Fail where a layer, or its integers against your file, could not be proved.")
 @click.option("--resume", is_flag=True, help="Go on from the last finished step of an interrupted build.")
 @click.option("--json", "as_json", is_flag=True, help="Print report/summary.json on standard output.")
 def command(target: str, output: Path | None, resume: bool, as_json: bool, no_synthesis: bool, no_proof: bool, explore: bool,

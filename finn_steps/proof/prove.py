@@ -17,7 +17,7 @@ from finn_steps.proof.frames import Pattern, run_frames
 from finn_steps.proof.graph import Graph, literal_of, node_of
 from finn_steps.proof.label import prove_label
 from finn_steps.proof.layer import Bit, Boundary, LayerProof
-from finn_steps.proof.netlist import read_netlist
+from finn_steps.proof.netlist import Netlist, read_netlist
 from finn_steps.proof.samples import layer_samples
 from finn_steps.proof.specification import input_code, input_sources, twos_complement
 
@@ -49,6 +49,7 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
     deadline = Deadline(seconds)
     try:
         netlist = read_netlist(rtl_folder, TOP)
+        check_widths(netlist, accelerator)
         graph = Graph()
         pattern = BACK_TO_BACK if accelerator.interface == "stream" else Pattern.every(cycles_of(rtl_folder))
         answers = run_frames(netlist, graph, pattern, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline,
@@ -66,6 +67,14 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
 def cycles_of(rtl_folder: Path | str) -> int:
     """From frame to frame, as design.json says."""
     return json.loads((Path(rtl_folder) / "design.json").read_text())["ii"]
+
+
+def check_widths(netlist: Netlist, accelerator: Accelerator) -> None:
+    """The data ports are as wide as the streams' beats."""
+    for port, stream in (("s_axis_0_tdata", accelerator.input_stream), ("m_axis_0_tdata", accelerator.output_stream)):
+        width = len(netlist.ports[port][1])
+        if width != 8 * stream.bytes:
+            raise NotUnderstood(f"{port} has {width} bits, a beat {8 * stream.bytes}")
 
 
 def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -103,6 +104,15 @@ def test_another_network_is_not_proved(tmp_path, style):
     assert "layer0" in prove(tmp_path, changed(accelerator, 0, weights=weights)).not_proved
     assert "layer0" in prove(tmp_path, changed(accelerator, 0, thresholds=thresholds)).not_proved
     assert prove(tmp_path, changed(accelerator, 1, bias=bias)).proved == ("layer0",)
+
+
+def test_a_port_of_another_width_is_seen(tmp_path):
+    accelerator = small()
+    generate(accelerator, tmp_path)
+    top = tmp_path / "finn_accel.sv"
+    width = int(re.search(r"logic\s+\[(\d+):0\]\s+m_axis_0_tdata", top.read_text())[1])
+    top.write_text(re.sub(r"logic\s+\[\d+:0\]\s+m_axis_0_tdata", f"logic [{width - 1}:0] m_axis_0_tdata", top.read_text()))
+    assert f"m_axis_0_tdata has {width} bits, a beat {width + 1}" in prove(tmp_path, accelerator).not_proved["layer0"]
 
 
 def test_too_large_is_said(tmp_path):
