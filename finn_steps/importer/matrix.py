@@ -39,29 +39,41 @@ def read_matrix(weights: Weights, grid: Grid) -> Matrix:
     signs = np.where(grid.step < 0, -1, 1)
     integers = weights.integers * signs * (grid.step != 0)
     most = max(abs(grid.low), abs(grid.high), 1)
-    unit, values = _rows(scales, integers, most, lambda: _bound(weights, grid))
+    unit, values, whole = _rows(scales, integers, most, lambda: _bound(weights, grid))
     real = weights.values * grid.step
-    off = (np.abs(real - unit[:, None] * values) * most).sum(1)
+    zeros = _zeros(grid)
+    reach = most + whole[:, None] * np.abs(zeros)
+    off = (np.abs(real - unit[:, None] * values) * reach).sum(1)
     extra = off + np.abs(weights.values) @ grid.deviation
     exact = _is_exact(weights.values, grid, unit, values)
     rounding = np.where(exact, 0.0, _bound(weights, grid) + extra)
-    return Matrix(values, unit, _shift(weights, grid, values, unit), rounding, np.where(exact, 0.0, extra))
+    constant = grid.step == 0
+    shift = np.where(whole, _product(values, zeros) + _product(weights.values, grid.zero * constant) / unit, _product(weights.values, grid.zero) / unit)
+    return Matrix(values, unit, shift, rounding, np.where(exact, 0.0, extra))
 
 
-def _shift(weights: Weights, grid: Grid, values: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """What the inputs' zeros add to each sum, in units: values @ (zero / step), and what channels of one value add."""
-    moving = grid.step != 0
-    zeros = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=moving)
+def _zeros(grid: Grid) -> np.ndarray:
+    """float64 [MW]: each channel's zero in its steps, halves as they are; 0 for channels of one value."""
+    zeros = np.divide(grid.zero, grid.step, out=np.zeros_like(grid.zero), where=grid.step != 0)
     halves = np.rint(2 * zeros) / 2
-    zeros = np.where(np.abs(halves - zeros) <= RELATIVE * np.maximum(1, np.abs(zeros)), halves, zeros)
-    return values @ zeros + weights.values[:, ~moving] @ grid.zero[~moving] / unit
+    return np.where(np.abs(halves - zeros) <= RELATIVE * np.maximum(1, np.abs(zeros)), halves, zeros)
 
 
-def _rows(scales: np.ndarray, integers: np.ndarray, most: int, bound) -> tuple[np.ndarray, np.ndarray]:
-    """(unit [MH], values [MH, MW]) with unit * values = scales * integers, row by row; inputs are at most `most` in size."""
+def _product(weights: np.ndarray, zeros: np.ndarray) -> np.ndarray:
+    """float64 [MH]: weights @ zeros. Weights of zeros of one size are added up first: fused with a product, an addition would leave a
+    rounding where they cancel."""
+    sizes, place = np.unique(np.abs(zeros), return_inverse=True)
+    same = np.zeros((len(zeros), len(sizes)), weights.dtype)
+    same[np.arange(len(zeros)), place] = np.sign(zeros)
+    return weights @ same @ sizes
+
+
+def _rows(scales: np.ndarray, integers: np.ndarray, most: int, bound) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(unit [MH], values [MH, MW], bool [MH]) with unit * values = scales * integers, row by row: to float32 rounding where it is told so,
+    else as near as the model's own rounding, for inputs of at most `most` in size."""
     used = integers != 0
     greatest, least = np.where(used, scales, 0).max(1), np.where(used, scales, np.inf).min(1)
-    unit, values = np.where(greatest > 0, greatest, 1.0), integers.copy()
+    unit, values, whole = np.where(greatest > 0, greatest, 1.0), integers.copy(), np.ones(len(integers), bool)
     limits = None
     for row in np.nonzero((greatest != least) & used.any(1))[0]:
         ratios = _whole_ratios(scales[row, used[row]])
@@ -69,11 +81,11 @@ def _rows(scales: np.ndarray, integers: np.ndarray, most: int, bound) -> tuple[n
             unit[row], factors = ratios
             values[row, used[row]] *= factors
             continue
-        limits = bound() if limits is None else limits
+        limits, whole[row] = bound() if limits is None else limits, False
         real = scales[row] * integers[row]
         unit[row] = max(limits[row] / (np.count_nonzero(used[row]) * most), np.abs(real).max() * 2.0**-MOST_WEIGHT_BITS)
         values[row] = np.rint(real / unit[row]).astype(np.int64)
-    return unit, values
+    return unit, values, whole
 
 
 def _whole_ratios(scales: np.ndarray) -> tuple[float, np.ndarray] | None:
