@@ -8,7 +8,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.host import HostOp
 from finn_steps.importer.chain import Chain, Stage
-from finn_steps.importer.evaluate import Piece
+from finn_steps.importer.evaluate import NARROW, Piece
 from finn_steps.importer.grid import MOST_INPUT_STEPS, Grid, NoGrid, read_grid
 from finn_steps.importer.host_ends import INDEXING, NotOnTheHost, host_operations, index_map, quantising_operations
 from finn_steps.importer.host_input import GREATEST, GREATEST_HALF, counting_operations
@@ -18,6 +18,9 @@ from finn_steps.importer.sizes import check_values
 
 INTEGER_ELEMENTS = {TensorProto.INT8: "INT8", TensorProto.UINT8: "UINT8", TensorProto.INT16: "INT16", TensorProto.UINT16: "UINT16",
                     TensorProto.INT4: "INT4", TensorProto.UINT4: "UINT4", TensorProto.INT2: "INT2", TensorProto.UINT2: "UINT2", TensorProto.BOOL: "BINARY"}
+
+FAR = 2.0**24
+"""Times the greatest level of a quantiser."""
 
 
 def read_input(chain: Chain, network: Network) -> tuple[tuple[HostOp, ...], Grid]:
@@ -119,14 +122,22 @@ def _counted(head: Stage, grid: Grid, network: Network, limits: tuple[int, int] 
         inputs[:, index] = columns if limits is None else np.clip(np.rint(columns), *limits)
         return np.clip(grid.stored(piece(inputs)), grid.low, grid.high)
 
-    name = (head.quantiser or links[-1]).name
-    halves = any(network.tensors[link.output].element == TensorProto.FLOAT16 for link in links)
-    reach = GREATEST_HALF if halves else GREATEST
+    name, reach = (head.quantiser or links[-1]).name, _reach(head, network)
     if len(np.unique(index)) == len(index):
         return (*taken, *counting_operations(stored, len(index), grid.reached, name, reach))
     columns = [_column(stored, position, len(index)) for position in range(len(index))]
     made = [counting_operations(column, 1, grid.reached, name, reach) for column in columns]
     return (*taken, *_side_by_side(made))
+
+
+def _reach(head: Stage, network: Network) -> float:
+    """The greatest size of an input that is asked for its level. onnxruntime 1.25.1 does not saturate a QuantizeLinear to 2 bits beyond 2**31
+    scales, nor one to 4 bits at infinity (findings/onnxruntime_wraps_two_bit_quantisation.sh): for these, far beyond the levels is far enough."""
+    elements = {network.tensors[link.output].element for link in head.links}
+    reach = GREATEST_HALF if TensorProto.FLOAT16 in elements else GREATEST
+    if head.quantiser is None or not elements & set(NARROW):
+        return reach
+    return min(reach, FAR * float(np.abs(read_levels(head.quantiser, network).values).max()))
 
 
 def _column(stored, position: int, width: int):

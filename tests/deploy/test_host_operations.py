@@ -8,7 +8,7 @@ from finn_steps.host import OPERATIONS as BUILDER
 
 VALUES = {
     "clip": [-1, 1], "softmax": [2, 3, 2], "log_softmax": [3, 2, 2], "take": [3, 3, 0, 11], "count": np.sort(np.linspace(-2, 2, 60)).reshape(12, 5),
-    "batch_norm": np.linspace(-2, 2, 36).reshape(3, 12), "leaky_relu": 0.1, "elu": 0.7, **dict.fromkeys(("add", "sub", "mul", "div"), np.linspace(0.5, 2, 12)),
+    "batch_norm": np.linspace(-2, 2, 36).reshape(3, 12), "leaky_relu": 0.1, "elu": 0.7, **dict.fromkeys(("add", "sub", "mul", "div", "max", "min", "mod"), np.linspace(0.5, 2, 12)),
 }
 
 

@@ -3,7 +3,7 @@
 import onnx
 import pytest
 
-from build_dataflow.build import build
+from build_dataflow.building import build
 from build_dataflow.configuration import BuildOptions
 from finn_steps.folding.devices import DEVICES
 from tests.large_nets import large_net

@@ -43,13 +43,24 @@ def ort_network(seed: int) -> Network:
 
 
 def quantised(model: onnx.ModelProto, chosen: dict, x: np.ndarray) -> bytes:
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        logging.getLogger().setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()), _errors_only():
         onnxruntime.set_default_logger_severity(ERROR)
         source, target = Path(folder) / "float.onnx", Path(folder) / "quantised.onnx"
         onnx.save(model, source)
         quantize_static(str(source), str(target), Data(x), calibrate_method=CalibrationMethod.MinMax, **chosen)
         return target.read_bytes()
+
+
+@contextlib.contextmanager
+def _errors_only():
+    """onnxruntime.quantization warns through the root logger, which is left as it was."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def options(rng: np.random.Generator, opset: int, notes: list[str]) -> dict:

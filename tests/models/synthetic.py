@@ -30,6 +30,7 @@ class SyntheticSet:
     features: tuple[str, ...] = tuple(f"f{i}" for i in range(16))
     classes: tuple[str, ...] = ("g", "q", "t", "w", "z")
     sha256: str = "0" * 64
+    ids: tuple[str, ...] = ()
 
 
 def synthetic_set(seed: int = 0, sizes: tuple[int, int, int] = (300, 120, 120)) -> SyntheticSet:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from tests.exported import Graph, assert_exact, values
+from tests.exported import Graph, assert_exact, integers, values
 
 T = TensorProto
 F = np.float32
@@ -151,3 +151,16 @@ def test_matmul_integer():
     tensor = g.node("Relu", [g.node("Mul", [g.node("Cast", [tensor], to=T.FLOAT), F(0.001)])])
     tensor = g.layer(g.qdq(tensor, 0.05, 3, np.uint8), 6, 4)
     assert_exact(g.b.model([1, 8], tensor, [1, 4]), values(8, 0.03125, -150, 150))
+
+
+@pytest.mark.parametrize("kind, zero", [(T.UINT2, 2), (T.INT2, 0), (T.UINT4, 3), (T.INT4, -1)])
+def test_bytes_in_few_bits(kind, zero):
+    """onnxruntime does not saturate two bits far beyond their levels (findings/onnxruntime_wraps_two_bit_quantisation.sh)."""
+    g = Graph(opset=25)
+    g.b.annotations["x"] = "UINT8"
+    tensor = "x"
+    for operator, value in (("Div", 256), ("Sub", 0.1307), ("Div", 0.3081)):
+        tensor = g.node(operator, [tensor, F(value)])
+    tensor = g.node("Max", [g.qdq(tensor, 0.5, zero, kind), F([-0.1875])])
+    tensor = g.node("MatMul", [tensor, dequantised(g, 8, 6, F(0.125))])
+    assert_exact(g.b.model([1, 8], tensor, [1, 6]), integers(8, 0, 255))
