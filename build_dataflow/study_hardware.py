@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from build_dataflow.budget.budget import Budget, cheapest
@@ -25,6 +26,8 @@ def add_hardware(results: list[dict], folder: Path, part: str, workers: int | No
     if not keep:
         for path in (folder / "models").glob("*.onnx"):
             path.unlink()
+        with suppress(OSError):  # no folder, or files of somebody's own in it
+            (folder / "models").rmdir()
         for result in results:
             for row in result["rows"]:
                 row.pop("model", None)
