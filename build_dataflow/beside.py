@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from finn_steps.processes import side_by_side
+from finn_steps.tools.processes import side_by_side
 
 Result = TypeVar("Result")
 _begun: ContextVar[tuple[ThreadPoolExecutor, dict[str, Future]] | None] = ContextVar("begun", default=None)

@@ -15,7 +15,7 @@ from build_dataflow.memory import PeakMemory
 from build_dataflow.output_folder import OutputFolder
 from build_dataflow.progress import Progress
 from build_dataflow.summary import summarise
-from finn_steps.builder import run_steps
+from finn_steps.finn.builder import run_steps
 from finn_steps.importer.model_file import read_model
 from finn_steps.original.user_file import external_files
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau

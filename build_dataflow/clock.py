@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from build_dataflow.configuration import BuildOptions, family_of
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.folding.asked import Wanted
 from finn_steps.folding.clock_search import best_clock
 from finn_steps.folding.delay import least_period_ns, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 from finn_steps.steps import answering
 
 

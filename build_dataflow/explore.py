@@ -15,7 +15,8 @@ from build_dataflow.configuration import ANY_CLOCK_NS, BuildOptions, family_of
 from build_dataflow.jsonfile import write_json
 from build_dataflow.steps import adders_between_registers, asked_in_time, limits
 from finn_steps.accelerator import Accelerator
-from finn_steps.builder import run_steps
+from finn_steps.finn.builder import run_steps
+from finn_steps.finn.from_model import accelerator_from_model
 from finn_steps.folding.choose import within
 from finn_steps.folding.clock_search import ClockChoice, clock_points
 from finn_steps.folding.explore import MIXED, Point, explore
@@ -80,7 +81,7 @@ def accelerator_of(options: BuildOptions) -> Accelerator:
     found: list[Accelerator] = []
 
     def step_take_accelerator(model, cfg):
-        found.append(Accelerator.from_model(model))
+        found.append(accelerator_from_model(model))
         return model
 
     steps = [step_import_qonnx, "step_tidy_up", "step_convert_to_hw", step_infer_sparse_mvau, step_take_accelerator]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from finn_steps.accelerator import write_atomically
+from finn_steps.tools.files import write_atomically
 
 
 def write_json(path: Path, content: dict) -> None:

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from finn_steps.progress import listening
-
+from finn_steps.tools.progress import listening
 
 QUIET_S = 30.0
 """Without a terminal, a running step's small print is a line at most this often, in seconds."""

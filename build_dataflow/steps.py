@@ -26,17 +26,19 @@ from build_dataflow.verify import samples_for, simulation_for, verify_build
 from deploy.kit.kit import write_core
 from deploy.package import package
 from finn_steps.accelerator import Accelerator
-from finn_steps.folding.choose import choose_foldings, choose_within
+from finn_steps.finn.from_model import accelerator_from_model
 from finn_steps.folding.asked import Wanted
+from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.configuration import foldings_as_json, read_foldings
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.delay import registers_every, widest_sum
 from finn_steps.folding.devices import within_device
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.folding.tune import Limits
 from finn_steps.proof.from_file.prove import FileProof, prove_file
 from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 
 SYNTHESIS = "synthesis"
 """What runs beside the steps from step_generate_rtl to step_synthesise."""
@@ -63,7 +65,7 @@ def step_hold_to_original(model, cfg):
 def step_choose_folding(model, cfg):
     """Style, PE, SIMD and pipelining of every layer, from the targets or from the user's folding_config.json; what it will take."""
     folder, build = Path(cfg.output_dir), cfg.build
-    accelerator = Accelerator.from_model(model)
+    accelerator = accelerator_from_model(model)
     if build.folding is not None:
         foldings = read_foldings(build.folding, accelerator)
     else:
@@ -106,8 +108,8 @@ def step_generate_rtl(model, cfg):
     """The FINN graph becomes accelerator.json and RTL. Yosys begins with it; a large design's waits for step_synthesise, since g++ needs
     the memory."""
     folder = Path(cfg.output_dir)
-    accelerator = Accelerator.from_model(model)
-    accelerator.save(folder)
+    accelerator = accelerator_from_model(model)
+    save_accelerator(accelerator, folder)
     shutil.rmtree(folder / "rtl", ignore_errors=True)
     generate(accelerator, folder / "rtl")
     if cfg.build.synthesis and not is_large(folder):

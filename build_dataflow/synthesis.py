@@ -14,9 +14,9 @@ from pathlib import Path
 from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.jsonfile import read_json, write_json
 from finn_steps.accelerator import Accelerator
-from finn_steps.processes import end_children, side_by_side
 from finn_steps.synthesis.by_layer import LayerSum, by_layer
 from finn_steps.synthesis.yosys import FAMILIES, SynthesisResult, SynthesisTimeout, synthesise, version
+from finn_steps.tools.processes import end_children, side_by_side
 
 SMALL_LUT = 20_000
 """By the estimate. A design up to this size may be counted for both families; a larger one for its part's, and its layers apart, which

@@ -12,15 +12,15 @@ from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import LEVELS, Held
 from build_dataflow.jsonfile import write_json
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.label import labelling
 from finn_steps.emulator import Emulator
 from finn_steps.importer.borderline import Borderline
-from finn_steps.label import labelling
-from finn_steps.reference import Reference
 from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.stimulus import corner_inputs, random_model_inputs
-from finn_steps.verification import differing_samples, first_mismatch, locate_in_rtl
+from finn_steps.verification.compare import differing_samples, first_mismatch, locate_in_rtl
+from finn_steps.verification.reference import Reference
+from finn_steps.verification.stimulus import corner_inputs, random_model_inputs
 from models.data.samples import Samples, load_samples
 
 STALLED_SAMPLES = 2000

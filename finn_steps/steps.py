@@ -10,13 +10,15 @@ from qonnx.core.datatype import DataType
 from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.transformation.general import RemoveUnusedTensors
 
-from finn_steps.accelerator import Accelerator, write_atomically
+from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.label import with_label
+from finn_steps.accelerator.simplify import simplify
+from finn_steps.finn.transformation.integer_graph import integer_graph
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.importer.lower import import_model
-from finn_steps.label import with_label
 from finn_steps.original.meeting import save_meetings
-from finn_steps.reference import write_standard_onnx
-from finn_steps.simplify import simplify
-from finn_steps.transformation.integer_graph import integer_graph
+from finn_steps.tools.files import write_atomically
+from finn_steps.verification.reference import write_standard_onnx
 
 
 def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
@@ -35,7 +37,7 @@ def step_import_qonnx(model: ModelWrapper, cfg) -> ModelWrapper:
     write_standard_onnx(imported, folder / "standard.onnx")
     for name in ("import", "report"):
         (folder / name).mkdir(exist_ok=True)
-    imported.accelerator.save(folder / "import")
+    save_accelerator(imported.accelerator, folder / "import")
     imported.borderline.save(folder / "import" / "borderline.npz")
     save_meetings(imported.meetings, folder / "import" / "meetings.json")
     facts = model_facts(imported.accelerator, simplified)
@@ -76,7 +78,7 @@ def model_facts(imported: Accelerator, simplified: Accelerator) -> dict:
 
 def step_infer_sparse_mvau(model: ModelWrapper, cfg) -> ModelWrapper:
     """FINN's MVAU and Thresholding nodes become SparseMVAU nodes."""
-    from finn_steps.transformation.infer_sparse_mvau import InferSparseMVAU
+    from finn_steps.finn.transformation.infer_sparse_mvau import InferSparseMVAU
 
     return model.transform(InferSparseMVAU()).transform(RemoveUnusedTensors())
 

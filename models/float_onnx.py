@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from models.float_model import Dense, FloatModel, Scale, checked
+from models.float_chain import Dense, FloatModel, Scale, checked
 
 PASSED = ("Identity", "Dropout", "Flatten", "Cast", "Reshape")
 TAILS = ("Softmax", "LogSoftmax", "Sigmoid", "ArgMax")

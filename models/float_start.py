@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from models.configuration import TrainConfig
-from models.float_model import FloatModel, read_float_model
+from models.float_chain import FloatModel
+from models.float_model import read_float_model
 from models.metrics.performance import Value
 from models.network import QuantMLP
 from models.objective import OBJECTIVES, outputs

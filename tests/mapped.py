@@ -8,9 +8,9 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from finn_steps.processes import run_child
 from finn_steps.rtl.design import Design
 from finn_steps.synthesis.yosys import commands
+from finn_steps.tools.processes import run_child
 
 PASSES = "import sys; from pyosys import libyosys as ys; d = ys.Design(); [ys.run_pass(line, d) for line in sys.argv[1:]]"
 

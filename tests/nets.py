@@ -8,7 +8,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 
 JET_WIDTHS = (16, 64, 32, 32, 5)
 

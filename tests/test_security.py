@@ -17,7 +17,7 @@ from deploy.ssh import run_on_board
 ROOMS = ("build_dataflow", "deploy", "finn_steps", "models")
 FORBIDDEN = {"eval", "exec", "os.system", "os.popen", "pickle.load", "pickle.loads", "joblib.load", "marshal.loads", "shelve.open", "yaml.load",
              "yaml.unsafe_load", "yaml.full_load", "pd.read_pickle", "subprocess.getoutput", "compile"}
-SHELLS = ("finn_steps/processes.py", "deploy/ssh.py")
+SHELLS = ("finn_steps/tools/processes.py", "deploy/ssh.py")
 """Where a shell is started at all: with a fixed text and the command as its arguments; and on a board, with shlex.quote."""
 
 

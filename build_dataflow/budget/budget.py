@@ -8,10 +8,10 @@ from pathlib import Path
 
 from build_dataflow.configuration import ANY_CLOCK_NS, family_of
 from build_dataflow.jsonfile import write_json
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.folding.asked import Wanted
 from finn_steps.folding.clock_search import clock_choices
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 from models.ladder import Rung
 
 LUT_A_DIGIT = 4.7

@@ -1,6 +1,6 @@
 """What has been compiled once is used only as it was made: a folder of the cache says its name and the sha256 of its files.
 
-finn_steps/cache.py does the same for builds; deploy/ imports nothing of finn_steps/."""
+finn_steps/tools/cache.py does the same for builds; deploy/ imports nothing of finn_steps/."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer
-from finn_steps.compile import shared_library
 from finn_steps.emulator.staircase import Staircase, staircase
+from finn_steps.tools.compile import shared_library
 
 SOURCE = Path(__file__).with_name("emulator.cpp")
 FLAGS = ["-O3", "-march=native", "-fwrapv", "-Wno-psabi"]

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
-from finn_steps.files import read_json_object
+from finn_steps.tools.files import read_json_object
 
 
 def foldings_as_json(foldings: dict[str, Folding]) -> dict:

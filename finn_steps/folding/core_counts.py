@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.layer_content import layer_content, sources
 from finn_steps.folding.mapped import multiplexer
 from finn_steps.rtl.bitplane import Section, held_inputs
 from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.generate import core_name, make_core
 from finn_steps.rtl.netlist import Netlist
+from finn_steps.tools.cache import cache_folder, cached, content_key
 
 COUNTED = 3500
 """Nonzeros up to which every row is counted."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.folding.collect import collect
 from finn_steps.folding.layer_content import sources
 from finn_steps.folding.mapped import constant_memory, multiplexer
@@ -21,6 +20,7 @@ from finn_steps.rtl.folded import small_memories
 from finn_steps.rtl.folded_activation import Activation, choose_activation, in_block
 from finn_steps.rtl.folded_lanes import LaneFormat, Widths, control_bits, sum_core
 from finn_steps.rtl.lut_sizes import block_rams, ram_luts
+from finn_steps.tools.cache import cache_folder, cached, content_key
 
 CONTROL = 50
 """LUTs of folded_sequencer, frame_fifo and folded_collector beside memories and multiplexers."""

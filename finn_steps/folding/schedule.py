@@ -18,8 +18,8 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.compile import shared_library
 from finn_steps.rtl.lut_sizes import ram_luts, select_luts
+from finn_steps.tools.compile import shared_library
 
 LOOPS, FLAGS = Path(__file__).with_name("schedule.cpp"), ["-O3", "-std=c++17"]
 LEAST_CYCLES = 3

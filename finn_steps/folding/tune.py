@@ -21,8 +21,8 @@ from finn_steps.folding.core_counts import is_windowed
 from finn_steps.folding.cost import Partial, begin, extend, walk
 from finn_steps.folding.folded_counts import facts_of
 from finn_steps.folding.schedule import LEAST_CYCLES
-from finn_steps.progress import tell
 from finn_steps.rtl.serial import DELAYS
+from finn_steps.tools.progress import tell
 
 RATE_TOLERANCE = 1.02
 """Cycles from frame to frame may be by this factor more than the fewest that fit into an area."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.hgq2.emit import emit
 from finn_steps.hgq2.read import load_keras, read_chain
+from finn_steps.tools.cache import cache_folder, cached, content_key
 
 
 def converted(path: Path) -> Path:

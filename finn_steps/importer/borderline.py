@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, SparseLayer, write_atomically
-from finn_steps.files import read_arrays
+from finn_steps.accelerator import Accelerator, SparseLayer
+from finn_steps.tools.files import read_arrays, write_atomically
 
 UNIT = 2.0**-24 * 1.001
 """u, with room for the products of roundings that the bound leaves out."""

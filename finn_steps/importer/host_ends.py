@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from onnx import TensorProto
 
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 from finn_steps.importer.custom_operators import integer_range, rounding_of
 from finn_steps.importer.evaluate import Value, run
 from finn_steps.importer.levels import type_limits

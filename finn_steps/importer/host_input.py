@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from finn_steps.host import HostOp, run_host_ops
+from finn_steps.accelerator.host import HostOp, run_host_ops
 from finn_steps.importer.minifloat import number, ordinal
 
 GREATEST, GREATEST_HALF = float(np.finfo(np.float32).max), float(np.finfo(np.float16).max)

@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto
 from qonnx.core.datatype import DataType
 
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 from finn_steps.importer.chain import Chain, Stage
 from finn_steps.importer.evaluate import NARROW, Piece
 from finn_steps.importer.grid import MOST_INPUT_STEPS, Grid, NoGrid, read_grid

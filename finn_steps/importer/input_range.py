@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finn_steps.host import OPERATIONS, HostOp
+from finn_steps.accelerator.host import OPERATIONS, HostOp
 from finn_steps.importer.grid import Grid
 
 LARGEST = np.float32(np.finfo(np.float32).max)

@@ -10,7 +10,7 @@ import onnx
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer, smallest_datatype
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 from finn_steps.importer.borderline import Borderline, BorderlineLayer
 from finn_steps.importer.chain import Chain, Stage, read_chain, through_integers
 from finn_steps.importer.evaluate import Piece

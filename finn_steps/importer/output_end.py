@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 from finn_steps.importer.chain import Stage
 from finn_steps.importer.grid import Grid
 from finn_steps.importer.host_ends import host_operations

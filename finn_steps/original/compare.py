@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from finn_steps.accelerator import Accelerator, SparseLayer
-from finn_steps.host import run_host_ops
+from finn_steps.accelerator.host import run_host_ops
 from finn_steps.original.executor import Original
 from finn_steps.original.float_bounds import HALF_UNIT, UNIT, output_interval, sum_error
 from finn_steps.original.locate import Difference, DifferenceError, describe

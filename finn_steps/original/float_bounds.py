@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from finn_steps.host import OPERATIONS, HostOp
+from finn_steps.accelerator.host import OPERATIONS, HostOp
 
 UNIT, HALF_UNIT = 2.0**-24, 2.0**-11
 """u of float32, and of float16."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from finn_steps.compile import processor
 from finn_steps.original.executor import Original, within_rounding
 from finn_steps.original.sessions import Part
+from finn_steps.tools.compile import processor
 
 WEIGHTS_OF = {"QGemm": 3, "QLinearMatMul": 3, "MatMulInteger": 1}
 OVERFLOW_HINT = ("; on processors without VNNI, such as this one, onnxruntime adds products of uint8 and int8 in 16 bits, which overflow: "

@@ -14,7 +14,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.stimulus import ROUNDING as ROUNDING_OPERATIONS
+from finn_steps.verification.stimulus import ROUNDING as ROUNDING_OPERATIONS
 
 LARGEST = np.float32(2.0**100)
 ROUNDING = (*ROUNDING_OPERATIONS, "count")

@@ -8,8 +8,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from finn_steps.processes import run_child
 from finn_steps.proof.limits import NotUnderstood
+from finn_steps.tools.processes import run_child
 
 COMMANDS = ("proc", "flatten", "opt_clean", "memory_collect", "write_json netlist.json")
 """What Yosys does between reading and writing: nothing that rewrites logic."""

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.proof.limits import Deadline, NotUnderstood
+from finn_steps.accelerator.stream import StreamFormat
 from finn_steps.proof.evaluate import cone
 from finn_steps.proof.frames import Pattern, run_frames
 from finn_steps.proof.graph import Graph, literal_of, node_of
 from finn_steps.proof.label import prove_label
 from finn_steps.proof.layer import Bit, Boundary, LayerProof
+from finn_steps.proof.limits import Deadline, NotUnderstood
 from finn_steps.proof.netlist import Netlist, read_netlist
 from finn_steps.proof.samples import layer_samples
 from finn_steps.proof.specification import input_code, input_sources, twos_complement
@@ -48,15 +49,14 @@ def prove(rtl_folder: Path | str, accelerator: Accelerator, seconds: float = SEC
     """
     deadline = Deadline(seconds)
     try:
-        netlist = read_netlist(rtl_folder, TOP)
-        check_widths(netlist, accelerator)
+        netlist, (into, out) = read_netlist(rtl_folder, TOP), streams_of(rtl_folder, accelerator)
+        check_widths(netlist, into, out)
         graph = Graph()
         pattern = BACK_TO_BACK if accelerator.interface == "stream" else Pattern.every(cycles_of(rtl_folder))
-        answers = run_frames(netlist, graph, pattern, accelerator.input_stream.beats, accelerator.output_stream.beats, deadline,
-                             assumed_bits(graph, accelerator))
+        answers = run_frames(netlist, graph, pattern, into.beats, out.beats, deadline, assumed_bits(graph, accelerator, into))
         if accelerator.interface == "stream":
-            check_last(graph, answers, accelerator)
-        return prove_layers(graph, outputs_of(answers, accelerator), accelerator, deadline)
+            check_last(graph, answers, into, out)
+        return prove_layers(graph, outputs_of(answers, out), accelerator, input_boundary(graph, accelerator, into), deadline)
     except NotUnderstood as reason:
         return Proof((), {layer.name: str(reason) for layer in accelerator.layers})
     except Exception as error:  # a checker that fails has proved nothing; the build is told so, and goes on
@@ -69,73 +69,79 @@ def cycles_of(rtl_folder: Path | str) -> int:
     return json.loads((Path(rtl_folder) / "design.json").read_text())["ii"]
 
 
-def check_widths(netlist: Netlist, accelerator: Accelerator) -> None:
+def streams_of(rtl_folder: Path | str, accelerator: Accelerator) -> tuple[StreamFormat, StreamFormat]:
+    """How frames of the accelerator's datatypes travel in and out: design.json says in how many lanes."""
+    description = json.loads((Path(rtl_folder) / "design.json").read_text())
+    return (StreamFormat.of(accelerator.idt, accelerator.MW, description["input_stream"]["lanes"]),
+            StreamFormat.of(accelerator.odt, accelerator.MH, description["output_stream"]["lanes"]))
+
+
+def check_widths(netlist: Netlist, into: StreamFormat, out: StreamFormat) -> None:
     """The data ports are as wide as the streams' beats."""
-    for port, stream in (("s_axis_0_tdata", accelerator.input_stream), ("m_axis_0_tdata", accelerator.output_stream)):
+    for port, stream in (("s_axis_0_tdata", into), ("m_axis_0_tdata", out)):
         width = len(netlist.ports[port][1])
         if width != 8 * stream.bytes:
             raise NotUnderstood(f"{port} has {width} bits, a beat {8 * stream.bytes}")
 
 
-def check_last(graph: Graph, answers, accelerator: Accelerator) -> None:
+def check_last(graph: Graph, answers, into: StreamFormat, out: StreamFormat) -> None:
     """TLAST of an answer's last beat is that of its frame's last beat; of the others it is low."""
-    expected = [0] * (accelerator.output_stream.beats - 1) + [graph.input((accelerator.input_stream.beats - 1, "last"))]
+    expected = [0] * (out.beats - 1) + [graph.input((into.beats - 1, "last"))]
     if answers.last != expected:
         raise NotUnderstood("m_axis_0_tlast of the last beat of an answer is not s_axis_0_tlast of the last beat of its frame")
 
 
-def outputs_of(answers, accelerator: Accelerator) -> list[list[int]]:
+def outputs_of(answers, stream: StreamFormat) -> list[list[int]]:
     """The literals of each integer of an answer, the least significant first."""
-    stream = accelerator.output_stream
     return [answers.data[i // stream.lanes][i % stream.lanes * stream.bits:][:stream.bits] for i in range(stream.elements)]
 
 
-def input_boundary(graph: Graph, accelerator: Accelerator) -> Boundary:
+def input_boundary(graph: Graph, accelerator: Accelerator, into: StreamFormat) -> Boundary:
     """The bits of the frames that come in: of each input those that it has."""
     sources = input_sources(accelerator.layers[0])
     boundary = Boundary(sources, [{"datatype": input_code(source)} for source in sources])
     for element, source in enumerate(sources):
         for index in range(len(input_code(source).weights)):
-            node = node_of(graph.input(place_of(accelerator, element, index)))
+            node = node_of(graph.input(place_of(into, element, index)))
             boundary.bits[node] = [Bit(element, "datatype", index)]
     return boundary
 
 
-def assumed_bits(graph: Graph, accelerator: Accelerator) -> dict[tuple[int, int], int]:
+def assumed_bits(graph: Graph, accelerator: Accelerator, into: StreamFormat) -> dict[tuple[int, int], int]:
     """The bits that an input does not have: copies of its sign, or zeros; those of one that is always the same are its value's."""
     assumed = {}
     for element, source in enumerate(input_sources(accelerator.layers[0])):
         width = len(input_code(source).weights)
-        for index in range(width, accelerator.input_stream.bits):
-            sign = graph.input(place_of(accelerator, element, width - 1)) if width and source.low < 0 else 0
-            assumed[place_of(accelerator, element, index)] = sign if width else source.low >> index & 1
+        for index in range(width, into.bits):
+            sign = graph.input(place_of(into, element, width - 1)) if width and source.low < 0 else 0
+            assumed[place_of(into, element, index)] = sign if width else source.low >> index & 1
     return assumed
 
 
-def place_of(accelerator: Accelerator, element: int, index: int) -> tuple[int, int]:
+def place_of(into: StreamFormat, element: int, index: int) -> tuple[int, int]:
     """(beat, bit) of bit `index` of an input."""
-    beat, lane = divmod(element, accelerator.input_stream.lanes)
-    return beat, lane * accelerator.input_stream.bits + index
+    beat, lane = divmod(element, into.lanes)
+    return beat, lane * into.bits + index
 
 
-def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline) -> Proof:
+def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, deadline: Deadline) -> Proof:
     """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else than the neuron; then without
     that (`loose`)."""
     proofs, samples = [], layer_samples(accelerator)
     for loose in (False, True):
-        proofs.append(_guess_and_prove(graph, outputs, accelerator, deadline, loose, samples))
+        proofs.append(_guess_and_prove(graph, outputs, accelerator, inputs, deadline, loose, samples))
         if not proofs[-1].not_proved:
             break
     return max(proofs, key=lambda proof: len(proof.proved))
 
 
-def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, deadline: Deadline, loose: bool,
-                     samples: list[np.ndarray]) -> Proof:
+def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, deadline: Deadline,
+                     loose: bool, samples: list[np.ndarray]) -> Proof:
     """Guesses that fail are not made again, ROUNDS times."""
     refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
     first = None
     for _ in range(ROUNDS):
-        attempt = _Attempt(graph, outputs, accelerator, refused, deadline, loose, samples)
+        attempt = _Attempt(graph, outputs, accelerator, inputs, refused, deadline, loose, samples)
         attempt.run()
         first = first or attempt
         if not attempt.failed:
@@ -150,15 +156,15 @@ class _Attempt:
     """One guess of all boundaries. reasons: layer -> why it is not proved; failed: layer -> (node, row) that were taken for its
     outputs and could not be proved to be."""
 
-    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, refused: dict, deadline: Deadline,
-                 loose: bool, samples: list[np.ndarray]):
+    def __init__(self, graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, refused: dict,
+                 deadline: Deadline, loose: bool, samples: list[np.ndarray]):
         self.graph, self.outputs, self.accelerator, self.deadline = graph, outputs, accelerator, deadline
         self.reasons: dict[str, str] = {}
         self.failed: dict[str, set[tuple[int, int]]] = {}
         order = cone(graph, [node_of(literal) for word in outputs for literal in word], lambda node: False)
         if len(order) > MOST_NODES:
             raise NotUnderstood(f"too large: {len(order)} functions, the limit is {MOST_NODES}")
-        boundary, self.proofs = input_boundary(graph, accelerator), []
+        boundary, self.proofs = inputs, []
         self.after: list[Boundary] = []
         for layer, integers in zip(accelerator.layers, samples):
             deadline.check()

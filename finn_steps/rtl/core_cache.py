@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.cache import cache_folder, cached, content_key
 from finn_steps.rtl.core import Core
+from finn_steps.tools.cache import cache_folder, cached, content_key
 
 
 def kept_core(generator: Callable[..., Core], layers: Sequence[SparseLayer], module: str, *arrays: np.ndarray) -> Core:

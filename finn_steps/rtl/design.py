@@ -6,8 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from finn_steps.accelerator import write_atomically
-from finn_steps.stream import StreamFormat
+from finn_steps.accelerator.stream import StreamFormat
+from finn_steps.tools.files import write_atomically
 
 TOP = "finn_accel"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from qonnx.core.datatype import DataType
 
-from finn_steps.accelerator import Accelerator, Folding, SparseLayer, write_atomically
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.folding.streams import streams
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.core_cache import kept_core
 from finn_steps.rtl.design import TOP, Design
@@ -17,6 +18,7 @@ from finn_steps.rtl.folded import folded_stage
 from finn_steps.rtl.label import label_core
 from finn_steps.rtl.stage import Stage, convert, identifier, instance, joinable, register, reorder
 from finn_steps.rtl.top import top
+from finn_steps.tools.files import write_atomically
 
 LIBRARY = Path(__file__).with_name("library")
 
@@ -39,8 +41,7 @@ def generate(accelerator: Accelerator, folder: Path | str) -> Design:
     for name, text in {**generated, **memories, f"{TOP}.sv": top(accelerator, stages)}.items():
         write_atomically(folder / name, text.encode())
     design = Design(
-        folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), accelerator.input_stream, accelerator.output_stream,
-        max(stage.ii for stage in stages), interface=accelerator.interface,
+        folder, (*library, *generated, f"{TOP}.sv"), tuple(memories), *streams(accelerator), max(stage.ii for stage in stages), interface=accelerator.interface,
     )
     design.save()
     return design
@@ -50,7 +51,7 @@ def plan(accelerator: Accelerator) -> list[Stage]:
     """The stages from input to output, with what joins their beats and the order of their elements."""
     if accelerator.interface == "valid":
         return free_running_plan(accelerator)
-    into, out = accelerator.input_stream, accelerator.output_stream
+    into, out = streams(accelerator)
     stages: list[Stage] = []
     order, lanes = np.arange(into.elements), into.lanes
     groups = layer_groups(accelerator)

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from finn_steps.compile import shared_library
 from finn_steps.rtl.netlist import Function, Netlist
+from finn_steps.tools.compile import shared_library
 
 PLANNER = Path(__file__).with_name("heap_planner.cpp")
 ROOM = 512

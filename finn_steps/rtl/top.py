@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.folding.streams import streams
 from finn_steps.rtl.design import TOP
 from finn_steps.rtl.stage import Stage, wires
 
@@ -19,14 +20,14 @@ def top(accelerator: Accelerator, stages: list[Stage]) -> str:
         for side, width in (("in", stage.in_width), ("out", stage.out_width)):
             text += "\n" * (side == "in") + wires(f"{stage.name}_{side}", width, (*forward[1:], *(["ready"] if waits else [])))
         text += stage.body
-    first, last, into = stages[0], stages[-1], accelerator.input_stream
+    first, last, (into, out) = stages[0], stages[-1], streams(accelerator)
     text += f"\n  assign {first.name}_in_data = s_axis_0_tdata[{first.in_width - 1}:0];\n"
     text += "".join(f"  assign {first.name}_in_{signal} = s_axis_0_t{signal};\n" for signal in forward[1:])
     text += f"  assign s_axis_0_tready = {first.name}_in_ready;\n" if waits else ""
     for before, after in zip(stages, stages[1:]):
         text += "".join(f"  assign {after.name}_in_{signal} = {before.name}_out_{signal};\n" for signal in forward)
         text += f"  assign {before.name}_out_ready = {after.name}_in_ready;\n" if waits else ""
-    padding = 8 * accelerator.output_stream.bytes - last.out_width
+    padding = 8 * out.bytes - last.out_width
     data = f"{last.name}_out_data" if not padding else f"{{{padding}'b0, {last.name}_out_data}}"
     text += f"  assign m_axis_0_tdata = {data};\n"
     text += "".join(f"  assign m_axis_0_t{signal} = {last.name}_out_{signal};\n" for signal in forward[1:])
@@ -38,7 +39,7 @@ def top(accelerator: Accelerator, stages: list[Stage]) -> str:
 
 def header(accelerator: Accelerator) -> str:
     """What goes in and out, and the ports."""
-    into, out, name = accelerator.input_stream, accelerator.output_stream, " ".join(accelerator.name.split())
+    (into, out), name = streams(accelerator), " ".join(accelerator.name.split())
     waits = accelerator.interface == "stream"
     says = "s_axis_0_tlast goes through to the last beat of its frame's answer." if waits \
         else "Nothing waits: a frame's answer comes a fixed time later."

@@ -11,10 +11,10 @@ from functools import cache
 from pathlib import Path
 from subprocess import CompletedProcess
 
-from finn_steps.cache import cached, content_key
-from finn_steps.compile import compiler, compiler_version, run_compiler
-from finn_steps.processes import run_child, side_by_side
 from finn_steps.rtl.design import Design
+from finn_steps.tools.cache import cached, content_key
+from finn_steps.tools.compile import compiler, compiler_version, run_compiler
+from finn_steps.tools.processes import run_child, side_by_side
 
 LOG = logging.getLogger(__name__)
 HARNESS = Path(__file__).with_name("harness.cpp")

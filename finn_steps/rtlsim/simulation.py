@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.cache import cache_folder as default_cache_folder
-from finn_steps.processes import run_child, side_by_side
 from finn_steps.rtl.design import Design
 from finn_steps.rtlsim.compiler import compile_design
+from finn_steps.tools.cache import cache_folder as default_cache_folder
+from finn_steps.tools.processes import run_child, side_by_side
 
 STEADY_FRAMES = 64
 """Frames sent back to back to measure the initiation interval, of which the second half counts."""

@@ -11,8 +11,8 @@ import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from finn_steps.cache import cache_folder, cached, content_key
-from finn_steps.processes import run_child
+from finn_steps.tools.cache import cache_folder, cached, content_key
+from finn_steps.tools.processes import run_child
 
 FAMILIES = ("xcup", "xc7")
 MULTIPLIERS = "multiplier_group.sv"

@@ -18,11 +18,12 @@ from rich.table import Table
 from scipy.optimize import nnls
 
 import finn_steps.folding.calibration as calibration
-from finn_steps.accelerator import Accelerator, write_atomically
+from finn_steps.accelerator import Accelerator
 from finn_steps.folding import choice as choices
 from finn_steps.folding.cost import choices_of, estimate, walk
 from finn_steps.rtl.generate import generate
 from finn_steps.synthesis.yosys import SynthesisResult, synthesise, version
+from finn_steps.tools.files import write_atomically
 from tests.benchmarks.calibration_nets import fitted, judged
 
 FAMILY = "xc7"

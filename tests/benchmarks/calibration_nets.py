@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.simplify import simplify
+from finn_steps.accelerator.simplify import simplify
 from tests.nets import random_accelerator
 
 U = Folding()

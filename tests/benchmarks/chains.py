@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.hgq2.emit import emit
 from finn_steps.hgq2.network import Activation, Chain, Dense, Quantiser
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 
 WIDTHS = (16, 20, 16, 12, 5)
 FRAMES = 2000

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.cache import content_key
 from finn_steps.folding.choose import choose_foldings, choose_within
 from finn_steps.folding.tune import Limits
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
+from finn_steps.tools.cache import content_key
 from tests.benchmarks.counts import count_rtl
 from tests.benchmarks.kept import Kept, network_content
 from tests.nets import random_inputs

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator, SparseLayer
-from finn_steps.finn_environment import finn_build_folder
+from finn_steps.finn.environment import finn_build_folder
 
 PART = "xc7z020clg400-1"
 PUBLISHED = {

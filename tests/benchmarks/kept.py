@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, write_atomically
-from finn_steps.cache import content_key
+from finn_steps.accelerator import Accelerator
+from finn_steps.tools.cache import content_key
+from finn_steps.tools.files import write_atomically
 
 
 class NotRun(Exception):

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 from tests.nets import JET_WIDTHS, random_accelerator
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from finn_steps.accelerator import write_atomically
 from finn_steps.synthesis.yosys import version
+from finn_steps.tools.files import write_atomically
 from tests.benchmarks import peer_environment, scale
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept

@@ -27,7 +27,7 @@ import onnx
 import psutil
 from onnx import TensorProto, helper, numpy_helper
 
-from finn_steps.processes import run_child
+from finn_steps.tools.processes import run_child
 from tests.benchmarks.networks import ROOT, SHARED
 from tests.benchmarks.page import markdown_table, number
 

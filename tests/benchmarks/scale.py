@@ -31,10 +31,11 @@ import numpy as np
 import onnx
 import psutil
 
-from finn_steps.accelerator import Accelerator, write_atomically
+from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.lower import import_model
-from finn_steps.processes import run_child
-from finn_steps.simplify import simplify
+from finn_steps.tools.files import write_atomically
+from finn_steps.tools.processes import run_child
 from tests.benchmarks.networks import ROOT
 from tests.benchmarks.page import Bar, Section, with_section
 from tests.qonnx_nets import Net, qonnx_net

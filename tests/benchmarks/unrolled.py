@@ -16,6 +16,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.rtl.bitplane import bitplane_core
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.unrolled import unrolled_core
@@ -94,7 +95,7 @@ def run_da4ml(python: str, accelerators: tuple[Accelerator, ...], adders: int) -
         folders = [Path(name, f"network{number}") for number in range(len(accelerators))]
         for folder, accelerator in zip(folders, accelerators):
             folder.mkdir()
-            accelerator.save(folder)
+            save_accelerator(accelerator, folder)
         rtl, memory = Path(name, "rtl"), (DA4ML_MEMORY_GB << 30,) * 2
         try:
             done = subprocess.run([python, SCRIPT, rtl, str(adders), *folders], capture_output=True, text=True,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from build_dataflow import build, load
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,7 @@ from build_dataflow.beside import begin, beside_steps, result_of
 from build_dataflow.building import build
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.verify import VerificationError
-from finn_steps.processes import run_child
+from finn_steps.tools.processes import run_child
 
 COUNTS = {"family": "xc7", "lut_from": "yosys", "lut": 1000, "ff": 500, "carry": 40, "dsp": 0, "bram": 2, "lutram": 10, "logic_levels": 6,
           "tool": "yosys", "timed_out": False, "timeout_s": 1, "other_families": {}}

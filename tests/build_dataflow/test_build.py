@@ -22,9 +22,9 @@ from build_dataflow.verify import VerificationError, extend_verification, requir
 from finn_steps.accelerator import Accelerator
 from finn_steps.emulator import Emulator
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference, write_standard_onnx
 from finn_steps.rtl.generate import generate
-from finn_steps.stimulus import random_model_inputs
+from finn_steps.verification.reference import Reference, write_standard_onnx
+from finn_steps.verification.stimulus import random_model_inputs
 from tests.build_dataflow.conftest import SMALL
 from tests.qonnx_nets import qonnx_net
 

@@ -13,7 +13,7 @@ from build_dataflow.cli import cli
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.steps import bench_inputs
 from finn_steps.accelerator import Accelerator
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.deploy.kit.kits import in_icarus, needs_icarus, verdict
 from tests.nets import random_accelerator
 

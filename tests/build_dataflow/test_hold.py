@@ -17,14 +17,15 @@ from build_dataflow.output_folder import OutputFolder
 from build_dataflow.report import rows
 from build_dataflow.verify import extend_verification, require_equal_to_model
 from finn_steps.accelerator import Accelerator
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.importer import host_ends
 from finn_steps.importer.evaluate import Value
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lowering import Lowering
 from finn_steps.original.locate import DifferenceError
 from finn_steps.steps import step_import_qonnx
-from finn_steps.stimulus import random_model_inputs
+from finn_steps.verification.stimulus import random_model_inputs
 from tests.finn_steps.original.graphs import node, save
 
 QONNX = ("qonnx.custom_op.general", 1)
@@ -139,7 +140,7 @@ def test_a_wrong_reading_stops_the_build(tmp_path, monkeypatch, reading):
         build(options(model), tmp_path / "wrong")
     folder = tmp_path / ".wrong.partial"
     imported = Accelerator.load(folder / "import")
-    imported.save(folder)
+    save_accelerator(imported, folder)
     x = random_model_inputs(imported, 300, 0)
     require_equal_to_model(folder, x, imported.execute(imported.quantise(x)))
 

@@ -18,6 +18,7 @@ from build_dataflow.jsonfile import write_json
 from build_dataflow.report import counted
 from build_dataflow.synthesis import luts_for_budget, synthesise_build
 from finn_steps.folding.cost import estimate
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.rtl.generate import generate
 from finn_steps.synthesis.yosys import SynthesisResult, SynthesisTimeout
 from tests.nets import random_accelerator
@@ -30,7 +31,7 @@ COUNTS = SynthesisResult(lut=1000, ff=500, carry=40, dsp=0, bram=2, lutram=10, l
 def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("QAPFLOW_CACHE", str(tmp_path / "cache"))
     accelerator = random_accelerator((5, 4, 3), zeros=0.5, seed=1)
-    accelerator.save(tmp_path)
+    save_accelerator(accelerator, tmp_path)
     generate(accelerator, tmp_path / "rtl")
     write_json(tmp_path / "report" / "estimate.json", asdict(estimate(accelerator)))
     return tmp_path

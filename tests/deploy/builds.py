@@ -11,8 +11,9 @@ import numpy as np
 from deploy.network import Network
 from deploy.package import package
 from finn_steps.accelerator import Folding
-from finn_steps.cache import cache_folder
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.rtl.generate import generate
+from finn_steps.tools.cache import cache_folder
 from tests.nets import inputs_in_range, random_accelerator, with_ranges
 
 CACHE = cache_folder("simulated_board")
@@ -27,7 +28,7 @@ def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300, foldi
         accelerator = replace(with_ranges(accelerator, seed), host_input=())
     if folding:
         accelerator = accelerator.with_foldings({layer.name: folding for layer in accelerator.layers})
-    accelerator.save(folder)
+    save_accelerator(accelerator, folder)
     generate(accelerator, folder / "rtl")
     x = np.random.default_rng(seed).normal(0, 2, (samples, accelerator.features)).astype(np.float32)
     x = inputs_in_range(accelerator, samples, seed).astype(np.float32) if ranges else x
@@ -38,7 +39,7 @@ def network_package(folder: Path, widths=(16, 12, 5), seed=3, samples=300, foldi
 
 def hash_package(folder: Path, in_bytes=1, in_beats=1, out_bytes=1, out_beats=1) -> Network:
     """A package whose RTL is hash_accelerator.sv with frames of that many beats of that many bytes."""
-    random_accelerator((4, 3), seed=0).save(folder)
+    save_accelerator(random_accelerator((4, 3), seed=0), folder)
     description = json.loads((folder / "accelerator.json").read_text())
     for key, size, beats in (("input_stream", in_bytes, in_beats), ("output_stream", out_bytes, out_beats)):
         description[key] = {"elements": size * beats, "bits": 8, "signed": False, "lanes": size, "bipolar": False}

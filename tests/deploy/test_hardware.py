@@ -19,7 +19,7 @@ from deploy.shell.boards import find_board
 from deploy.simulated_board.bitfile import write_bitfile
 from deploy.simulated_board.build import build as build_board
 from deploy.ssh import run_on_board
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 from tests.deploy.builds import CACHE
 from tests.deploy.hardware import HARDWARE, ROOT, build_for, run_on
 from tests.qonnx_nets import Net, model_inputs, qonnx_net

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from deploy.network import OPERATIONS as DRIVER
-from finn_steps.host import OPERATIONS as BUILDER
+from finn_steps.accelerator.host import OPERATIONS as BUILDER
 
 VALUES = {
     "clip": [-1, 1], "softmax": [2, 3, 2], "log_softmax": [3, 2, 2], "take": [3, 3, 0, 11], "count": np.sort(np.linspace(-2, 2, 60)).reshape(12, 5),

@@ -12,7 +12,8 @@ import pytest
 from deploy.network import Network, PackageError, load_vectors
 from deploy.package import BOARD_FILES, SOURCE, package
 from finn_steps.accelerator import Accelerator
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
+from finn_steps.folding.streams import save_accelerator
 from tests.deploy.builds import network_package
 from tests.nets import random_accelerator
 
@@ -20,7 +21,7 @@ from tests.nets import random_accelerator
 def make_build(folder, **options):
     """A build folder with accelerator.json, an rtl/ stand-in and a package; the accelerator and its vectors."""
     accelerator = random_accelerator((16, 12, 5), seed=3, **options)
-    accelerator.save(folder)
+    save_accelerator(accelerator, folder)
     (folder / "rtl").mkdir(exist_ok=True)
     (folder / "rtl" / "filelist.f").write_text("finn_accel.sv\n")
     (folder / "rtl" / "finn_accel.sv").write_text("module finn_accel; endmodule\n")
@@ -81,7 +82,7 @@ def test_every_host_operation_and_dropped_features(tmp_path):
     )
     tail = (HostOp("mul", np.float32([0.1, 0.2, 0.3])), HostOp("add", np.float32(0.3)), HostOp("sigmoid"), HostOp("softmax"))
     accelerator = Accelerator("ops", base.layers, 6, np.array([5, 0, 2, 3]), head, tail)
-    accelerator.save(tmp_path)
+    save_accelerator(accelerator, tmp_path)
     (tmp_path / "rtl").mkdir()
     (tmp_path / "rtl" / "filelist.f").write_text("")
     x = np.random.default_rng(0).normal(0, 9, (500, 6)).astype(np.float32)

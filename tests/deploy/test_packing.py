@@ -1,10 +1,10 @@
-"""deploy/packing.py against finn_steps/stream.py, which packs bit by bit."""
+"""deploy/packing.py against finn_steps/accelerator/stream.py, which packs bit by bit."""
 
 import numpy as np
 import pytest
 
 from deploy.packing import BLOCK, Stream
-from finn_steps.stream import StreamFormat
+from finn_steps.accelerator.stream import StreamFormat
 
 FORMATS = [
     (16, 8, True, 16),

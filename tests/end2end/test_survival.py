@@ -16,7 +16,7 @@ import onnx
 import pytest
 
 from build_dataflow.configuration import ROOT
-from finn_steps import cache
+from finn_steps.tools import cache
 from tests.build_dataflow.conftest import SMALL
 from tests.qonnx_nets import qonnx_net
 

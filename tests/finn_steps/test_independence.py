@@ -8,8 +8,8 @@ import pytest
 from build_dataflow.configuration import ROOT
 
 FORBIDDEN = {
-    "original": ("finn_steps.importer", "finn_steps.reference"),
-    "proof/from_file": ("finn_steps.importer", "finn_steps.original", "finn_steps.simplify", "finn_steps.reference", "finn_steps.rtl"),
+    "original": ("finn_steps.importer", "finn_steps.verification.reference"),
+    "proof/from_file": ("finn_steps.importer", "finn_steps.original", "finn_steps.accelerator.simplify", "finn_steps.verification.reference", "finn_steps.rtl"),
     "proof": ("finn_steps.rtl", "finn_steps.emulator", "finn_steps.rtlsim", "finn_steps.folding"),
 }
 

@@ -15,7 +15,7 @@ from finn_steps.accelerator import Accelerator
 from finn_steps.importer.lower import Imported, import_model
 from finn_steps.original.executor import Original
 from finn_steps.original.locate import DifferenceError
-from finn_steps.reference import write_standard_onnx
+from finn_steps.verification.reference import write_standard_onnx
 from tests.fuzz.judge import MANY_NOISES, Verdict, judge
 from tests.fuzz.network import Network
 

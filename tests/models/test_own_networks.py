@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from build_dataflow.cli import main
 from build_dataflow.commands.train import command
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 from models.own import own_config
 
 QUICK = ("--set", "epochs=1", "--set", "dense_epochs=2", "--set", "final_epochs=1", "--set", "remaining=0.6,0.4", "--hidden", "6,4")

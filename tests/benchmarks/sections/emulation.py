@@ -12,6 +12,7 @@ import numpy as np
 
 from finn_steps.accelerator import Accelerator
 from finn_steps.emulator import Emulator
+from finn_steps.folding.streams import save_accelerator
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import network_content
 from tests.benchmarks.networks import ROOT, network
@@ -61,7 +62,7 @@ def peer(context: Context, tool: str, accelerator: Accelerator, samples: int) ->
     expected = accelerator.execute(x).astype(np.float32)
     with tempfile.TemporaryDirectory() as name:
         frames, source = Path(name, "frames.npy"), Path(name)
-        accelerator.save(name)
+        save_accelerator(accelerator, name)
         if tool == "hls4ml":
             step = next(op.value for op in accelerator.host_input if op.op == "div" and np.ndim(op.value) == 0)
             x, expected = (x * step).astype(np.float32), accelerator.dequantise(expected)

@@ -13,11 +13,12 @@ import pytest
 
 from deploy.kit.kit import write_core
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.accelerator.label import with_label
 from finn_steps.folding.cost import estimate
-from finn_steps.label import with_label
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim.compiler import verilator_root
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.nets import random_accelerator, random_inputs
 
 STYLES = {
@@ -56,7 +57,7 @@ def facts(net: Accelerator) -> dict:
 def make_kit(folder: Path, net: Accelerator, frames: int = 40) -> Path:
     """deploy/core of a network; the test bench has all corners and so many random frames."""
     folder.mkdir(parents=True, exist_ok=True)
-    net.save(folder)
+    save_accelerator(net, folder)
     generate(net, folder / "rtl")
     corners = corner_inputs(net)
     low, high = net.layers[0].input_low, net.layers[0].input_high

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from deploy.kit.ip_xact import SPIRIT
-from finn_steps.cache import cache_folder, cached, content_key
+from finn_steps.tools.cache import cache_folder, cached, content_key
 from tests.deploy.kit.kits import make_kit, needs_ghdl, needs_tclsh, network
 
 NAMESPACE = {"spirit": SPIRIT}

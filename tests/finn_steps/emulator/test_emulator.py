@@ -4,7 +4,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.emulator import Emulator
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.nets import random_accelerator, random_inputs
 
 

@@ -48,7 +48,7 @@ def test_every_nonzero_once(MH, MW, PE, SIMD, zeros):
     assert sorted(row for rows in plan.rows for row in rows) == list(range(MH))
     assert all(list(times) == sorted(set(times)) for times in plan.finish)
     assert len(set(zip(plan.owner, plan.address))) == MW
-    assert schedule(layer(one.weights, PE, SIMD)).cycles == plan.cycles == one.cycles
+    assert schedule(layer(one.weights, PE, SIMD)).cycles == plan.cycles
     collection = collect(plan)
     assert sorted(row for row in collection.rows.ravel() if row >= 0) == list(range(MH))
     assert collection.last < collection.first + plan.cycles

@@ -15,7 +15,7 @@ from finn_steps.folding.choice import JOINED, STYLES, Folded, Planes, Unrolled
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.cost import choices_of, estimate
 from finn_steps.folding.tune import RATE_TOLERANCE, Limits, Tuner, foldings_of, serial_foldings
-from finn_steps.progress import listening
+from finn_steps.tools.progress import listening
 from tests.foldings import built
 from tests.nets import random_accelerator
 

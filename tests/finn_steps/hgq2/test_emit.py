@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.hgq2.emit import emit, limits_of
 from finn_steps.hgq2.network import Activation, Affine, Chain, Dense, Quantiser
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
 from finn_steps.rtl.unrolled import unrolled_core
-from finn_steps.simplify import simplify
+from finn_steps.verification.reference import Reference
 from tests.finn_steps.hgq2.chains import answer, quantiser, random_chain, samples
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.hgq2.convert import KerasFile, converted
 from finn_steps.importer.lower import import_model
-from finn_steps.simplify import simplify
 from tests.finn_steps.hgq2.chains import samples
 
 HERE = importlib.util.find_spec("hgq") is not None

@@ -6,7 +6,7 @@ import pytest
 
 from finn_steps.importer.evaluate import session
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 from tests.qonnx_nets import model_inputs
 
 torch = pytest.importorskip("torch")

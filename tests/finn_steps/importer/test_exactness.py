@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 from tests.qonnx_nets import Net, model_inputs, qonnx_net
 
 SAMPLES = 2000

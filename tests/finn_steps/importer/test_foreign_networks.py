@@ -8,9 +8,9 @@ from qonnx.core.modelwrapper import ModelWrapper
 from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.cleanup import cleanup_model
 
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference, write_standard_onnx
-from finn_steps.simplify import simplify
+from finn_steps.verification.reference import Reference, write_standard_onnx
 
 MODELS = Path(__file__).resolve().parents[4] / "shared" / "models"
 NAMES = ("unsw_nb15-mlp-w2a2.onnx", "TFC_2W2A.onnx")

@@ -7,7 +7,7 @@ from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 from tests.qonnx_nets import Net, qonnx_net
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.input_range import host_range
 from finn_steps.importer.lower import import_model
 from finn_steps.original.stimulus import level_inputs
-from finn_steps.reference import Reference
-from finn_steps.simplify import simplify
-from finn_steps.stimulus import random_model_inputs
+from finn_steps.verification.reference import Reference
+from finn_steps.verification.stimulus import random_model_inputs
 from tests.qonnx_nets import Net, model_inputs, qonnx_net
 
 BITS = np.array([2, 8, 5, 3, 4, 6, 7, 2])

@@ -5,7 +5,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 from tests.qonnx_nets import Net, model_inputs, qonnx_net
 
 

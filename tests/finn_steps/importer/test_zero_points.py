@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from finn_steps.importer.evaluate import session
 from finn_steps.importer.lower import import_model
-from finn_steps.reference import Reference
+from finn_steps.verification.reference import Reference
 
 
 def qcdq_net(zero_point):

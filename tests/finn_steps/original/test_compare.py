@@ -13,7 +13,7 @@ from finn_steps.original.executor import Original
 from finn_steps.original.locate import DifferenceError
 from finn_steps.original.meeting import Meeting, load_meetings, save_meetings
 from finn_steps.original.stimulus import level_inputs
-from finn_steps.reference import write_standard_onnx
+from finn_steps.verification.reference import write_standard_onnx
 from tests.qonnx_nets import Net, model_inputs, qonnx_net
 
 SHAPE = {"widths": (6, 8, 5, 3), "weight_bits": 3, "activation_bits": 3, "input_bits": 4}

@@ -150,5 +150,5 @@ def test_a_node_that_fails_only_when_it_runs(tmp_path):
 def test_nothing_of_the_importer_is_used():
     room = Path(__file__).parents[3] / "finn_steps" / "original"
     for path in room.glob("*.py"):
-        for banned in ("finn_steps.importer", "standard_onnx", "finn_steps.reference"):
+        for banned in ("finn_steps.importer", "standard_onnx", "finn_steps.verification.reference"):
             assert banned not in path.read_text(), path

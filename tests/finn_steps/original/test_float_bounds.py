@@ -5,7 +5,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from finn_steps.host import HostOp, run_host_ops
+from finn_steps.accelerator.host import HostOp, run_host_ops
 from finn_steps.original.float_bounds import output_interval, sum_error
 from finn_steps.original.sessions import session
 

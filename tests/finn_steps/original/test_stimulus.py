@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from finn_steps.host import HostOp
+from finn_steps.accelerator.host import HostOp
 from finn_steps.original.stimulus import level_inputs
 from tests.nets import random_accelerator
 

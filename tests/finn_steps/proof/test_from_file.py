@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 import pytest
 
+from finn_steps.accelerator.label import with_label
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lower import import_model
-from finn_steps.label import with_label
 from finn_steps.proof.from_file.exact import ROUNDINGS, root
 from finn_steps.proof.from_file.prove import prove_file
-from finn_steps.simplify import simplify
 from tests.qonnx_nets import Net, qonnx_net
 
 SMALL = Net(widths=(5, 6, 4, 3), zeros=0.4)

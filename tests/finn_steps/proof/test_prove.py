@@ -11,14 +11,14 @@ import pytest
 from build_dataflow.configuration import read_options
 from build_dataflow.steps import adders_between_registers, limits
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.accelerator.label import with_label
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.folding.choose import choose_foldings
 from finn_steps.importer.lower import import_model
-from finn_steps.label import with_label
 from finn_steps.proof.from_file.prove import prove_file
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
-from finn_steps.simplify import simplify
 from tests.nets import random_accelerator, with_ranges
 
 STYLES = {

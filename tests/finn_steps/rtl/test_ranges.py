@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Accelerator, Folding, SparseLayer
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.folding.cost import estimate
+from finn_steps.folding.streams import input_stream
 from finn_steps.rtl.bitplane import bitplane_core
 from finn_steps.rtl.generate import generate
 from finn_steps.rtl.unrolled import unrolled_core
 from finn_steps.rtlsim import Simulation
-from finn_steps.simplify import simplify
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.nets import inputs_in_range, random_accelerator, with_ranges
 
 STYLES = {
@@ -47,7 +48,7 @@ def test_every_style_is_exact_at_the_rate_and_latency_of_the_estimate(style, tmp
 def test_a_frame_out_of_range_harms_no_other(style, tmp_path):
     accelerator, simulation = built(style, tmp_path)
     x = inputs_in_range(accelerator, 400)
-    stream, rng = accelerator.input_stream, np.random.default_rng(5)
+    stream, rng = input_stream(accelerator), np.random.default_rng(5)
     low, high = (-(1 << stream.bits - 1), (1 << stream.bits - 1) - 1) if stream.signed else (0, (1 << stream.bits) - 1)
     bad = rng.random(len(x)) < 0.3
     x[bad] = rng.integers(low, high, (int(bad.sum()), accelerator.MW), endpoint=True)

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Accelerator, Folding
-from finn_steps.folding.choose import choose_foldings
+from finn_steps.accelerator.label import with_label
+from finn_steps.finn.transformation.host_ends import read_host_ends
+from finn_steps.finn.transformation.integer_graph import integer_graph
 from finn_steps.folding.asked import Wanted
+from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock_search import best_clock
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.explore import explore
 from finn_steps.folding.tune import Tuner
-from finn_steps.label import with_label
 from finn_steps.proof.prove import prove
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.transformation.host_ends import read_host_ends
-from finn_steps.transformation.integer_graph import integer_graph
 from tests.nets import random_accelerator, random_inputs
 
 PLANES, SERIAL, CONSTANT = Folding("bitplane", digits=2), Folding("serial", max_cycles=12), Folding()

@@ -7,12 +7,12 @@ import pytest
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
+from finn_steps.accelerator.simplify import simplify
 from finn_steps.hgq2.emit import emit
 from finn_steps.importer.lower import import_model
 from finn_steps.rtl.unrolled import unrolled_core
 from finn_steps.rtl.wrapping import wraps_of
-from finn_steps.simplify import simplify
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.finn_steps.hgq2.chains import random_chain
 from tests.finn_steps.rtl.core_simulation import simulate
 from tests.nets import inputs_in_range

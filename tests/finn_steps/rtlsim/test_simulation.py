@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Folding
+from finn_steps.accelerator.stream import StreamFormat
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation, compiler
-from finn_steps.stream import StreamFormat
 from tests.nets import random_accelerator, random_inputs
 
 GOOD = {"valid": "full", "last": "last", "data": "data", "ready": "!full || m_axis_0_tready"}

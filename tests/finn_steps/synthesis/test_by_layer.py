@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import Folding
+from finn_steps.accelerator.label import with_label
 from finn_steps.folding.cost import estimate
-from finn_steps.label import with_label
 from finn_steps.synthesis.by_layer import by_layer, counted, layer_alone
 from finn_steps.synthesis.yosys import SynthesisResult, synthesise
 from tests.nets import random_accelerator, random_inputs

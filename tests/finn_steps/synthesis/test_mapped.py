@@ -8,7 +8,7 @@ import pytest
 from finn_steps.accelerator import Folding
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.stimulus import corner_inputs
+from finn_steps.verification.stimulus import corner_inputs
 from tests.mapped import mapped_design
 from tests.nets import random_accelerator, random_inputs
 

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from build_dataflow.configuration import ROOT
+from finn_steps.folding.streams import save_accelerator
 from tests.fuzz.hostile.arrays import csv_bytes, npz_bytes, parquet_bytes
 from tests.fuzz.hostile.case import Case, Dice, damaged
 from tests.fuzz.hostile.onnx_files import good, onnx_case
@@ -90,7 +91,7 @@ def good_accelerator() -> dict[str, bytes]:
     from finn_steps.importer.lower import import_model
 
     with tempfile.TemporaryDirectory() as place:
-        import_model(ROOT / "models" / "jet_qap" / "model.onnx").accelerator.save(place)
+        save_accelerator(import_model(ROOT / "models" / "jet_qap" / "model.onnx").accelerator, place)
         return {name: (Path(place) / name).read_bytes() for name in ("accelerator.json", "accelerator.npz")}
 
 

@@ -1,0 +1,1 @@
+"""Files, caches, compilers and processes: what knows nothing of networks."""

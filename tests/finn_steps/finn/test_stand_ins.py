@@ -1,0 +1,54 @@
+"""FINN starts without torch and scikit-learn, and nothing that a build uses notices."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finn_steps.finn.stand_ins import left_out
+
+ROOT = Path(__file__).parents[3]
+START = """
+import sys
+from types import ModuleType
+from finn_steps.finn.environment import prepare_finn
+prepare_finn()
+packages = ("torch", "sklearn")
+assert not [name for name in sys.modules if name.partition(".")[0] in packages], "left out"
+inside = lambda value: str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")).partition(".")[0] in packages
+print(*sorted({name for name, module in list(sys.modules.items()) for value in list(vars(module).values()) if inside(value)}))
+import sklearn.base, torch
+assert torch.zeros(2).sum() == 0 and sklearn.base.BaseEstimator()
+"""
+
+
+def test_only_what_a_build_never_uses_has_stand_ins():
+    done = subprocess.run([sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    held = set(done.stdout.split())
+    assert held == {"finn.custom_op.fpgadataflow.layernorm", "finn.qor.estimator", "onnx_passes.passes.runtime"}
+
+
+def test_a_stand_in_says_what_it_is():
+    with left_out("no_such_package"):
+        from no_such_package.inner import Thing
+
+        class Derived(Thing):
+            pass
+
+    with pytest.raises(RuntimeError, match="no_such_package.inner.Thing was left out"):
+        Thing(1, a=2)
+    with pytest.raises(RuntimeError, match="left out"):
+        Derived()
+    with pytest.raises(ModuleNotFoundError):
+        import no_such_package  # noqa: F401
+
+
+def test_what_is_there_stays():
+    import json
+
+    with left_out("json"):
+        import json as again
+
+    assert again is json and json.loads("1") == 1
