@@ -1,4 +1,4 @@
-"""pynq's environment: .venv-board, made from requirements/board.txt when it is first needed (pynq wants numpy<2)."""
+"""pynq's environment: .venv-board in the checkout, or in the cache, made from requirements/board.txt when it is first needed (pynq wants numpy<2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def board_python(say=lambda text: None) -> Path:
     """The interpreter of .venv-board (or $QAPFLOW_VENV_BOARD), which is made or made anew where requirements/board.txt changed.
 
     Two callers at once make it once. RuntimeError with pip's last line where that fails."""
-    folder = Path(os.environ.get("QAPFLOW_VENV_BOARD") or ROOT / ".venv-board")
+    folder = Path(os.environ.get("QAPFLOW_VENV_BOARD") or home() / ".venv-board")
     python, stamp, recipe = folder / "bin" / "python", folder / "stamp", f"{sys.version_info[:2]}\n{LOCK_FILE.read_text()}"
     if _is(stamp, recipe):
         return python
@@ -45,6 +45,12 @@ def board_python(say=lambda text: None) -> Path:
             )
             stamp.write_text(recipe)
     return python
+
+
+def home() -> Path:
+    """The checkout; the cache where pip has installed us."""
+    cache = Path(os.environ.get("QAPFLOW_CACHE") or Path.home() / ".cache" / "qapflow").expanduser()
+    return ROOT if (ROOT / "run-local.sh").is_file() else cache
 
 
 def _is(stamp: Path, recipe: str) -> bool:

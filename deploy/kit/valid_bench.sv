@@ -82,14 +82,14 @@ module valid_bench #(
 
   // `since`: cycles since the last frame that the core takes, or the reset; the next may come when it is II - 1.
   task automatic drive;
-    if (since >= II - 1 && next < frames && (run < 2 || run == 4 || random[7:0] < 8'd160)) begin
+    if (since + 1 >= II && next < frames && (run < 2 || run == 4 || random[7:0] < 8'd160)) begin
       in_valid <= 1'b1;
       real_one <= 1'b1;
       in_data  <= inputs[next];
       next     <= next + 1;
       since    <= 0;
     end else begin
-      in_valid <= run == 4 && since < II - 1;
+      in_valid <= run == 4 && since + 1 < II;
       real_one <= 1'b0;
       in_data  <= garbage[IN_BITS-1:0];
       since    <= since + 1;

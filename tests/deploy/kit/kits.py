@@ -74,13 +74,17 @@ def in_icarus(core: Path) -> subprocess.CompletedProcess:
     return subprocess.run(["vvp", "-n", "../bench.vvp"], cwd=rtl, capture_output=True, text=True, timeout=120)
 
 
+def verilator(core: Path, *options) -> subprocess.CompletedProcess:
+    """Verilator on the test bench, with its warnings as they are."""
+    root = verilator_root()
+    command = [root / "bin" / "verilator_bin", *options, "--top-module", "finn_accel_tb", "-f", "../tb/files.f"]
+    return subprocess.run(command, cwd=core / "rtl", env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
+
+
 def in_verilator(core: Path) -> subprocess.CompletedProcess:
     """What `verilator --binary --timing` does, with neither perl nor make."""
-    rtl, made = core / "rtl", core / "obj_dir"
-    root = verilator_root()
-    command = [root / "bin" / "verilator_bin", "--cc", "--main", "--timing", "--assert", "--Mdir", made, "--top-module", "finn_accel_tb",
-               "-f", "../tb/files.f"]
-    verilated = subprocess.run(command, cwd=rtl, env={**os.environ, "VERILATOR_ROOT": str(root)}, capture_output=True, text=True)
+    rtl, made, root = core / "rtl", core / "obj_dir", verilator_root()
+    verilated = verilator(core, "--cc", "--main", "--timing", "--assert", "--Mdir", made)
     assert verilated.returncode == 0, verilated.stderr
     sources = [*made.glob("*.cpp"), *(root / "include" / f"verilated{part}.cpp" for part in ("", "_threads", "_timing"))]
     (made / "all.cc").write_text("".join(f'#include "{source}"\n' for source in sources))

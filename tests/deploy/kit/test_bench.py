@@ -11,8 +11,7 @@ import pytest
 
 from deploy.kit.vectors import hex_beats
 from deploy.packing import Stream
-from finn_steps.accelerator.stream import StreamFormat
-from tests.deploy.kit.kits import CASES, in_icarus, in_verilator, make_kit, needs_icarus, network, verdict
+from tests.deploy.kit.kits import CASES, in_icarus, in_verilator, make_kit, needs_icarus, network, verdict, verilator
 
 
 @needs_icarus
@@ -51,8 +50,16 @@ def test_unpacked_alone_in_an_empty_folder(tmp_path):
     assert verdict(done).startswith("PASS: 54 frames in 6 runs")
 
 
-@pytest.mark.parametrize("style, interface", [(style, interface) if (style, interface) == ("bitplane", "valid") else
-                                              pytest.param(style, interface, marks=pytest.mark.slow) for style, interface in CASES])
+@pytest.mark.parametrize("style, interface", CASES)
+def test_is_clean_in_verilator(tmp_path, style, interface):
+    """No warning of those that end `verilator --binary`, whatever the network's II and latency are."""
+    core = make_kit(tmp_path, network(style, interface), frames=4)
+    done = verilator(core, "--lint-only", "--timing", "--assert")
+    assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style, interface", CASES)
 def test_passes_in_verilator(tmp_path, style, interface):
     core = make_kit(tmp_path, network(style, interface))
     assert verdict(in_verilator(core)).startswith("PASS: 54 frames")

@@ -147,7 +147,6 @@ def ip_xact_packages() -> Path:
     return cached(cache_folder("ip_xact"), content_key(lock.read_bytes(), sys.version), install) / "packages"
 
 
-@pytest.mark.slow
 @needs_ghdl
 def test_vhdl_is_analysed_by_ghdl(core, tmp_path):
     files = [core / "vhdl" / f"finn_accel_{name}.vhd" for name in ("pkg", "template")]
