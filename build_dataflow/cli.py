@@ -35,7 +35,11 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(ctx):
             return None
         module = importlib.import_module(f"build_dataflow.commands.{name.replace('-', '_')}")
-        return accept_verbose(module.command)
+        return accept_verbose(told_as(PROGRAM, module.command))
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        told_as(PROGRAM, self)
+        super().format_help_text(ctx, formatter)
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         name, known = args[0], self.list_commands(ctx)
@@ -44,6 +48,15 @@ class LazyGroup(click.Group):
             hint = f"did you mean {' or '.join(near)}?" if near else f"commands: {', '.join(known)}"
             raise click.UsageError(f"no such command: {name}; {hint}", ctx)
         return super().resolve_command(ctx, args)
+
+
+def told_as(program: str, command: click.Command) -> click.Command:
+    """`command`, and those below it, with examples that start as the user does: `qapflow` where pip has installed it."""
+    if program == "qapflow" and command.help:
+        command.help = command.help.replace("./run-local.sh", program)
+    for below in getattr(command, "commands", {}).values():
+        told_as(program, below)
+    return command
 
 
 def accept_verbose(command: click.Command) -> click.Command:

@@ -11,6 +11,9 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 LONGEST = 2000
+FINN = "pip install --no-deps finn-plus==1.6.1 onnx-passes==0.4.1 mip==1.17"
+EXTRAS = {"torch": "train", "brevitas": "train", "optuna": "train", "distributed": "cluster", "dask_jobqueue": "cluster"}
+"""What pip leaves out unless it is asked for: the module, and the extra that brings it."""
 HINTS = {
     errno.ENOSPC: "free some space, or write to another disk",
     errno.EDQUOT: "free some space, or write to another disk",
@@ -58,5 +61,8 @@ def describe(error: BaseException) -> str:
         return f"{where}{error.strerror}" + (f"; {hint}" if hint else "")
     if isinstance(error, (ValueError, OSError, RuntimeError)) and str(error):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (module := (error.name or "").partition(".")[0]) in {"finn", *EXTRAS}:
+        way_out = FINN if module == "finn" else f"pip install 'qapflow[{EXTRAS[module]}]'"
+        return f"{module} is not installed here: {way_out} (docs/install.md)"
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return f"{what}: this was not expected; --verbose shows where it happened"

@@ -63,7 +63,9 @@ def layer_facts(layer) -> dict:
 
 
 def commit() -> str | None:
-    """This checkout's commit, with + where files differ from it; None outside a checkout."""
+    """This checkout's commit, with + where files differ from it; None outside a checkout, also in an environment within another one."""
+    if not (ROOT / ".git").exists():
+        return None
     try:
         head = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
         dirty = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], capture_output=True, text=True, check=True)

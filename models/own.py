@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from models.catalogue import MODELS, names
+from models.catalogue import names, own_models
 from models.configuration import TrainConfig
 from models.record import replace_file
 
@@ -40,7 +40,7 @@ def own_folder(name: str | None, data: str, output: Path | None) -> Path:
     name = name or re.sub(r"\W+", "_", Path(data).stem).strip("_")
     if not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise ValueError(f"'{name}' is no name of a network: letters, digits and _; or name a folder with --output")
-    folder = MODELS / name
+    folder = own_models() / name
     if folder.exists() and name not in names() and any(folder.iterdir()) and not (folder / "rungs").is_dir():
         raise ValueError(f"models/{name} is something else: give the network another name, or a folder with --output")
     return folder

@@ -25,6 +25,8 @@ def command(slow: bool, pytest_arguments: tuple[str, ...]) -> None:
       ./run-local.sh test --slow
       ./run-local.sh test tests/test_cli.py -k verbose -x
     """
+    if not (ROOT / "tests").is_dir():
+        raise click.ClickException("the tests are in the checkout, not in what pip installs: clone it, and `./run-local.sh test` there")
     os.chdir(ROOT)
     sys.stdout.flush()
     markers = ["-m", ""] if slow else []

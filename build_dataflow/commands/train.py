@@ -86,7 +86,7 @@ def command(name: str | None, output: Path | None, changes: tuple[str, ...], fie
 
 def training(name: str | None, values: dict, output: Path | None, budgeted: bool):
     """(its configuration, folder, whether it is a network of one's own)."""
-    from models.catalogue import names, train_yaml
+    from models.catalogue import folder_of, names, train_yaml
     from models.configuration import TrainConfig, check_names, read_config
     from models.own import own_folder
 
@@ -96,8 +96,8 @@ def training(name: str | None, values: dict, output: Path | None, budgeted: bool
         if path.stem != "train" and output is None:
             raise click.UsageError(f"{path} is not a network's train.yaml: name a folder with --output")
         if budgeted and output is None:
-            raise click.UsageError(f"a budget for {name} would write over {path.parent}: name a folder with --output")
-        return read_config(path).with_fields(**values), output or path.parent, False
+            raise click.UsageError(f"a budget for {name} would write over {folder_of(path)}: name a folder with --output")
+        return read_config(path).with_fields(**values), output or folder_of(path), False
     check_names("training", values, list(TrainConfig.__dataclass_fields__))
     data = values.get("dataset", TrainConfig.dataset)
     folder = own_folder(name, data, output)
