@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 from build_dataflow import errors
 from build_dataflow.beside_us import check_names
-from finn_steps.cache import cache_folder, cached, content_key
+from finn_steps.tools.cache import cache_folder, cached, content_key
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())

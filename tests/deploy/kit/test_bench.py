@@ -11,6 +11,7 @@ import pytest
 
 from deploy.kit.vectors import hex_beats
 from deploy.packing import Stream
+from finn_steps.accelerator.stream import StreamFormat
 from tests.deploy.kit.kits import CASES, in_icarus, in_verilator, make_kit, needs_icarus, network, verdict, verilator
 
 
