@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from finn_steps.hgq2.form import check_form
 from finn_steps.hgq2.network import Activation, Affine, Chain, Dense, Quantiser, Step
 
 PASSED_OVER = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity")
@@ -23,6 +24,7 @@ def load_keras(path: Path | str):
         import keras
     except ImportError as error:
         raise ValueError(MISSING.format(path=path, error=error)) from None
+    check_form(Path(path))
     try:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # what Keras' reader raises has no common class

@@ -18,7 +18,7 @@ from queue import Empty, Queue
 
 import psutil
 
-from tests.fuzz.hostile.files import KINDS
+from tests.fuzz.hostile.files import KINDS, OPTIONAL
 from tests.fuzz.hostile.reading import CLEAN
 
 SECONDS, MB = 60.0, 2048
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.hostile", description=__doc__)
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0, help="the first input's; the others follow")
-    parser.add_argument("--kind", choices=KINDS, help="of this kind only")
+    parser.add_argument("--kind", choices=KINDS + OPTIONAL, help="of this kind only; keras needs requirements/hgq2.txt")
     parser.add_argument("--log", type=Path, help="a file of JSON lines: what is there is not read again")
     options = parser.parse_args(arguments)
     known = [json.loads(line) for line in options.log.read_text().splitlines()] if options.log and options.log.is_file() else []

@@ -15,10 +15,13 @@ from build_dataflow.configuration import ROOT
 from finn_steps.folding.streams import save_accelerator
 from tests.fuzz.hostile.arrays import csv_bytes, npz_bytes, parquet_bytes
 from tests.fuzz.hostile.case import Case, Dice, damaged
+from tests.fuzz.hostile.keras_files import keras_case
 from tests.fuzz.hostile.onnx_files import good, onnx_case
 from tests.fuzz.hostile.texts import changed, json_text, yaml_text
 
 KINDS = ("onnx", "folding", "table", "train", "study", "build", "accelerator", "package")
+OPTIONAL = ("keras",)
+"""Only where it is asked for: needs requirements/hgq2.txt."""
 SHARES = {"onnx": 0.4, "table": 0.15, "accelerator": 0.1, "package": 0.07, "folding": 0.07, "train": 0.07, "study": 0.07, "build": 0.07}
 
 
@@ -31,7 +34,7 @@ def case(seed: int, folder: Path, kind: str | None = None) -> Case:
     """Written into `folder`, which is empty."""
     kind = kind or kind_of(seed)
     makers = {"onnx": onnx_case, "folding": folding_case, "table": table_case, "train": yaml_case, "study": yaml_case, "build": yaml_case,
-              "accelerator": accelerator_case, "package": package_case}
+              "accelerator": accelerator_case, "package": package_case, "keras": keras_case}
     made = makers[kind](seed, folder) if kind not in ("train", "study", "build") else yaml_case(seed, folder, kind)
     return Case(str(kind), made.path, made.told)
 

@@ -14,6 +14,9 @@ from build_dataflow.errors import LONGEST, describe, one_line
 from deploy.network import Network
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.folding.configuration import read_foldings
+from finn_steps.hgq2.convert import KerasFile
+from finn_steps.hgq2.emit import emit
+from finn_steps.hgq2.read import load_keras, read_chain
 from finn_steps.importer.lower import import_model
 from finn_steps.original.executor import Original
 from models.configuration import read_config
@@ -40,6 +43,8 @@ def read(case: Case):
     """As the commands read it; what that gives."""
     if case.kind == "onnx":
         return import_model(case.path)
+    if case.kind == "keras":
+        return read_keras(case.path)
     if case.kind == "folding":
         return read_foldings(case.path, folded())
     if case.kind == "accelerator":
@@ -49,6 +54,11 @@ def read(case: Case):
     if case.kind == "build":
         return read_options(str(case.path), {}).as_json()
     return read_of_models(case)
+
+
+def read_keras(path: Path):
+    """As `converted` and the import behind it do, but without the cache of files."""
+    return import_model(emit(read_chain(load_keras(path)), path.stem))
 
 
 def read_of_models(case: Case):
@@ -107,3 +117,17 @@ def held(case: Case) -> Found:
         x = np.zeros((SAMPLES, int(np.prod([d.dim_value for d in value.type.tensor_type.shape.dim][1:]))), np.float32)
     came = file_outcome(case.path, x)
     return Found({"exact": "accepted", "refused": "refused", "stopped": "refused"}.get(came.kind, came.kind), came.detail)
+
+
+def held_keras(case: Case) -> Found:
+    """Of an accepted Keras file: whether its integers answer what Keras does, in front of a softmax."""
+    imported, file = read_keras(case.path), KerasFile(case.path)
+    accelerator = imported.accelerator
+    x = np.random.default_rng(0).normal(0, 3, (SAMPLES, accelerator.MW)).astype(np.float32)
+    expected = file.outputs(x)
+    answers = accelerator.dequantise(accelerator.execute(accelerator.quantise(x)))
+    if accelerator.host_output and accelerator.host_output[-1].op == "softmax":
+        same = np.array_equal(answers.argmax(1), expected.argmax(1))
+    else:
+        same = np.array_equal(answers, expected)
+    return Found("accepted" if same else "wrong", "" if same else f"{answers[0]} where Keras answers {expected[0]}")

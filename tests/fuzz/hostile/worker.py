@@ -18,7 +18,7 @@ from pathlib import Path
 
 from tests.fuzz.hostile.files import case
 from tests.fuzz.hostile.onnx_tensors import OUTSIDE
-from tests.fuzz.hostile.reading import Found, found, held, where
+from tests.fuzz.hostile.reading import Found, found, held, held_keras, where
 
 MOST_ADDRESSES = 12 * 2**30
 """Of the whole process: a guard for the machine, far above what is allowed."""
@@ -57,8 +57,8 @@ def one(seed: int, sandbox: Path, kind: str | None, answers) -> dict:
     seconds, mb = time.process_time() - started, peak_mb()
     if seen or listing(sandbox) != before:
         result = Found("touched", "; ".join(seen) or "the folder is another")
-    if result.kind == "accepted" and made.kind == "onnx":
-        result = held(made)
+    if result.kind == "accepted" and made.kind in ("onnx", "keras"):
+        result = held(made) if made.kind == "onnx" else held_keras(made)
     return {"seed": seed, "kind": made.kind, "found": result.kind, "detail": result.detail, "told": made.told, "s": round(seconds, 2), "mb": mb}
 
 
