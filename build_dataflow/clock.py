@@ -6,14 +6,13 @@ from dataclasses import replace
 
 from build_dataflow.configuration import BuildOptions, family_of
 from finn_steps.accelerator import Accelerator
-from finn_steps.accelerator.simplify import simplify
 from finn_steps.folding.asked import Wanted
 from finn_steps.folding.clock_search import best_clock
 from finn_steps.folding.delay import least_period_ns, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.tune import Limits
 from finn_steps.importer.lower import import_model
-from finn_steps.steps import answering
+from finn_steps.steps import answering, simplified_network
 
 
 def with_clock(options: BuildOptions) -> BuildOptions:
@@ -27,7 +26,7 @@ def with_clock(options: BuildOptions) -> BuildOptions:
 def network_of(options: BuildOptions) -> Accelerator:
     """The network as a build folds it."""
     imported = import_model(options.model, options.name, options.input_quant)
-    return answering(simplify(imported.accelerator).accelerator, options.last_layer, options.interface)
+    return answering(simplified_network(imported, options.input_fixed), options.last_layer, options.interface)
 
 
 def wanted(options: BuildOptions) -> Wanted:

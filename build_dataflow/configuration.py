@@ -7,6 +7,9 @@ import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+import numpy as np
+
+from finn_steps.accelerator.fixed_point import FixedInput
 from finn_steps.importer.input_quant import InputQuant
 from models.yaml_file import read_yaml
 
@@ -19,7 +22,7 @@ MOST = 1e15
 LISTS = ("drop", "clock_range")
 KINDS = {
     **dict.fromkeys(("name", "model", "data", "label", "part", "folding", "last_layer", "families", "keras",
-                     "interface"), ((str,), "a text")),
+                     "interface", "input_fixed"), ((str,), "a text")),
     "input_quant": ((str, int), "a text such as 8,0.03125"),
     "drop": ((str,), "a list of columns' names"),
     **dict.fromkeys(("clock_ns", "target_fps", "max_latency_ns", "synthesis_timeout"), ((int, float), "a number")),
@@ -62,6 +65,7 @@ class BuildOptions:
     last_layer: str | None = None
     interface: str = "stream"
     input_quant: InputQuant | None = None
+    input_fixed: FixedInput | None = None
     samples: int = 2000
     seed: int = 0
     synthesis: bool = True
@@ -83,8 +87,8 @@ class BuildOptions:
             value = getattr(self, field)
             if value is not None and (not isinstance(value, int) or value < 0):
                 raise ValueError(f"{self.name}: {field} ({value}) must be a whole number of at least 0")
-        if self.last_layer not in (None, "raw", "label"):
-            raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw or label")
+        if self.last_layer not in (None, "raw", "label", "fixed"):
+            raise ValueError(f"{self.name}: last_layer ({self.last_layer}) must be raw, label or fixed")
         if self.interface not in ("stream", "valid"):
             raise ValueError(f"{self.name}: interface ({self.interface}) must be stream or valid")
         if self.families not in ("auto", "all", "part"):
@@ -108,8 +112,8 @@ class BuildOptions:
 
     def as_json(self) -> dict:
         kinds = {Path: str, tuple: list}
-        return {key: next((to(value) for kind, to in kinds.items() if isinstance(value, kind)), value)
-                for key, value in asdict(self).items()}
+        told = {**asdict(self), "input_fixed": None if self.input_fixed is None else str(self.input_fixed)}
+        return {key: next((to(value) for kind, to in kinds.items() if isinstance(value, kind)), value) for key, value in told.items()}
 
 
 def family_of(part: str) -> str:
@@ -137,7 +141,7 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
         overrides["clock_range"] = ANY_CLOCK_NS
     path = Path(target)
     if path.suffix in (".onnx", ".keras"):
-        return BuildOptions(**_with_input_quant(_from_keras({"name": path.stem, "model": path, **overrides})))
+        return _options({"name": path.stem, "model": path, **overrides})
     if path.suffix not in (".yaml", ".yml"):
         if target not in known_builds():
             raise ValueError(unknown_build(target))
@@ -145,7 +149,11 @@ def read_options(target: str, overrides: dict) -> BuildOptions:
     if RATES_AND_BUDGETS & set(overrides):
         overrides = {"target_ii": None, "target_fps": None, **overrides}
     given = _from_yaml(path)
-    return BuildOptions(**_with_input_quant(_from_keras({**given, **overrides})))
+    return _options({**given, **overrides})
+
+
+def _options(fields: dict) -> BuildOptions:
+    return BuildOptions(**_with_input_fixed(_with_input_quant(_from_keras(fields))))
 
 
 def unknown_build(target: str) -> str:
@@ -173,9 +181,26 @@ def _with_input_quant(fields: dict) -> dict:
         return {**fields, "input_quant": InputQuant.parse(str(text))}
     if fields.get("data") is None:
         raise ValueError("--input-quant auto takes the range from the data: give --data, or BITS,SCALE such as 8,0.03125")
+    return {**fields, "input_quant": InputQuant.from_data(_training_inputs(fields))}
+
+
+def _with_input_fixed(fields: dict) -> dict:
+    """`input_fixed` read from its text; `W,auto` is taken from the training part of the data."""
+    text = fields.get("input_fixed")
+    if text is None:
+        return fields
+    bits, _, rest = text.partition(",")
+    if rest.strip() != "auto" or not bits.strip().isdecimal():
+        return {**fields, "input_fixed": FixedInput.parse(text)}
+    if fields.get("data") is None:
+        raise ValueError(f"--input-fixed {text} takes the ranges from the data: give --data, or W,I such as 16,6")
+    return {**fields, "input_fixed": FixedInput.from_data(_training_inputs(fields), int(bits))}
+
+
+def _training_inputs(fields: dict) -> np.ndarray:
     from models.data import load_dataset
 
-    return {**fields, "input_quant": InputQuant.from_data(load_dataset(fields["data"], fields.get("label"), tuple(fields.get("drop") or ())).train.x)}
+    return load_dataset(fields["data"], fields.get("label"), tuple(fields.get("drop") or ())).train.x
 
 
 def _is_of_kind(value, key: str) -> bool:

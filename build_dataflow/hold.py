@@ -9,12 +9,14 @@ import numpy as np
 
 from build_dataflow.jsonfile import read_json
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.fixed_point import FixedInput
 from finn_steps.importer.borderline import Borderline
 from finn_steps.importer.input_quant import NODE, InputQuant
 from finn_steps.original.compare import Comparison, compare
 from finn_steps.original.executor import Original
 from finn_steps.original.meeting import Meeting, load_meetings
 from finn_steps.original.stimulus import INEXACT, Stimulus, level_inputs
+from finn_steps.original.words import word_inputs
 from finn_steps.original.user_file import copy_model, external_files
 
 ORIGINAL = "original.onnx"
@@ -22,7 +24,7 @@ OWN_NAMES = ("accelerator.json", "accelerator.npz", "bitfile", "build.log", "dep
              "intermediate_models", ORIGINAL, "report", "rtl", "standard.onnx", "verification_output")
 """Of what stands in a build's folder."""
 LEVELS = Path("verification_output") / "levels.npz"
-"""x float32 [N, features]: the inputs that take every input through its levels, and the corners."""
+"""x float32 [N, features]: the inputs that take every input through its levels, and the corners; through its words, if those come in."""
 LEVEL_SAMPLES, LEVEL_BUDGET = 2**16, 2 * 10**9
 """Of the samples that go through the input's levels: the most, and the work (Original.work) that they may take."""
 
@@ -33,6 +35,7 @@ class Held:
 
     input_quant  how its float inputs are quantised where the build was told so: the file, which has no such quantiser, then takes
                  values that it leaves as they are
+    input_fixed  the fixed-point words that the hardware takes, if it does
     """
 
     original: Original
@@ -41,6 +44,7 @@ class Held:
     borderline: Borderline
     standard: Path
     input_quant: InputQuant | None = None
+    input_fixed: FixedInput | None = None
 
     @classmethod
     def load(cls, folder: Path) -> Held:
@@ -58,7 +62,9 @@ class Held:
         if quant is not None and meetings["input"].tensor == f"{original.file.input.name}/{NODE}":
             meetings["input"] = replace(meetings["input"], tensor=original.file.input.name)
         borderline = Borderline.load(inside / "borderline.npz")
-        return cls(original, meetings, Accelerator.load(inside), borderline, folder / "standard.onnx", quant)
+        fixed = options.get("input_fixed")
+        words = None if fixed is None else FixedInput.parse(fixed)
+        return cls(original, meetings, Accelerator.load(inside), borderline, folder / "standard.onnx", quant, words)
 
     def taken(self, x: np.ndarray) -> np.ndarray:
         """The nearest inputs that the file takes, float32 [N, features]."""
@@ -72,6 +78,19 @@ class Held:
         edges = not INEXACT & file.operators_before(first.tensor if first else file.output)
         most = self.original.affordable(LEVEL_SAMPLES, LEVEL_BUDGET)
         return level_inputs(self.imported, file.input_datatype, edges, most, self.taken)
+
+    def words(self) -> np.ndarray:
+        """Every word of every input in fixed point, or as many as the budget allows, float32 [N, features]. ValueError where the file
+        does not take words."""
+        file = self.original.file
+        x = word_inputs(self.imported, self.input_fixed, max(2, self.original.affordable(LEVEL_SAMPLES, LEVEL_BUDGET)))
+        if file.input_datatype is not None:
+            raise ValueError(f"--input-fixed {self.input_fixed}: input {file.input.name} is whole numbers already ({file.input_datatype}), which "
+                             "the hardware takes as they are; leave it out")
+        if not np.array_equal(file.representable(x), x):
+            raise ValueError(f"--input-fixed {self.input_fixed}: input {file.input.name} ({file.input_dtype}) does not hold every word; take fewer "
+                             "bits")
+        return x
 
     def compare(self, x: np.ndarray) -> Comparison:
         """float32 [N, features]. DifferenceError where the file answers otherwise."""
@@ -101,11 +120,13 @@ def keep_original(model: Path, folder: Path) -> None:
 
 def hold_to_original(folder: Path, x: np.ndarray) -> dict:
     """Hold what was imported to the file on x, float32 [N, features] (as many as are affordable), all input levels and corners; the
-    facts for the summary. Writes LEVELS."""
+    facts for the summary. Of a build that takes words of fixed point these too. Writes LEVELS."""
     held = Held.load(folder)
     stimulus = held.levels()
+    words = stimulus.x[:0] if held.input_fixed is None else held.words()
     (folder / LEVELS).parent.mkdir(exist_ok=True)
-    np.savez_compressed(folder / LEVELS, x=stimulus.x)
-    compared = held.compare(np.concatenate([stimulus.x, x[: held.original.affordable(len(x))]]))
-    return {"sha256": compared.sha256, "executor": compared.executor, "samples": compared.samples, "levels": stimulus.levels,
+    np.savez_compressed(folder / LEVELS, x=stimulus.x if held.input_fixed is None else words)
+    compared = held.compare(np.concatenate([stimulus.x, words, x[: held.original.affordable(len(x))]]))
+    told = {} if held.input_fixed is None else {"words": len(words)}
+    return {**told, "sha256": compared.sha256, "executor": compared.executor, "samples": compared.samples, "levels": stimulus.levels,
             "corners": stimulus.corners, "batched": compared.batched, "borderline": compared.borderline, "mismatches": compared.mismatches}

@@ -74,6 +74,9 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         lines.append(("proof, from the file", describe_file_proof(file)))
     if accuracy := summary.get("accuracy"):
         lines.append(("accuracy", f"{accuracy['hardware']:.4f} hardware, {accuracy['onnxruntime']:.4f} onnxruntime"))
+    for name, way in (("input_fixed", "in"), ("output_fixed", "out")):
+        if words := hardware.get(name):
+            lines.append((f"fixed point {way}", f"ap_fixed<W,I> words, W,I = {words}"))
     clock = hardware["clock_ns"]
     latency, ii = hardware["latency_cycles"], hardware["ii_cycles"]
     lines.append(("latency", f"{latency} cycles ({latency * clock:.0f} ns at {clock:g} ns)"))

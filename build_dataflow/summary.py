@@ -37,7 +37,8 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
             "latency_cycles": verification.pop("latency_cycles", None),
             "ii_cycles": verification.pop("ii_cycles", None),
             "interface": accelerator.interface,
-            "last_layer": "raw" if accelerator.labels is None else "label",
+            **words_facts(accelerator),
+            "last_layer": "fixed" if accelerator.output_fixed else "raw" if accelerator.labels is None else "label",
             "layers": [layer_facts(layer) for layer in accelerator.layers],
         },
         "verification": {**verification, **(parts["proof"] or {})} or None,
@@ -48,6 +49,12 @@ def summarise(folder: Path, options: BuildOptions, step_seconds: dict[str, float
         "memory_mb": {"peak": max(parts["memory"].values()), "steps": parts["memory"]} if parts["memory"] else None,
     }
     return {key: value for key, value in summary.items() if value is not None}
+
+
+def words_facts(accelerator: Accelerator) -> dict:
+    """`input_fixed` and `output_fixed`, where words of fixed point come in or go out."""
+    told = {"input_fixed": accelerator.input_fixed, "output_fixed": accelerator.output_fixed}
+    return {name: str(words) for name, words in told.items() if words is not None}
 
 
 def layer_facts(layer) -> dict:

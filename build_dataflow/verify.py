@@ -14,6 +14,8 @@ from build_dataflow.jsonfile import write_json
 from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.label import labelling
 from finn_steps.emulator import Emulator
+from finn_steps.accelerator.fixed_output import fixed_answers
+from finn_steps.accelerator.fixed_point import FixedInput
 from finn_steps.importer.borderline import Borderline
 from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import generate
@@ -42,11 +44,17 @@ class VerificationError(RuntimeError):
 def samples_for(options: BuildOptions, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Model inputs float32 [N, features], labels int64 [N] or None, and what they are."""
     if options.data is None:
-        return random_model_inputs(accelerator, options.samples, options.seed), None, f"random inputs, seed {options.seed}"
+        x = carried(random_model_inputs(accelerator, options.samples, options.seed), options.input_fixed)
+        return x, None, f"random inputs, seed {options.seed}"
     found = load_samples(options.data, options.label, options.drop, options.all_rows)
     if found.x.shape[1] != accelerator.features:
         raise ValueError(f"{options.data} has {found.x.shape[1]} features, {options.model} takes {accelerator.features}")
-    return found.x, labels_for(found, accelerator), found.source
+    return carried(found.x, options.input_fixed), labels_for(found, accelerator), found.source
+
+
+def carried(x: np.ndarray, fixed: FixedInput | None) -> np.ndarray:
+    """What wires of fixed-point words carry of inputs: the nearest words' values; without such words the inputs."""
+    return x if fixed is None else fixed.apply(x)
 
 
 def labels_for(found: Samples, accelerator: Accelerator) -> np.ndarray | None:
@@ -183,8 +191,11 @@ def require_levels(folder: Path, accelerator: Accelerator, simulation: Simulatio
 
 
 def answers_of(folder: Path, accelerator: Accelerator) -> Callable[[np.ndarray], np.ndarray]:
-    """From the last layer's integers of the model, int64 [N, MH], to what the accelerator answers: the same, or their labels."""
-    return (lambda integers: integers) if accelerator.labels is None else labelling(Accelerator.load(folder / "import")).labels
+    """From the last layer's integers of the model, int64 [N, MH], to what the accelerator answers: the same, words, or their labels."""
+    imported = Accelerator.load(folder / "import")
+    if accelerator.output_fixed is not None:
+        return fixed_answers(imported).words
+    return (lambda integers: integers) if accelerator.labels is None else labelling(imported).labels
 
 
 def require_equal_integers(layer: str, expected: np.ndarray, got: np.ndarray, borderline: np.ndarray) -> None:
@@ -234,7 +245,7 @@ def extend_verification(folder: Path, samples: int, rtl_samples: int, seed: int)
     imported, touched = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
     answers, counts = answers_of(folder, accelerator), {"samples": 0, "rtl_samples": 0, "borderline": 0, "original_samples": 0}
     for number, start in enumerate(range(0, samples, CHUNK)):
-        x = random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number)
+        x = carried(random_model_inputs(accelerator, min(CHUNK, samples - start), seed + number), accelerator.input_fixed)
         counts["original_samples"] += held.compare(x[: left - counts["original_samples"]]).samples
         q = accelerator.quantise(x)
         computed = emulator.execute(q).astype(np.int64)

@@ -26,12 +26,14 @@ from build_dataflow.completion import configurations
 @click.option("--bram-budget", type=int, help="At most this many 18 Kbit block RAMs.")
 @click.option("--max-latency-ns", type=float, help="At most this long from a frame's first beat to its answer.")
 @click.option("--folding", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="folding_config.json to build with.")
-@click.option("--last-layer", type=click.Choice(["raw", "label"]),
-              help="What the hardware answers: the last layer's integers (default), or only the label of the greatest.")
+@click.option("--last-layer", type=click.Choice(["raw", "label", "fixed"]),
+              help="What the hardware answers: the last layer's integers (default), only the label of the greatest, or outputs in fixed point.")
 @click.option("--interface", type=click.Choice(["stream", "valid"]),
               help="How frames travel: AXI-Streams that may wait (default), or valid: no ready, an answer a fixed number of cycles later.")
 @click.option("--input-quant", metavar="BITS,SCALE[,ZERO_POINT]|auto",
               help="How float inputs are quantised where the file does not say; u8,... is unsigned; auto takes the range from --data.")
+@click.option("--input-fixed", metavar="W,I|W,auto",
+              help="Take words as ap_fixed<W,I> has them (one pair, or one for each feature with spaces between) and quantise them in hardware.")
 @click.option("--data", help="Samples to verify with: qapjets, openml, or a csv, parquet or npz file. Without: random inputs.")
 @click.option("--label", help="The label's column in --data FILE.")
 @click.option("--drop", multiple=True, metavar="COLUMN", help="A column of --data FILE to leave out; may be repeated.")
@@ -58,6 +60,7 @@ def command(target: str, output: Path | None, resume: bool, as_json: bool, no_sy
       ./run-local.sh build jet_qap --lut-budget 2000
       ./run-local.sh build jet_qap --max-latency-ns 65 --clock-ns 3:15
       ./run-local.sh build jet_qap --interface valid
+      ./run-local.sh build jet_qap --input-fixed 16,auto --interface valid
       ./run-local.sh build jet_qap --explore
       ./run-local.sh build path/to/model.onnx --data samples.csv --label class
       ./run-local.sh build path/to/hgq2.keras --data samples.csv --label class

@@ -31,6 +31,7 @@ class Core:
     interface  stream: AXI-Streams; valid: the same ports without ready and last
     idt, odt   FINN datatypes of one integer on the wires
     ranges     the least and the greatest value of each input, where they are not all that idt allows
+    words      [W, I] of each input, where fixed-point words come in; answer_words: of an answer, where such go out
     """
 
     name: str
@@ -47,6 +48,8 @@ class Core:
     part: str
     sources: tuple[str, ...]
     memories: tuple[str, ...]
+    words: tuple[tuple[int, int], ...] = ()
+    answer_words: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, accelerator_folder: Path, summary: dict, rtl: Path) -> Core:
@@ -55,6 +58,8 @@ class Core:
         hardware, out = summary["hardware"], Stream(**description["output_stream"])
         with np.load(accelerator_folder / "accelerator.npz", allow_pickle=False) as arrays:
             ranges = arrays["input_range"].T.tolist() if "input_range" in arrays.files else []
+            words, index = description.get("input_fixed", []), arrays["input_index"].tolist()
+        words = [words[0 if len(words) == 1 else feature] for feature in index] if words else []
         return cls(
             name=description["name"],
             sha256=description["sha256"],
@@ -70,6 +75,8 @@ class Core:
             part=hardware["part"],
             sources=tuple(line for line in (rtl / "filelist.f").read_text().split("\n") if line),
             memories=tuple(sorted(path.name for path in rtl.glob("*.mem"))),
+            words=tuple(tuple(pair) for pair in words),
+            answer_words=tuple(description["output_fixed"]) if "output_fixed" in description else None,
         )
 
     @property

@@ -55,7 +55,29 @@ def packing(core: Core) -> str:
     return "## Packing\n\n" + side(INPUT, core.input_stream, core.idt) + side(OUTPUT, core.output_stream, core.odt) + """\
 Element 0 has the least significant bits of a beat; bits above the last element are padding: any value at the input, zero at the output.
 Elements are in the order of the model's own inputs that reach the hardware (`input_index` of the accelerator).
-""" + ranges(core)
+""" + ranges(core) + words(core)
+
+
+def words(core: Core) -> str:
+    """Where fixed-point words come in or go out."""
+    text = ""
+    if core.words:
+        kinds = sorted(set(core.words))
+        told = f"`{ap_fixed(core.words[0])}`, all of them" if len(kinds) == 1 else \
+            "element by element " + ", ".join(f"`{ap_fixed(pair)}`" for pair in core.words)
+        text += f"""
+Inputs are fixed-point words, {told}: a word w of `ap_fixed<W, I>` means w / 2^(W - I). Standardisation and quantisation are in the core,
+as the model does them: of any word it makes what the model makes of that value. Where words are made of finer numbers, this was verified with
+the nearest word, of two the even one, and with the end of the range beyond it (`AP_RND_CONV`, `AP_SAT`); another rounding is another input.
+"""
+    if core.answer_words:
+        text += f"\nAnswers are fixed-point words, `{ap_fixed(core.answer_words, core.output_stream.signed)}`: a word w means w / 2^" \
+                f"{core.answer_words[0] - core.answer_words[1]}.\n"
+    return text
+
+
+def ap_fixed(pair: tuple[int, int], signed: bool = True) -> str:
+    return f"ap_{'' if signed else 'u'}fixed<{pair[0]}, {pair[1]}>"
 
 
 def ranges(core: Core) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator.datatypes import smallest_datatype
+from finn_steps.accelerator.fixed_point import FixedInput, FixedPoint, fixed_as_json, fixed_from_json
 from finn_steps.accelerator.folding import Folding
 from finn_steps.accelerator.host import HostOp, run_host_ops
 from finn_steps.accelerator.layer import SparseLayer
@@ -38,6 +39,8 @@ class Accelerator:
                   one integer, labels[i] for the first greatest row i (finn_steps/accelerator/label.py makes such an accelerator).
     interface     `stream`: AXI-Streams that may wait. `valid`: nothing waits, and each answer comes a fixed number of cycles after its
                   frame; not for `folded` layers.
+    input_fixed   None, or the fixed-point words that come in: the first layer then makes integers of them (fixed_input.py)
+    output_fixed  None, or the fixed-point words that the integers of the answer are (fixed_output.py)
     """
 
     name: str
@@ -48,6 +51,8 @@ class Accelerator:
     host_output: tuple[HostOp, ...] = ()
     labels: np.ndarray | None = None
     interface: str = "stream"
+    input_fixed: FixedInput | None = None
+    output_fixed: FixedPoint | None = None
 
     def __post_init__(self):
         for attribute in ("input_index", "labels"):
@@ -183,6 +188,7 @@ class Accelerator:
             host_output=tuple(HostOp.from_json(op, arrays) for op in description["host_output"]),
             labels=arrays.get("labels"),
             interface=description.get("interface", "stream"),
+            **fixed_from_json(description),
         )
 
     def _serialise(self) -> tuple[dict, dict[str, np.ndarray], bytes]:
@@ -202,7 +208,7 @@ class Accelerator:
             "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(self.host_input)],
             "layers": layers,
             "host_output": [op.to_json(f"host_output.{i}", arrays) for i, op in enumerate(self.host_output)],
-        } | ({} if self.interface == "stream" else {"interface": self.interface})
+        } | ({} if self.interface == "stream" else {"interface": self.interface}) | fixed_as_json(self.input_fixed, self.output_fixed)
         content = json.dumps(description, sort_keys=True).encode()
         for key in sorted(arrays):
             content += key.encode() + str(arrays[key].shape).encode() + arrays[key].dtype.str.encode() + arrays[key].tobytes()

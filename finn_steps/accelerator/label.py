@@ -15,7 +15,9 @@ from math import floor
 import numpy as np
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.host import HostOp
 
+AFFINE = ("mul", "div", "add", "sub", "batch_norm")
 ORDER_KEEPING = ("softmax", "log_softmax", "sigmoid", "tanh", "argmax")
 
 
@@ -55,19 +57,23 @@ def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
     for op in accelerator.host_output:
         if op.op in ORDER_KEEPING and not ("softmax" in op.op and op.value is not None):
             break
-        if op.op == "batch_norm":
-            factors, means, biases = (np.broadcast_to(row, MH).astype(float) for row in op.value)
-            outputs = [(scale * Fraction(f), offset * Fraction(f) + Fraction(b) - Fraction(m))
-                       for (scale, offset), f, m, b in zip(outputs, factors, means, biases)]
-            continue
-        if op.op not in ("mul", "div", "add", "sub"):
+        if op.op not in AFFINE:
             raise ValueError(f"{accelerator.name}: the model ends in '{op.op}', which can make outputs equal; build it raw")
-        values = [Fraction(float(value)) for value in np.broadcast_to(op.value, MH)]
-        outputs = [_applied(op.op, value, *output) for value, output in zip(values, outputs)]
+        outputs = applied(op, outputs)
     if len({scale for scale, _ in outputs}) > 1 or outputs[0][0] <= 0:
         raise ValueError(f"{accelerator.name}: a label needs one positive scale for all outputs; give the last layer's weights one "
                          "scale, or build it raw")
     return outputs
+
+
+def applied(op: HostOp, outputs: list[tuple[Fraction, Fraction]]) -> list[tuple[Fraction, Fraction]]:
+    """(scale, offset) of each output behind one more of the AFFINE operations."""
+    if op.op == "batch_norm":
+        factors, means, biases = (np.broadcast_to(row, len(outputs)).astype(float) for row in op.value)
+        return [(scale * Fraction(f), offset * Fraction(f) + Fraction(b) - Fraction(m))
+                for (scale, offset), f, m, b in zip(outputs, factors, means, biases)]
+    values = [Fraction(float(value)) for value in np.broadcast_to(op.value, len(outputs))]
+    return [_applied(op.op, value, *output) for value, output in zip(values, outputs)]
 
 
 def _applied(op: str, value: Fraction, scale: Fraction, offset: Fraction) -> tuple[Fraction, Fraction]:

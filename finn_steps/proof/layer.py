@@ -29,6 +29,8 @@ from finn_steps.proof.polynomial import Form, Monomial, Polynomial, degree, plai
 from finn_steps.proof.specification import CONSTANT, MOST_ACCUMULATORS, Code, Neuron, Source
 
 MOST_COMBINATIONS = 1 << 12
+MOST_VALUES = 1 << 28
+"""Of all nodes, where one input decides: then all of its values are tried, if the nodes are so few."""
 MOST_INPUTS_TOGETHER = 1 << 15
 MOST_TOGETHER, MOST_LEAVES = 16, 10
 
@@ -285,7 +287,8 @@ class LayerProof:
         0."""
         bits = [self.before.bits[node][0] for node in nodes if node in self.before.bits]
         rows = {bit.row for bit in bits if bit.code != CONSTANT} | set(neuron.weights)
-        together = self.before.combinations(sorted(rows), MOST_COMBINATIONS)
+        most = MOST_COMBINATIONS if len(rows) > 1 else max(MOST_COMBINATIONS, MOST_VALUES // max(1, len(nodes)))
+        together = self.before.combinations(sorted(rows), most)
         if together is None:
             return None
         integers = np.zeros((len(together), self.layer.MW), np.int64)

@@ -10,7 +10,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.rtl import activation
+from finn_steps.rtl import activation, even_steps
 from finn_steps.rtl.activation import LUT_INPUTS
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress
@@ -65,6 +65,8 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
         return Word((), least, least, least)
     if len(terms) <= LUT_INPUTS:
         reached = tabulate(net, terms, constant, thresholds)
+    elif np.count_nonzero(weights) == 1:
+        reached = even_steps.reached(net, terms, constant, tuple(thresholds), low, high)
     else:
         chosen = activation.choose(thresholds, low, high)
         reached = chosen.apply(net, compress(net, terms, constant - chosen.origin, chosen.width, either=True))

@@ -40,6 +40,17 @@ def _ranges(accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray]:
     datatype, width, first = DataType[accelerator.idt], _width(accelerator), accelerator.layers[0]
     low, high = np.full(width, int(datatype.min())), np.full(width, int(datatype.max()))
     low[accelerator.input_index], high[accelerator.input_index] = first.input_low, first.input_high
+    return (low, high) if accelerator.input_fixed is None else _where_it_steps(accelerator, low, high)
+
+
+def _where_it_steps(accelerator: Accelerator, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of words of fixed point, of which most may be beyond the model's quantiser: from the first step of any row to the last one."""
+    layer, low, high = accelerator.layers[0], low.copy(), high.copy()
+    for column, feature in enumerate(accelerator.input_index):
+        steps = [value * layer.weights[row, column] for row in np.flatnonzero(layer.weights[:, column])
+                 for value in layer.thresholds[row] if layer.accumulator_min[row] < value <= layer.accumulator_max[row]]
+        if steps:
+            low[feature], high[feature] = max(low[feature], min(steps) - 1), min(high[feature], max(steps))
     return low, high
 
 

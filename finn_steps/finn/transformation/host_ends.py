@@ -11,6 +11,7 @@ import numpy as np
 from qonnx.core.modelwrapper import ModelWrapper
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.fixed_point import FixedInput, FixedPoint, fixed_as_json, fixed_from_json
 from finn_steps.accelerator.host import HostOp
 
 KEY = "qapflow.host_ends"
@@ -28,6 +29,8 @@ class HostEnds:
     labels: np.ndarray | None
     input_range: np.ndarray | None
     interface: str = "stream"
+    input_fixed: FixedInput | None = None
+    output_fixed: FixedPoint | None = None
 
 
 def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
@@ -39,6 +42,7 @@ def write_host_ends(model: ModelWrapper, accelerator: Accelerator) -> None:
         "interface": accelerator.interface,
         "host_input": [op.to_json(f"host_input.{i}", arrays) for i, op in enumerate(accelerator.host_input)],
         "host_output": [op.to_json(f"host_output.{i}", arrays) for i, op in enumerate(accelerator.host_output)],
+        **fixed_as_json(accelerator.input_fixed, accelerator.output_fixed),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -56,4 +60,4 @@ def read_host_ends(model: ModelWrapper) -> HostEnds:
     return HostEnds(entry["name"], entry["features"], arrays["input_index"],
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_input"]),
                     tuple(HostOp.from_json(op, arrays) for op in entry["host_output"]), arrays.get("labels"),
-                    arrays.get("input_range"), entry.get("interface", "stream"))
+                    arrays.get("input_range"), entry.get("interface", "stream"), **fixed_from_json(entry))

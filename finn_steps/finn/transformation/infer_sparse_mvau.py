@@ -12,6 +12,7 @@ from qonnx.transformation.infer_datatypes import InferDataTypes
 from qonnx.transformation.infer_shapes import InferShapes
 
 from finn_steps.accelerator import SparseLayer, smallest_datatype
+from finn_steps.accelerator.fixed_input import LAYER
 from finn_steps.finn.transformation.host_ends import KEY, read_host_ends
 from finn_steps.finn.transformation.integer_graph import BIPOLAR_OUTPUT, in_floats
 
@@ -19,7 +20,7 @@ ADDITIONS = ("Add", "ElementwiseAdd")
 
 
 class InferSparseMVAU(Transformation):
-    """Every MVAU of an integer graph becomes a SparseMVAU, layer0 the first.
+    """Every MVAU of an integer graph becomes a SparseMVAU: fixed_input the first where words of fixed point come in, then layer0, layer1, ...
 
     1. A following constant addition becomes its bias, a following Thresholding its thresholds.
     2. Without a Thresholding, its output datatype is the narrowest that holds every accumulator (Accelerator.raw_datatype).
@@ -30,9 +31,10 @@ class InferSparseMVAU(Transformation):
 
     def apply(self, model: ModelWrapper) -> tuple[ModelWrapper, bool]:
         nodes = [node for node in model.graph.node if node.op_type == "MVAU"]
-        ranges = read_host_ends(model).input_range if model.get_metadata_prop(KEY) else None
-        for number, node in enumerate(nodes):
-            answers = self._replace(model, node, f"layer{number}", ranges)
+        ends = read_host_ends(model) if model.get_metadata_prop(KEY) else None
+        ranges, front = (ends.input_range, [LAYER] if ends.input_fixed else []) if ends else (None, [])
+        for node, name in zip(nodes, [*front, *(f"layer{number}" for number in range(len(nodes)))]):
+            answers = self._replace(model, node, name, ranges)
             ranges = None if ranges is None else answers
         if nodes:
             model = model.transform(InferShapes()).transform(InferDataTypes())

@@ -108,9 +108,11 @@ class _Proof:
 
     def run(self) -> FileProof:
         accelerator, file = self.accelerator, self.chain.layers
+        if accelerator.input_fixed is not None:
+            file = [words_layer(self.chain), *file]
         if len(file) != len(accelerator.layers):
             raise NotUnderstood(f"the file has {len(file)} layers, the accelerator {len(accelerator.layers)}")
-        feeds = input_feeds(self.chain, accelerator)
+        feeds = input_feeds(self.chain, accelerator) if accelerator.input_fixed is None else word_feeds(accelerator, self.chain.features)
         for ours, theirs in zip(accelerator.layers[:-1], file):
             feeds = _Layer(theirs, ours, feeds, self).feeds()
         lost = _Layer(file[-1], accelerator.layers[-1], feeds, self).answers()
@@ -146,6 +148,32 @@ def input_feeds(chain: FileChain, accelerator: Accelerator) -> list[Feed]:
         else:
             lost = first.name, f"input {feature} is read by the file and not sent"
             feeds.append(replace(_affine_feed(after, -1 - feature, feature, low, high, 0), lost=lost))
+    return feeds
+
+
+def words_layer(chain: FileChain) -> FileLayer:
+    """The input end as a layer of its own: each feature as it comes, in floats that hold it exactly, and the steps in front of the first layer."""
+    if chain.integers:
+        raise NotUnderstood(f"the input is whole numbers already ({chain.integers}), no words of fixed point")
+    eye = np.array([[Fraction(int(row == column)) for column in range(chain.features)] for row in range(chain.features)], dtype=object)
+    return FileLayer("the input", eye, np.array([Fraction(0)] * chain.features, dtype=object), False, chain.head)
+
+
+def word_feeds(accelerator: Accelerator, features: int) -> list[Feed]:
+    """What the wires carry: of a word of W bits, I in front of the point, its value is word / 2**(W - I)."""
+    first, words = accelerator.layers[0], accelerator.input_fixed.words
+    place = {int(feature): k for k, feature in enumerate(accelerator.input_index)}
+    feeds = []
+    for feature, word in enumerate(words * features if len(words) == 1 else words):
+        low, high, unit = -(1 << word.bits - 1), (1 << word.bits - 1) - 1, Fraction(2) ** (word.integer_bits - word.bits)
+        k = place.get(feature)
+        if k is None:
+            lost = first.name, f"input {feature} is read by the file and not sent"
+            feeds.append(Feed(-1 - feature, unit, Fraction(0), low, high, lost))
+            continue
+        if (int(first.input_low[k]), int(first.input_high[k])) != (low, high):
+            raise NotUnderstood(f"input {feature} is a word of {low}..{high}, {first.name} takes {first.input_low[k]}..{first.input_high[k]}")
+        feeds.append(Feed(k, unit, Fraction(0), low, high))
     return feeds
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from finn_steps.accelerator import FORMAT, STYLES, Accelerator
+from finn_steps.accelerator.fixed_point import FixedInput, FixedPoint
 from finn_steps.accelerator.host import OPERATIONS, HostOp
 from finn_steps.folding.streams import save_accelerator
 from tests.nets import random_accelerator, with_ranges
@@ -28,7 +29,9 @@ def accelerator():
 
 
 def test_every_field_is_documented(accelerator, tmp_path):
-    save_accelerator(replace(accelerator, interface="valid"), tmp_path)
+    words = FixedInput((FixedPoint(8, 3),))
+    save_accelerator(replace(accelerator, interface="valid", input_fixed=words, output_fixed=FixedPoint(9, -2)), tmp_path)
+    assert Accelerator.load(tmp_path).input_fixed == words and Accelerator.load(tmp_path).output_fixed == FixedPoint(9, -2)
     written = json.loads((tmp_path / "accelerator.json").read_text())
     assert documented("## accelerator.json") == set(written)
     assert documented("A layer:") == set(written["layers"][0])

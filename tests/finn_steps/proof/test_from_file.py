@@ -9,12 +9,14 @@ import numpy as np
 import onnx
 import pytest
 
+from finn_steps.accelerator.fixed_point import FixedInput
 from finn_steps.accelerator.label import with_label
 from finn_steps.accelerator.simplify import simplify
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lower import import_model
 from finn_steps.proof.from_file.exact import ROUNDINGS, root
 from finn_steps.proof.from_file.prove import prove_file
+from finn_steps.steps import simplified_network
 from tests.qonnx_nets import Net, qonnx_net
 
 SMALL = Net(widths=(5, 6, 4, 3), zeros=0.4)
@@ -105,6 +107,22 @@ def test_inputs_quantised_by_option(tmp_path):
     accelerator = simplify(import_model(path, input_quant=quant).accelerator).accelerator
     assert not prove_file(path, accelerator, input_quant=quant).not_proved
     assert "does not say to which integers" in prove_file(path, accelerator).not_proved["layer0"]
+
+
+@pytest.mark.parametrize("name", ["powers of two", "half up", "float scales"])
+def test_words_of_fixed_point(tmp_path, name):
+    """The layer in front is held to the file's input end: one word more or less at one step, or another place of the point, is not proved."""
+    path = tmp_path / "net.onnx"
+    onnx.save(qonnx_net(replace(NETS[name], input_bits=4), 3), path)
+    accelerator = simplified_network(import_model(path), FixedInput.parse("9,4 8,3 9,2 7,3 9,4"))
+    assert not prove_file(path, accelerator).not_proved
+    first = accelerator.layers[0]
+    for step in (1, -1):
+        thresholds = first.thresholds.copy()
+        thresholds[1, 7] += step
+        assert "fixed_input" in prove_file(path, changed(accelerator, 0, thresholds=thresholds)).not_proved
+    moved = replace(accelerator, input_fixed=FixedInput.parse("9,4 8,3 9,3 7,3 9,4"))
+    assert "fixed_input" in prove_file(path, moved).not_proved
 
 
 def test_what_is_not_followed_is_said_by_name(tmp_path):
