@@ -16,6 +16,7 @@ from finn_steps.folding.choose import choose_foldings
 from finn_steps.folding.clock_search import best_clock
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.explore import explore
+from finn_steps.folding.streams import save_accelerator
 from finn_steps.folding.tune import Tuner
 from finn_steps.proof.prove import prove
 from finn_steps.rtl.generate import generate
@@ -135,7 +136,7 @@ def test_exploring_and_the_clock_search_leave_folded_layers_out():
 
 def test_the_interface_survives_files_and_graphs_and_changes_the_identity(tmp_path):
     net = network(CONSTANT, PLANES)
-    net.save(tmp_path)
+    save_accelerator(net, tmp_path)
     assert Accelerator.load(tmp_path).interface == "valid"
     assert read_host_ends(integer_graph(net)).interface == "valid"
     assert net.sha256 != replace(net, interface="stream").sha256
