@@ -11,9 +11,9 @@ from pathlib import Path
 from finn_steps.importer.sizes import MOST_BYTES, MOST_VALUES, check_bytes
 
 PARTS = ("metadata.json", "config.json", "model.weights.h5")
-KINDS = ("InputLayer", "QDense", "QBatchNormDense", "QBatchNormalization", "Quantizer", "ReLU", "Activation", "Dropout", "GaussianNoise",
-         "GaussianDropout", "ActivityRegularization", "Identity")
-"""Of layers that may be read at all."""
+PASSED_OVER = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity")
+BUILT = ("QDense", "QBatchNormDense", "QBatchNormalization", "Quantizer", "ReLU", "Activation")
+"""Kinds of layers, which are all that may be read."""
 MODELS, LIBRARIES = ("Functional", "Sequential"), ("keras", "hgq", "builtins")
 MOST_LAYERS, MOST_WIDTH, MOST_DEPTH, MOST_ENTRIES = 200, 65_536, 40, 200_000
 NUMBERS_OF_NO_SIZE = ("shared_object_id", "seed")
@@ -73,7 +73,7 @@ def _json(name: str, content: bytes) -> dict:
 
 
 def _check_description(config: dict) -> None:
-    """Layers of known kinds, few enough and small enough; names of classes from Keras and HGQ2 only; no number that is a size beyond all bounds."""
+    """Layers of known kinds, few enough and small enough; classes of Keras and HGQ2 only; no number beyond what a size can be."""
     _check_values(config)
     inner = config.get("config")
     layers = inner.get("layers") if isinstance(inner, dict) else None
@@ -81,17 +81,26 @@ def _check_description(config: dict) -> None:
         raise ValueError(f"it describes no model of layers; supported: {' and '.join(MODELS)} models")
     if len(layers) > MOST_LAYERS:
         raise ValueError(f"{len(layers):,} layers; supported: up to {MOST_LAYERS}")
+    for layer in layers:
+        if layer.get("class_name") not in PASSED_OVER + BUILT:
+            raise ValueError(f"layer {_inside(layer, 'config').get('name')} ({layer.get('class_name')}) is not supported; supported: "
+                             f"{', '.join(BUILT + PASSED_OVER[1:])}")
+    if (numbers := _weights(layers)) > MOST_VALUES:
+        raise ValueError(f"{numbers:,} weights; supported: up to {MOST_VALUES:,}")
+
+
+def _weights(layers: list[dict]) -> int:
+    """At most so many does Keras make for them."""
     width = numbers = 0
     for layer in layers:
-        fields = layer.get("config") if isinstance(layer.get("config"), dict) else {}
-        if layer.get("class_name") not in KINDS:
-            raise ValueError(f"layer {fields.get('name')} ({layer.get('class_name')}) is not supported; supported: {', '.join(KINDS[1:])}")
-        units, before = _whole(fields.get("units")), width
-        width = units or _last(fields.get("batch_shape")) or width
-        built = layer.get("build_config") if isinstance(layer.get("build_config"), dict) else {}
-        numbers += max(before, _last(built.get("input_shape")), 1) * max(width, 1)
-    if numbers > MOST_VALUES:
-        raise ValueError(f"{numbers:,} weights; supported: up to {MOST_VALUES:,}")
+        fields, before = _inside(layer, "config"), width
+        width = _whole(fields.get("units")) or _last(fields.get("batch_shape")) or width
+        numbers += max(before, _last(_inside(layer, "build_config").get("input_shape")), 1) * max(width, 1)
+    return numbers
+
+
+def _inside(layer: dict, key: str) -> dict:
+    return layer[key] if isinstance(layer.get(key), dict) else {}
 
 
 def _whole(value) -> int:

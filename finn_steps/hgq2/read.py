@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from finn_steps.hgq2.form import check_form
+from finn_steps.hgq2.form import PASSED_OVER, check_form
 from finn_steps.hgq2.network import Activation, Affine, Chain, Dense, Quantiser, Step
 
-PASSED_OVER = ("InputLayer", "Dropout", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "Identity")
 SUPPORTED = "QDense, QBatchNormDense, QBatchNormalization, Quantizer, ReLU, Activation (linear, relu, and softmax at the end), Dropout"
 MISSING = ("{path} needs Keras and HGQ2, which are not installed here ({error}); `pip install --no-deps -r requirements/hgq2.txt` into the "
            "environment that builds, or give the network as QONNX")

@@ -1,10 +1,12 @@
 """Eighty hostile inputs: each refused in one clear line, or read rightly; within 60 s and 2 GB, and nothing touched."""
 
+import importlib.util
 from collections import Counter
 
 import numpy as np
 import pytest
 
+from tests.fuzz.hostile import builds
 from tests.fuzz.hostile.__main__ import results, table
 from tests.fuzz.hostile.files import KINDS, kind_of
 from tests.fuzz.hostile.reading import CLEAN, refusal
@@ -22,6 +24,29 @@ def test_hostile_inputs_are_refused_in_one_line_or_read_rightly():
 
 def test_every_kind_of_file_is_tried():
     assert {kind_of(seed) for seed in range(INPUTS)} == set(KINDS)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("hgq") is None, reason="HGQ2 is not installed (requirements/hgq2.txt)")
+def test_keras_files_too():
+    assert [r for r in results(range(40), "keras") if r["found"] not in CLEAN] == []
+
+
+@pytest.mark.slow
+def test_what_is_accepted_builds_and_is_equal_to_its_file(tmp_path):
+    accepted = [r for r in results(range(30), None) if r["found"] == "accepted" and r["kind"] in ("onnx", "accelerator")][:3]
+    told = list(builds.results(accepted))
+    assert len(told) == 3 and {r["found"] for r in told} <= set(builds.FINE), told
+
+
+@pytest.mark.parametrize("verification, found", [
+    ({"samples": 200, "mismatches": 0, "original": {"mismatches": 0}}, "equal"),
+    ({"samples": 200, "mismatches": 1, "original": {"mismatches": 0}}, "wrong"),
+    ({"samples": 200, "mismatches": 0, "original": {"mismatches": 1}}, "wrong"),
+    ({"samples": 0, "mismatches": 0, "original": {"mismatches": 0}}, "wrong"),
+])
+def test_what_a_build_comes_to(verification, found):
+    assert builds.compared(verification)[0] == found
 
 
 def raised(work):
