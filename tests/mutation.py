@@ -29,7 +29,7 @@ from finn_steps.proof.prove import prove
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from tests.nets import random_accelerator, random_inputs
-from tests.same import does_the_same
+from tests.same import ROUNDS, does_the_same
 
 STYLES = {"unrolled": Folding(), "bitplane": Folding("bitplane", digits=2), "serial": Folding("serial", max_cycles=12),
           "folded": Folding("folded", PE=2, SIMD=2)}
@@ -94,7 +94,7 @@ def caught_by(folder: Path, accelerator: Accelerator, mutant: Mutant, cache: Pat
         return "tools"
     if not simulates(simulation, accelerator):
         return "simulation"
-    return "same" if does_the_same(folder, cache / "design") else "nothing"
+    return "same" if does_the_same(folder, cache / "design", rounds=ROUNDS) else "nothing"
 
 
 def simulates(simulation: Simulation, accelerator: Accelerator) -> bool:
@@ -137,7 +137,8 @@ def sources(base: Path, seed: int, styles: int = len(STYLES)) -> list[Source]:
 
 def run(designs: int, seed: int = 0, kept: Path | None = None, seconds: float = float("inf")) -> list[dict]:
     """For each of so many faulty designs, the styles in turn: style, kind, change and defence. What the file `kept` has of an
-    earlier run with this seed is taken from there, and it gets what is new; after so many seconds no further one begins."""
+    earlier run with this seed is taken from there, survivors apart, which are tried again, and it gets what is new; after so many seconds
+    no further one begins."""
     end, done = time.monotonic() + seconds, _kept(kept, seed)
     with tempfile.TemporaryDirectory() as name:
         base = Path(name)
@@ -147,19 +148,19 @@ def run(designs: int, seed: int = 0, kept: Path | None = None, seconds: float = 
             source = designs_of[number % len(designs_of)]
             mutant = next(source.changes)
             told = {"seed": seed, "style": mutant.style, "kind": mutant.kind, "change": mutant.change}
-            if number >= len(done):
-                if time.monotonic() > end:
-                    break
-                told["defence"] = caught_by(source.folder, source.accelerator, mutant, base)
-                print(f"{number + 1}: {mutant.style}, {mutant.kind}: {told['defence']}", file=sys.stderr, flush=True)
-                if kept is not None:
-                    with kept.open("a") as file:
-                        file.write(json.dumps(told) + "\n")
-            elif {key: done[number][key] for key in told} != told:
+            before = done[number] if number < len(done) else None
+            if before is not None and {key: before[key] for key in told} != told:
                 raise RuntimeError(f"{kept}: its design {number + 1} is another one; begin anew, without the file")
-            else:
-                told = done[number]
+            if before is not None and before["defence"] != "nothing":
+                found.append(before)
+                continue
+            if time.monotonic() > end:
+                break
+            told["defence"] = caught_by(source.folder, source.accelerator, mutant, base)
+            print(f"{number + 1}: {mutant.style}, {mutant.kind}: {told['defence']}", file=sys.stderr, flush=True)
             found.append(told)
+            if kept is not None:
+                kept.write_text("".join(json.dumps(each) + "\n" for each in found + done[len(found):]))
     return found
 
 
