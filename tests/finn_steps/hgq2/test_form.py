@@ -97,7 +97,8 @@ def test_weights(tmp_path, make, says):
 @with_h5py
 def test_damaged_weights_and_good_ones(tmp_path):
     good = stored(lambda file, h5py: file.__setitem__("a/b", np.zeros(3)))
-    check_form(written(tmp_path / "net.keras", model(layer("InputLayer", batch_shape=[None, 3]), layer(units=2)), good))
+    compiled = {"optimizer": {"module": "mine.own", "class_name": "Adam", "config": {"decay_steps": 10**6}}}
+    check_form(written(tmp_path / "net.keras", model(layer("InputLayer", batch_shape=[None, 3]), layer(units=2), compile_config=compiled), good))
     for bad in (b"", b"text", good[:200], good[: len(good) // 2]):
         with pytest.raises(ValueError, match="model.weights.h5 is damaged"):
             check_form(written(tmp_path / "net.keras", model(), bad))
