@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator.fixed_point import FixedInput
+from finn_steps.folding.devices import family_of
 from finn_steps.importer.input_quant import InputQuant
 from models.yaml_file import read_yaml
 
@@ -114,16 +115,6 @@ class BuildOptions:
         kinds = {Path: str, tuple: list}
         told = {**asdict(self), "input_fixed": None if self.input_fixed is None else str(self.input_fixed)}
         return {key: next((to(value) for kind, to in kinds.items() if isinstance(value, kind)), value) for key, value in told.items()}
-
-
-def family_of(part: str) -> str:
-    """The Yosys family of a Xilinx part: xc7z…, xc7a…, xc7k… -> xc7, xczu…, xck26…, xcvu… -> xcup."""
-    if re.match(r"xc7[azksv]", part):
-        return "xc7"
-    if re.match(r"xc(zu|vu|ku|k26|k24|u\d)", part):
-        return "xcup"
-    raise ValueError(f"part '{part}' is of no known family: 7 series (xc7z…, xc7a…, xc7k…) or UltraScale+ "
-                     "(xczu…, xck26…, xcvu…, xcku…)")
 
 
 def known_builds() -> list[str]:

@@ -143,6 +143,8 @@ def _quiet(build_dataflow, log: Path):
 
 
 def _raise(name: str, error: BaseException, log: Path) -> None:
+    if type(error).__name__ == "FINNUserError" and error.__cause__ is not None:  # of plug_in.plugs_in
+        error = error.__cause__
     expected = isinstance(error, (ValueError, OSError, RuntimeError)) and str(error)
     if expected or not isinstance(error, Exception):
         raise error

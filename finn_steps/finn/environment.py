@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from finn_steps.finn.stand_ins import left_out
@@ -13,12 +14,12 @@ from finn_steps.finn.stand_ins import left_out
 NO_VIVADO = "/no-vivado"
 
 
-def prepare_finn() -> None:
+def prepare_finn(whole: bool = False) -> None:
     """Make `import finn...` work, and register our operators.
 
-    finn.xsi looks for Vivado when one of its names is first used, and finn's builder does so at import; every such name
-    becomes a function that raises RuntimeError when called. FINN's layer norm and its estimators of area do without torch and
-    scikit-learn, and so cannot be used. FINN_BUILD_DIR, where FINN puts generated code, and FINN_SETTINGS are
+    finn.xsi looks for Vivado when one of its names is first used, and finn's builder does so at import; where there is none (no
+    XILINX_VIVADO) every such name becomes a function that raises RuntimeError when called. FINN's layer norm and its estimators of area do
+    without torch and scikit-learn, and so cannot be used, but where `whole` is asked for and these are installed. FINN_BUILD_DIR, where FINN puts generated code, and FINN_SETTINGS are
     set where they are not, so that FINN reads and writes nothing in the home folder.
     """
     if "FINN_BUILD_DIR" not in os.environ:
@@ -27,10 +28,10 @@ def prepare_finn() -> None:
     os.environ.setdefault("FINN_SETTINGS", str(Path(os.environ["FINN_BUILD_DIR"]) / "settings.yaml"))
     import finn.xsi
 
-    for name in finn.xsi._LAZY_NAMES:
+    for name in () if Path(os.environ.get("XILINX_VIVADO", NO_VIVADO)).is_dir() else finn.xsi._LAZY_NAMES:
         if name not in vars(finn.xsi):
             setattr(finn.xsi, name, _needs_vivado(name))
-    with left_out("torch", "sklearn"):
+    with left_out(*(name for name in ("torch", "sklearn") if not whole or find_spec(name) is None)):
         import finn.builder.build_dataflow as build_dataflow
 
     build_dataflow.get_vivado_root = lambda: os.environ.get("XILINX_VIVADO", NO_VIVADO)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from finn_steps.folding.tune import Limits
 
 DEVICES = {
@@ -19,3 +21,13 @@ def within_device(limits: Limits, part: str) -> Limits:
     asked = (limits.lut, limits.dsp or 0, limits.bram)
     lut, dsp, bram = (min((n for n in pair if n is not None), default=None) for pair in zip(asked, held))
     return Limits(lut, dsp, bram, limits.latency)
+
+
+def family_of(part: str) -> str:
+    """The Yosys family of a Xilinx part: xc7z…, xc7a…, xc7k… -> xc7, xczu…, xck26…, xcvu… -> xcup."""
+    if re.match(r"xc7[azksv]", part):
+        return "xc7"
+    if re.match(r"xc(zu|vu|ku|k26|k24|u\d)", part):
+        return "xcup"
+    raise ValueError(f"part '{part}' is of no known family: 7 series (xc7z…, xc7a…, xc7k…) or UltraScale+ "
+                     "(xczu…, xck26…, xcvu…, xcku…)")
