@@ -21,6 +21,7 @@ from finn_steps.rtl.core_cache import sources
 from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import LIBRARY, generate
 from finn_steps.rtlsim import Simulation, compiler
+from finn_steps.rtlsim.objects import header, library
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import network_content
 from tests.benchmarks.networks import ROOT, SHARED, network
@@ -109,7 +110,7 @@ def in_a_process(folder: str, level: str) -> dict:
 
 def compile_here(folder: str, level: str) -> dict:
     cache = Path(folder, f"cache{level}")
-    compiler._header(cache, level), compiler._library(cache)
+    header(cache, level), library(cache)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     samples = 0 if level == compiler.LEVELS[0] else MANY
     simulation = Simulation.build(Path(folder, "rtl"), cache, samples)

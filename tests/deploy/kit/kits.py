@@ -17,7 +17,7 @@ from finn_steps.accelerator.label import with_label
 from finn_steps.folding.cost import estimate
 from finn_steps.folding.streams import save_accelerator
 from finn_steps.rtl.generate import generate
-from finn_steps.rtlsim.compiler import verilator_root
+from finn_steps.rtlsim.verilator import verilator_root
 from finn_steps.verification.stimulus import corner_inputs
 from tests.nets import random_accelerator, random_inputs
 

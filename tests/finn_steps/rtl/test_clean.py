@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from finn_steps.rtl.generate import LIBRARY, generate
-from finn_steps.rtlsim.compiler import lint
+from finn_steps.rtlsim.verilator import lint
 from tests.deploy.kit.kits import CASES, network
 
 needs_icarus = pytest.mark.skipif(not shutil.which("iverilog"), reason="no Icarus here (Debian: iverilog)")

@@ -14,7 +14,7 @@ from finn_steps.rtl.control_memory import ControlMemory
 from finn_steps.rtl.folded_activation import RowRange, choose_activation
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.rtlsim.compiler import lint
+from finn_steps.rtlsim.verilator import lint
 from finn_steps.synthesis.yosys import synthesise
 from tests.finn_steps.rtl.plain_core import plain_core
 from tests.nets import random_accelerator, random_inputs, random_weights

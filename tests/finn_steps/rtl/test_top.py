@@ -13,7 +13,7 @@ from finn_steps.rtl import generate as generate_module
 from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import LIBRARY, generate
 from finn_steps.rtlsim import Simulation
-from finn_steps.rtlsim.compiler import lint
+from finn_steps.rtlsim.verilator import lint
 from tests.finn_steps.rtl.plain_core import plain_core
 from tests.nets import random_accelerator, random_inputs
 

@@ -10,7 +10,7 @@ from finn_steps.accelerator import Folding
 from finn_steps.accelerator.stream import StreamFormat
 from finn_steps.rtl.design import TOP, Design
 from finn_steps.rtl.generate import generate
-from finn_steps.rtlsim import Simulation, compiler
+from finn_steps.rtlsim import Simulation, compiler, objects
 from tests.nets import random_accelerator, random_inputs
 
 GOOD = {"valid": "full", "last": "last", "data": "data", "ready": "!full || m_axis_0_tready"}
@@ -103,7 +103,7 @@ def test_compiled_once(tmp_path, monkeypatch):
     first = Simulation.build(made.folder, tmp_path / "a cache")
     assert len(list((tmp_path / "a cache").iterdir())) == 3, "the design, and Verilator's library and header"
     assert np.array_equal(first.run(np.ones((3, 3))).y, np.ones((3, 3)))
-    monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr("finn_steps.rtlsim.objects.run_compiler", lambda *_: pytest.fail("compiled again"))
     assert Simulation.build(made.folder, tmp_path / "a cache").program == first.program
 
 
@@ -119,7 +119,7 @@ def test_other_weights_in_memories_need_no_compiling(tmp_path, monkeypatch):
         generate(one, tmp_path / folder)
         simulation = Simulation.build(tmp_path / folder, tmp_path / "cache")
         assert np.array_equal(simulation.run(x).y, one.execute(x))
-        monkeypatch.setattr("finn_steps.rtlsim.compiler.run_compiler", lambda *_: pytest.fail("compiled again"))
+        monkeypatch.setattr("finn_steps.rtlsim.objects.run_compiler", lambda *_: pytest.fail("compiled again"))
 
 
 def test_a_long_batch_is_simulated_in_parts(tmp_path, monkeypatch):
@@ -169,13 +169,13 @@ def test_no_unit_of_much_code(tmp_path, monkeypatch):
     generate(net, tmp_path / "rtl")
     sizes = []
 
-    def spy(options, unit, generated, compile_one=compiler._object):
+    def spy(options, unit, generated, compile_one=objects.compiled):
         names = re.findall('"(.*)"', (generated / unit).read_text())[1:]
         sizes.append(sum((generated / name).stat().st_size for name in names))
         return compile_one(options, unit, generated)
 
-    monkeypatch.setattr(compiler, "UNIT", 300_000)
-    monkeypatch.setattr(compiler, "_object", spy)
+    monkeypatch.setattr(objects, "UNIT", 300_000)
+    monkeypatch.setattr(objects, "compiled", spy)
     simulation = Simulation.build(tmp_path / "rtl", tmp_path / "cache")
     assert len(sizes) > 2 and max(sizes) < 700_000
     x = random_inputs(np.random.default_rng(0), 40, net.MW, net.idt)
