@@ -28,8 +28,8 @@ from models.data.samples import Samples, load_samples
 STALLED_SAMPLES = 2000
 STALL_PATTERNS = {"stream": ((0.3, 0.0), (0.0, 0.3), (0.5, 0.5)), "valid": ((0.3, 0.0), (0.7, 0.0))}
 """Shares of cycles with an input gap and with an output stall, which only a stream can have."""
-RESETS, RESET_FRAMES = 16, 64
-"""Runs with two resets in mid-stream, and their length."""
+RESETS, RESET_FRAMES, RESET_CYCLES = 16, (16, 64), 4096
+"""Runs with two resets in mid-stream, and their length: frames of so many cycles, but of a few, which fill every stage."""
 PACKAGED_VECTORS = 1000
 LOCATED_SAMPLES = 4
 CHUNK = 50_000
@@ -100,7 +100,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     require_equal_rtl(accelerator, corners, accelerator.execute(corners), simulation.run(corners).y, "corner inputs")
     require_levels(folder, accelerator, simulation)
 
-    resets = verify_resets(accelerator, simulation, q[:RESET_FRAMES], computed[:RESET_FRAMES], options.seed)
+    frames = reset_frames(simulation.design)
+    resets = verify_resets(accelerator, simulation, q[:frames], computed[:frames], options.seed)
 
     answers = answers_of(folder, accelerator)
     outputs, model_outputs = accelerator.dequantise(computed), reference.outputs(x)
@@ -139,8 +140,15 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
 def simulation_for(folder: Path, accelerator: Accelerator, samples: int) -> Simulation:
     """Compiled for what verify_build sends through the RTL where it has so many samples."""
     stalled = sum(min(samples, STALLED_SAMPLES) / (1 - gaps) / (1 - stalls) for gaps, stalls in STALL_PATTERNS[accelerator.interface])
-    back_to_back = samples_in_rtl(accelerator, Design.load(folder / "rtl"), samples)
-    return Simulation.build(folder / "rtl", samples=int(back_to_back + stalled + 2 * RESETS * RESET_FRAMES))
+    design = Design.load(folder / "rtl")
+    back_to_back = samples_in_rtl(accelerator, design, samples)
+    return Simulation.build(folder / "rtl", samples=int(back_to_back + stalled + 2 * RESETS * min(samples, reset_frames(design))))
+
+
+def reset_frames(design: Design) -> int:
+    """Of a run with resets."""
+    least, most = RESET_FRAMES
+    return min(most, max(least, RESET_CYCLES // design.ii))
 
 
 def samples_in_rtl(accelerator: Accelerator, design: Design, samples: int) -> int:

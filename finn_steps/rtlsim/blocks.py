@@ -1,7 +1,7 @@
 """Which modules of a design are verilated and compiled by themselves: once, however many of them there are, and kept by content.
 
 Verilator copies the code of every instance into one model: the sum of 490 lanes eight times in a layer of four elements. A block is a
-library of its own (`verilator --lib-create`) with a small module that stands for it. Only texts as rtl/stage.py writes them are taken apart:
+model of its own, with a small module that stands for it (stand_in.py). Only texts as rtl/stage.py writes them are taken apart:
 `  module #(\\n.name(value), ...\\n  ) name (` in the top module's file, and one module a file of its name.
 """
 
@@ -15,7 +15,6 @@ from finn_steps.tools.cache import content_key
 
 INSTANCE = re.compile(r"^  (\w+) (?:#\(\n((?: +\.\w+\([^()\n]*\),?\n)+)  \) )?(?=\w+ \(\n)", re.MULTILINE)
 PARAMETER = re.compile(r"\.(\w+)\(([^()\n]*)\)")
-ENTRY = re.compile(r'import "DPI-C" function \w+ (\w+)\(')
 LANES, LANE, TEXT = "folded_lanes", 5000, 10
 """Bytes of C++, about, of a lane, and of a byte of a generated module's text."""
 LEAST = 1_000_000
@@ -42,7 +41,7 @@ class Block:
 
     @property
     def library(self) -> str:
-        """The name of its library, of Verilog and C++ identifiers that are its own in any program."""
+        """The name of its library, in C++ identifiers that are its own in any program."""
         return f"b{content_key(*(part for pair in (*self.files, *self.parameters) for part in pair))}"
 
 
@@ -114,15 +113,3 @@ def needed(name: str, texts: dict[str, str]) -> set[str]:
             found.add(at)
             left += [f"{word}.sv" for word in set(re.findall(r"\w+", texts[at])) if f"{word}.sv" in texts]
     return found
-
-
-def stub(text: str, library: str, name: str) -> tuple[str, dict[str, str]]:
-    """What Verilator wrote to stand for a library, as the module `name`: its text, and {symbol that it calls: the library's own}.
-
-    It is the same for every block of these ports, so that what is around a block needs no compiling when the block changes: the check that
-    text and library are of one run goes (the cache's key has both), and the estimate of cost.
-    """
-    text = text.split("`ifdef VERILATOR")[0].replace(library, name)
-    text = re.sub(rf'    import "DPI-C" function void {name}_protectlib_check_hash\(.*\n', "", text)
-    text = re.sub(rf"        {name}_protectlib_check_hash\(.*\n|    localparam int protectlib_hash__V = .*\n", "", text)
-    return text, {symbol: symbol.replace(name, library, 1) for symbol in ENTRY.findall(text)}

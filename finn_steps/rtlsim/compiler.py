@@ -6,19 +6,21 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from finn_steps.rtl.design import Design
-from finn_steps.rtlsim.blocks import NEUTRAL, Block, Parts, part, stand_in, stub
+from finn_steps.rtlsim.blocks import NEUTRAL, Block, Parts, part, stand_in
 from finn_steps.rtlsim.objects import Compiler, megabytes, versions
+from finn_steps.rtlsim.stand_in import CALLS, Port, calls, module, ports_of
 from finn_steps.rtlsim.verilator import verilate
 from finn_steps.tools.cache import cached, content_key
 from finn_steps.tools.compile import compiler
 from finn_steps.tools.processes import side_by_side
 
 LOG = logging.getLogger(__name__)
-HARNESS = Path(__file__).with_name("harness.cpp")
-PROGRAM, STUB, MADE = "simulation", "stub.sv", "made.json"
+HARNESS, STAND_IN = (Path(__file__).with_name(name) for name in ("harness.cpp", "stand_in.py"))
+PROGRAM, MADE, PORTS = "simulation", "made.json", "ports.json"
 LEVELS = ("-O0", "-O1")
 COMPILING, CYCLE = {"-O0": 1.5, "-O1": 3.0}, {"-O0": 3.2e-6, "-O1": 1.1e-6}
 """Seconds of CPU, about, that g++ takes for a megabyte of Verilator's C++, and that a cycle of it then takes. Both are in proportion to
@@ -33,7 +35,7 @@ def compile_design(design: Design, cache_folder: Path, cycles: float = 0) -> Pat
     sources = {name: (design.folder / name).read_bytes() for name in design.files}
     parts = part({name: text.decode() for name, text in sources.items()}, design.top)
     content = [item for pair in sorted(sources.items()) for item in pair]
-    keys = {level: content_key(versions(), level, HARNESS.read_bytes(), design.top, *content) for level in LEVELS}
+    keys = {level: content_key(versions(), level, HARNESS.read_bytes(), STAND_IN.read_bytes(), design.top, *content) for level in LEVELS}
     there = [level for level in LEVELS if (cache_folder / keys[level]).is_dir()]
     making = _Making(design, parts, cache_folder, choose_level(there, cycles * parts.repeated), cycles)
     return cached(cache_folder, keys[making.level], making.program) / PROGRAM
@@ -55,10 +57,9 @@ class _Making:
         with side_by_side(os.cpu_count()) as pool, side_by_side(os.cpu_count()) as units:
             gcc = Compiler(self.level, self.cache_folder, units)
             blocks = list(pool.map(lambda block: self.block(block, gcc), self.parts.blocks))
-            stubs = [stub((made / STUB).read_text(), block.library, stand_in(place))
-                     for place, (made, block) in enumerate(zip(blocks, self.parts.blocks))]
-            around = self.around([text for text, _ in stubs], folder, gcc)
-            names = [f"-Wl,--defsym={called}={own}" for _, symbols in stubs for called, own in symbols.items()]
+            around = self.around([module(stand_in(place), ports_in(made)) for place, made in enumerate(blocks)], folder, gcc)
+            names = [f"-Wl,--defsym={stand_in(place)}_{call}={block.library}_{call}"
+                     for place, block in enumerate(self.parts.blocks) for call in CALLS]
             objects = [path for made in (*blocks, around) for path in sorted(made.glob("*.o"))]
             gcc.link(objects, folder / PROGRAM, *names)
         self._tell([*blocks, around])
@@ -69,13 +70,14 @@ class _Making:
         """The folder of a block's object files and of the text that stands for it, from the cache if it is there."""
 
         def make(workplace: Path) -> None:
-            options = [f"-G{name}={value}" for name, value in block.parameters]
-            with_library = ["--lib-create", block.library, *options]
-            self._objects(workplace, dict(block.files), f"V{block.library}", NEUTRAL, with_library, gcc)
-            shutil.copy(workplace / "generated" / f"{block.library}.sv", workplace / STUB)
-            shutil.rmtree(workplace / "generated")
+            options = ["--lib-create", block.library, *(f"-G{name}={value}" for name, value in block.parameters)]
+            generated = self._verilated(workplace, dict(block.files), f"V{block.library}", NEUTRAL, options)
+            ports = ports_of((generated / f"{block.library}.sv").read_text())
+            (workplace / PORTS).write_text(json.dumps([asdict(port) for port in ports]))
+            (generated / f"{block.library}.cpp").write_text(calls(block.library, ports))
+            self._compiled(workplace, generated, gcc)
 
-        return cached(self.cache_folder, content_key("block", versions(), self.level, block.library), make)
+        return cached(self.cache_folder, content_key("block", versions(), STAND_IN.read_bytes(), self.level, block.library), make)
 
     def around(self, stubs: list[str], folder: Path, gcc: Compiler) -> Path:
         """The folder of all other object files; in the cache where there are blocks, which it does not depend on but for their ports."""
@@ -83,8 +85,7 @@ class _Making:
         ports = [] if self.design.interface == "stream" else ["-DNO_HANDSHAKE"]
 
         def make(workplace: Path) -> None:
-            self._objects(workplace, texts, "Vtop", self.design.top, [], gcc, HARNESS, *ports)
-            shutil.rmtree(workplace / "generated")
+            self._compiled(workplace, self._verilated(workplace, texts, "Vtop", self.design.top, []), gcc, HARNESS, *ports)
 
         if not stubs:
             (folder / "around").mkdir()
@@ -94,9 +95,8 @@ class _Making:
         key = content_key("around", versions(), self.level, HARNESS.read_bytes(), self.design.top, *ports, *content)
         return cached(self.cache_folder, key, make)
 
-    def _objects(self, workplace: Path, texts: dict[str, str], prefix: str, top: str, options: list[str], gcc: Compiler,
-                 harness: Path | None = None, *defines: str) -> None:
-        """Verilate and compile into `workplace`, and say there how much it was."""
+    def _verilated(self, workplace: Path, texts: dict[str, str], prefix: str, top: str, options: list[str]) -> Path:
+        """The folder of Verilator's C++ of these texts; MADE in `workplace` says how much it is."""
         for name, text in texts.items():
             (workplace / name).parent.mkdir(parents=True, exist_ok=True)
             (workplace / name).write_bytes(text.encode())
@@ -105,8 +105,13 @@ class _Making:
         except RuntimeError as error:
             raise RuntimeError(f"Verilator rejects {self.design.folder}: {error}") from None
         (workplace / MADE).write_text(json.dumps({"megabytes": megabytes(generated), "top": top}))
+        return generated
+
+    def _compiled(self, workplace: Path, generated: Path, gcc: Compiler, harness: Path | None = None, *defines: str) -> None:
+        """Objects of Verilator's C++, which goes, into `workplace`."""
         for path in gcc.objects(generated, harness, *defines):
             path.rename(workplace / path.name)
+        shutil.rmtree(generated)
 
     def _tell(self, made: list[Path]) -> None:
         """What was compiled, and what both levels would take."""
@@ -117,3 +122,8 @@ class _Making:
                                                   f"instances make {run:.1f} MB")
         LOG.info("simulation of %s: g++ %s; %.1f MB of C++%s and about %s cycles, compiling and simulating: %s of CPU", self.design.folder,
                  self.level, sum(size), apart, f"{self.cycles:,.0f}", ", ".join(told))
+
+
+def ports_in(made: Path) -> list[Port]:
+    """Of a block, as its folder says."""
+    return [Port(**port) for port in json.loads((made / PORTS).read_text())]

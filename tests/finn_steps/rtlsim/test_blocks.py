@@ -8,7 +8,8 @@ import pytest
 from finn_steps.accelerator import Folding
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation, blocks, compiler, objects
-from finn_steps.rtlsim.blocks import part, stub
+from finn_steps.rtlsim.blocks import part
+from finn_steps.rtlsim.stand_in import Port, ports_of
 from tests.nets import random_accelerator, random_inputs
 
 TOP = """module top (input wire logic clk, input wire logic [7:0] x, output logic [7:0] y);
@@ -62,24 +63,11 @@ def test_one_large_module_alone_is_none(monkeypatch, least):
     assert part(files, "top") == blocks.Parts(files, ())
 
 
-def test_a_stand_in_is_the_same_for_other_contents():
-    text = """module {0} (input logic clk);
-    import "DPI-C" function void {0}_protectlib_check_hash(int protectlib_hash__V);
-    import "DPI-C" function chandle {0}_protectlib_create(string scope__V);
-    localparam int protectlib_hash__V = 32'd{1};
-    initial begin
-        {0}_protectlib_check_hash(protectlib_hash__V);
-        handle__V = {0}_protectlib_create("m");
-    end
-endmodule
-
-`ifdef VERILATOR
-profile_data -hier-dpi "{0}_protectlib_create" -cost 64'd{1}
-`endif
-"""
-    (one, symbols), (other, _) = (stub(text.format(*each), each[0], "block3") for each in (("b01", 7), ("b02", 8)))
-    assert one == other and "check_hash" not in one and "module block3 (" in one
-    assert symbols == {"block3_protectlib_create": "b01_protectlib_create"}
+def test_ports_are_those_that_verilator_writes_out():
+    text = "module b01 (\n        input logic clk\n        , input logic [1279:0]  x\n        , input logic start\n        , output logic [11:0]  y\n    );"
+    assert ports_of(text) == [Port("input", 1280, "x"), Port("input", 1, "start"), Port("output", 12, "y")]
+    with pytest.raises(ValueError, match="without an input clk"):
+        ports_of(text.replace("clk", "clock"))
 
 
 def changed_in_one_weight(net):
