@@ -37,10 +37,10 @@ FILES = {"cell.sv": "module cell; endmodule", "sum.sv": "module sum; cell a (); 
          "folded_lanes.sv": "module folded_lanes; endmodule", "other.sv": "module other; endmodule", "top.sv": TOP}
 
 
-def two_layers(seed=0):
-    """A layer as a bit-plane core, and a folded one of two elements."""
-    net = random_accelerator((6, 8, 4), seed=seed)
-    return net.with_foldings({"layer0": Folding("bitplane"), "layer1": Folding("folded", PE=2, SIMD=2)})
+def two_layers(style="bitplane", products="lut", PE=2):  # noqa: N803
+    """A layer as a core, and a folded one of a few elements."""
+    net = random_accelerator((6, 8, 4), seed=0)
+    return net.with_foldings({"layer0": Folding(style), "layer1": Folding("folded", PE=PE, SIMD=2, products=products)})
 
 
 def test_equal_modules_are_one_block(monkeypatch):
@@ -96,8 +96,9 @@ def test_a_changed_layer_is_compiled_alone(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_blocks_run_as_the_whole_does(tmp_path, monkeypatch):
-    net = two_layers()
+@pytest.mark.parametrize("folding", [{}, {"style": "unrolled", "products": "dsp"}, {"style": "serial", "PE": 1}])
+def test_blocks_run_as_the_whole_does(tmp_path, monkeypatch, folding):
+    net = two_layers(**folding)
     generate(net, tmp_path / "rtl")
     x = random_inputs(np.random.default_rng(0), 40, net.MW, net.idt)
     traces = []
