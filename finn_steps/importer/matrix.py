@@ -43,8 +43,10 @@ def read_matrix(weights: Weights, grid: Grid) -> Matrix:
     real = weights.values * grid.step
     zeros = _zeros(grid)
     reach = most + whole[:, None] * np.abs(zeros)
-    off = (np.abs(real - unit[:, None] * values) * reach).sum(1)
-    extra = off + np.abs(weights.values) @ grid.deviation
+    apart = np.abs(real - unit[:, None] * values)
+    if np.any(apart > unit[:, None] / 2 + 2 * RELATIVE * np.abs(real)):
+        raise ArithmeticError("weights that are not near their whole numbers would be taken for rounding")
+    extra = (apart * reach).sum(1) + np.abs(weights.values) @ grid.deviation
     exact = _is_exact(weights.values, grid, unit, values)
     rounding = np.where(exact, 0.0, _bound(weights, grid) + extra)
     constant = grid.step == 0

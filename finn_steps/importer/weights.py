@@ -51,7 +51,7 @@ def read_weights(link: Link, network: Network) -> Weights:
         return Weights(values, values.astype(np.int64), np.ones_like(values))
     scale = _scale(tensor, network)
     values = operand.T
-    for candidate in (None if scale is None else scale.T, _common(values), _by_row(values)):
+    for candidate in (None if scale is None else np.abs(scale.T), _common(values), _by_row(values)):
         if candidate is not None and (found := _integers(values, candidate)) is not None:
             return Weights(values, found, np.broadcast_to(candidate, values.shape))
     raise ValueError(f"node {link.name} ({link.node.op_type}) is a float layer: its weights {tensor} are not quantised; supported: weights "

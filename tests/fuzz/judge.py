@@ -132,8 +132,12 @@ def _with_noise(model: onnx.ModelProto) -> tuple[onnx.ModelProto, list[Product |
     del noisy.graph.node[:]
     last = max((number for number, node in enumerate(model.graph.node) if node.op_type in LAYERS), default=0)
     found: list[Product | Exponential] = []
+    moving = {value.name for value in model.graph.input} - {tensor.name for tensor in model.graph.initializer}
     for number, node in enumerate(model.graph.node):
         noisy.graph.node.append(node)
+        if not moving & set(node.input):  # of constants: the same for every sample
+            continue
+        moving |= set(node.output)
         output, noise, result = node.output[0], f"{node.output[0]}//noise", f"{node.output[0]}//result"
         if node.op_type in ("MatMul", "Gemm"):
             flags = {a.name: a.i for a in node.attribute}

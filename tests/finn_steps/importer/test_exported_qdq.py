@@ -35,6 +35,17 @@ def test_a_weight_scale_for_each_output(outputs, transposed, axis, zero):
     assert_exact(one_layer(product, outputs), values(8))
 
 
+@pytest.mark.parametrize("scale", [-SCALES[:6], SCALES[:6] * F([1, -1, 1, 1, -1, 1]), F(-0.125)], ids=["all", "some", "one for all"])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_weight_scales_below_zero(scale, hidden):
+    """The operator's text allows them; the weights are their products."""
+    def product(g, t):
+        tensor = g.node("MatMul", [t, dequantised(g, 8, 6, scale, axis=1)])
+        return g.node("MatMul", [g.qdq(tensor, 0.5, 3), dequantised(g, 6, 6, F(0.25))]) if hidden else tensor
+
+    assert_exact(one_layer(product), values(8))
+
+
 def test_zero_points_of_each_output():
     zeros = np.array([128, 127, 120, 100, 200, 130])
     assert_exact(one_layer(lambda g, t: g.node("MatMul", [t, dequantised(g, 8, 6, SCALES[:6], zeros, np.uint8, axis=1)])), values(8))

@@ -50,3 +50,9 @@ def test_a_sum_that_cancels_is_zero(seed):
     grid = grid_of([step, step, step, step, 0.0, 0.0], [zero[0], zero[0], -zero[0], zero[0], zero[1], zero[1]])
     weights = weights_of([[3, -3, 0, 0, 0, 0], [7, 5, 12, 0, 0, 0], [0, 0, 0, 0, 11, -11], [5, -3, 0, -2, 7, -7]], 0.0625)
     assert np.array_equal(read_matrix(weights, grid).shift, np.zeros(4))
+
+
+def test_weights_far_from_their_whole_numbers_are_never_taken_for_rounding():
+    weights = weights_of([[1, -2, 3]], 0.25)
+    with pytest.raises(ArithmeticError, match="taken for rounding"):
+        read_matrix(Weights(weights.values * 1.5, weights.integers, weights.scale), grid_of([1, 1, 1], [0, 0, 0]))
