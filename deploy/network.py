@@ -211,7 +211,10 @@ def read_arrays(path: Path) -> dict:
         if size > MOST_BYTES:
             raise PackageError(f"{path} is {size:,} bytes unpacked; a package's files have up to {MOST_BYTES:,}")
         with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
+            arrays = {key: stored[key] for key in stored.files}
+        if any(array.size > array.nbytes for array in arrays.values()):
+            raise PackageError(f"{path} is damaged: an array's values take no bytes")
+        return arrays
     except PackageError:
         raise
     except Exception as error:  # zipfile, zlib and numpy raise what they like for damaged files

@@ -130,6 +130,8 @@ def _batch(graph: onnx.GraphProto) -> int:
     for dimension in dimensions[1:]:
         if dimension.dim_value <= 0:
             raise ValueError(f"input {value.name} has an open dimension beside the batch; export it with a fixed shape")
+    if dimensions[0].HasField("dim_value") and dimensions[0].dim_value == 0:
+        raise ValueError(f"input {value.name} takes a batch of 0 samples, so nothing can be run; export it with an open batch, or with one sample")
     return max(1, dimensions[0].dim_value)
 
 

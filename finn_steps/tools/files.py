@@ -42,6 +42,8 @@ def read_arrays(path: Path | str) -> dict[str, np.ndarray]:
             raise ValueError(f"its arrays take {size / 2**20:,.0f} MB; supported: up to {MOST_ARRAY_BYTES / 2**20:.0f} MB")
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+        if any(array.size > array.nbytes for array in arrays.values() if isinstance(array, np.ndarray)):
+            raise ValueError("an array's values take no bytes, however many they are; supported: numbers and text")
     except FileNotFoundError:
         raise
     except (ValueError, OSError, EOFError, KeyError, TypeError, SyntaxError, MemoryError, RuntimeError, NotImplementedError, OverflowError,

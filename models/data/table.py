@@ -179,8 +179,11 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             size = sum(entry.file_size for entry in packed.infolist())
         if size > MOST_BYTES:
             raise ValueError(f"its arrays take {size / 2**20:,.0f} MB; supported: up to {MOST_BYTES / 2**20:,.0f} MB")
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if any(array.size > array.nbytes for array in arrays.values() if isinstance(array, np.ndarray)):
+            raise ValueError("an array's values take no bytes, however many they are; supported: numbers and text")
+        return arrays
     except Exception as error:  # zipfile, zlib and numpy raise what they like for damaged files
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path}: not a readable npz file: {reason}") from error
@@ -210,6 +213,8 @@ def _finite(path: Path, names: tuple[str, ...], y: np.ndarray) -> np.ndarray:
 
 def _encode(path: Path, label: str, column: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Labels as numbers, in the sorted order of the classes: of numbers if all of them are."""
+    if column.map(lambda value: isinstance(value, bytes)).any():
+        raise ValueError(f"{path}: column '{label}' (--label) holds bytes; supported: numbers and text")
     empty = column.isna() | (column.astype(str) == "")
     if empty.any():
         raise ValueError(f"{path}: column '{label}' (--label) is empty in {int(empty.sum())} rows: fill or drop them")

@@ -186,7 +186,7 @@ def _run_all(run, feeds, name, count, read) -> list[np.ndarray]:
         return read(run({key: value[rows] if len(value) == count and count > 1 else value for key, value in feeds.items()}))
 
     def alone(rows: range) -> list[np.ndarray]:
-        return [np.concatenate(parts) for parts in zip(*(some(slice(row, row + 1)) for row in rows))]
+        return [np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*(some(slice(row, row + 1)) for row in rows))]
 
     singly = alone(range(min(3, count)))
     try:
