@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator.fixed_input import LAYER
 from finn_steps.folding.choice import Choice, Folded, Planes, Price, Unrolled
-from finn_steps.folding.core_counts import is_windowed
+from finn_steps.folding.core_counts import is_windowed, unrolled_counts
 from finn_steps.folding.joins import convert_price, credit_price, valid_price
 from finn_steps.rtl.folded_lanes import takes_one_a_beat
 from finn_steps.rtl.generate import bits
@@ -206,13 +207,25 @@ def estimate(accelerator: Accelerator) -> Estimate:
 
 
 def shares(choice: Choice, price: Price) -> list[LayerEstimate]:
-    """The price of a choice for each of its layers, of an unrolled core by their nonzeros."""
-    nonzeros = sum(layer.nonzeros for layer in choice.layers)
+    """The price of a choice for each of its layers: of an unrolled core by their nonzeros, but for the input end, which has one for each
+    input whatever it takes: that is counted by itself."""
     found = []
-    for layer in choice.layers:
-        part = price * (layer.nonzeros / nonzeros if nonzeros else 1 / len(choice.layers))
+    for layer, share in zip(choice.layers, parts(choice)):
+        part = price * share
         found.append(LayerEstimate(layer.name, round(part.lut), round(part.ff), price.bram, price.dsp, choice.cycles))
     return found
+
+
+def parts(choice: Choice) -> list[float]:
+    """Of each layer, adding up to 1."""
+    nonzeros = sum(layer.nonzeros for layer in choice.layers)
+    others = nonzeros - choice.layers[0].nonzeros
+    if choice.layers[0].name != LAYER or not others:
+        return [layer.nonzeros / nonzeros if nonzeros else 1 / len(choice.layers) for layer in choice.layers]
+    alone, behind = (sum(unrolled_counts(layers, None)[0][name] for name in ("functions", "columns", "delays"))
+                     for layers in (choice.layers[:1], choice.layers[1:]))
+    first = alone / max(1, alone + behind)
+    return [first, *((1 - first) * layer.nonzeros / others for layer in choice.layers[1:])]
 
 
 def label_bits(labels) -> int:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from finn_steps.accelerator import Folding
+from finn_steps.accelerator.fixed_input import with_fixed_input
+from finn_steps.accelerator.fixed_point import FixedInput
+from finn_steps.accelerator.host import HostOp
 from finn_steps.folding.cost import estimate
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
@@ -76,3 +81,13 @@ def told_is_measured(net, foldings, tmp_path):
     measured = Simulation.build(tmp_path).run(random_inputs(np.random.default_rng(0), 80, net.MW, net.idt))
     assert (told.ii_cycles, told.latency_cycles) == (measured.ii_cycles, measured.latency_cycles)
     return told
+
+
+def test_the_input_end_has_its_own_share():
+    """One nonzero for each input, and yet most of what a small network takes."""
+    network = random_accelerator((6, 4, 2), zeros=0.7)
+    network = replace(network, host_input=(HostOp("mul", np.random.default_rng(0).uniform(0.3, 3, 6)), *network.host_input))
+    fixed = with_fixed_input(network, FixedInput.parse("12,4"))
+    first, *others = estimate(fixed).layers
+    assert first.lut > 1.5 * sum(layer.lut for layer in others)
+    assert abs(first.lut + estimate(network).lut - estimate(fixed).lut) < 0.25 * estimate(fixed).lut
