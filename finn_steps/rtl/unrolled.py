@@ -11,7 +11,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
 from finn_steps.rtl import activation, even_steps
-from finn_steps.rtl.activation import LUT_INPUTS
+from finn_steps.rtl.activation import DIRECT_INPUTS, LUT_INPUTS
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.heap import compress
 from finn_steps.rtl.label import greatest
@@ -65,7 +65,7 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
         return Word((), least, least, least)
     if len(terms) <= LUT_INPUTS:
         reached = tabulate(net, terms, constant, thresholds)
-    elif np.count_nonzero(weights) == 1:
+    elif np.count_nonzero(weights) == 1 and len(terms) > DIRECT_INPUTS:  # narrower ones gain little
         reached = even_steps.reached(net, terms, constant, tuple(thresholds), low, high)
     else:
         chosen = activation.choose(thresholds, low, high)
