@@ -1,7 +1,7 @@
 """The accelerator's answer as a label: which of its outputs the model would call the greatest.
 
-What the host would do to the last layer's integers (one positive scale for all outputs, a shift for each, softmax or sigmoid)
-does not change their order, but for the shifts. With c = shift / scale, output i is the greatest where integer[i] + c[i] is:
+What the host would do to the last layer's integers (positive scales, whole multiples of one; a shift for each, softmax or sigmoid)
+does not change their order, but for the multiples, which go into the weights, and the shifts. With c = shift / scale, output i is the greatest where integer[i] + c[i] is:
 floor(c) goes into the bias, and of equal sums the one with the greater c - floor(c) wins, then the first. So the rows are put
 into that order of preference, and the hardware answers with the label of the first greatest row. All of it in exact rationals.
 """
@@ -21,20 +21,26 @@ AFFINE = ("mul", "div", "add", "sub", "batch_norm")
 ORDER_KEEPING = ("softmax", "log_softmax", "sigmoid", "tanh", "argmax")
 
 
+MOST_RATIO = 1 << 12
+"""Of the greatest scale to the least."""
+
+
 @dataclass(frozen=True, eq=False)
 class Labelling:
     """From the last layer's integers to labels.
 
     order  int64 [MH], the outputs in order of preference among equals
-    shift  int64 [MH], added to the integers before they are compared
+    ratio  int64 [MH], by which the integers are multiplied; 0 for one that never changes
+    shift  int64 [MH], added before they are compared
     """
 
     order: np.ndarray
+    ratio: np.ndarray
     shift: np.ndarray
 
     def labels(self, integers: np.ndarray) -> np.ndarray:
         """int64 [N, MH] -> int64 [N, 1]"""
-        return self.order[(integers + self.shift)[:, self.order].argmax(1)][:, None]
+        return self.order[(integers * self.ratio + self.shift)[:, self.order].argmax(1)][:, None]
 
 
 def labelling(accelerator: Accelerator) -> Labelling:
@@ -42,12 +48,27 @@ def labelling(accelerator: Accelerator) -> Labelling:
     layer = accelerator.layers[-1]
     if layer.MH < 2:
         raise ValueError(f"{accelerator.name}: a label needs two outputs or more, {layer.name} has {layer.MH}; build it raw")
-    shifts = [offset / scale for scale, offset in affine(accelerator)]
-    if layer.thresholds is not None and len(set(shifts)) > 1:
-        raise ValueError(f"{accelerator.name}: the quantised outputs of {layer.name} are shifted each by its own; build it raw")
+    ratio, shifts = in_one_unit(accelerator)
+    if layer.thresholds is not None and (len(set(shifts)) > 1 or np.any(ratio != 1)):
+        raise ValueError(f"{accelerator.name}: the quantised outputs of {layer.name} are scaled or shifted each by its own; build it raw")
     whole = [floor(shift) for shift in shifts] if layer.thresholds is None else [0] * layer.MH
     order = sorted(range(layer.MH), key=lambda row: (whole[row] - shifts[row], row))
-    return Labelling(np.array(order), np.array(whole, dtype=np.int64))
+    return Labelling(np.array(order), ratio, np.array(whole, dtype=np.int64))
+
+
+def in_one_unit(accelerator: Accelerator) -> tuple[np.ndarray, list[Fraction]]:
+    """(ratio, shifts): each output is unit * (ratio * integer + shift), of one positive unit for all. A row without weights has its value as
+    its shift, whatever its scale. ValueError where the scales are no whole multiples of the least."""
+    layer, outputs = accelerator.layers[-1], affine(accelerator)
+    fixed = ~layer.weights.any(axis=1) if layer.thresholds is None else np.zeros(layer.MH, bool)
+    scales = [scale for (scale, _), still in zip(outputs, fixed) if not still]
+    unit = min(scales, default=abs(outputs[0][0]))
+    if unit <= 0 or any((scale / unit).denominator > 1 or scale / unit > MOST_RATIO for scale in scales):
+        raise ValueError(f"{accelerator.name}: a label needs one positive scale for all outputs, or whole multiples of one; give the last layer's "
+                         "weights one scale, or build it raw")
+    ratio = [0 if still else int(scale / unit) for (scale, _), still in zip(outputs, fixed)]
+    values = [(offset + scale * int(bias) if still else offset) / unit for (scale, offset), bias, still in zip(outputs, layer.bias, fixed)]
+    return np.array(ratio, dtype=np.int64), values
 
 
 def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
@@ -60,9 +81,6 @@ def affine(accelerator: Accelerator) -> list[tuple[Fraction, Fraction]]:
         if op.op not in AFFINE:
             raise ValueError(f"{accelerator.name}: the model ends in '{op.op}', which can make outputs equal; build it raw")
         outputs = applied(op, outputs)
-    if len({scale for scale, _ in outputs}) > 1 or outputs[0][0] <= 0:
-        raise ValueError(f"{accelerator.name}: a label needs one positive scale for all outputs; give the last layer's weights one "
-                         "scale, or build it raw")
     return outputs
 
 
@@ -89,7 +107,8 @@ def with_label(accelerator: Accelerator) -> Accelerator:
     layer = accelerator.layers[-1]
     order = made.order
     thresholds = None if layer.thresholds is None else layer.thresholds[order]
-    last = replace(layer, weights=layer.weights[order], bias=(layer.bias + made.shift)[order], thresholds=thresholds)
+    weights, bias = layer.weights * made.ratio[:, None], layer.bias * made.ratio + made.shift
+    last = replace(layer, weights=weights[order], bias=bias[order], thresholds=thresholds)
     made = replace(accelerator, layers=(*accelerator.layers[:-1], last), host_output=(), labels=order)
     if thresholds is not None:
         return made

@@ -51,6 +51,33 @@ def test_of_equal_sums_the_greater_fraction_wins_then_the_first(fractions):
     assert np.array_equal(labelling(accelerator).labels(integers), exact_choice(integers, 1.0, np.array(fractions)))
 
 
+@pytest.mark.parametrize("scales", [(2.0**-5, 2.0**-3, 2.0**-5, 2.0**-4, 2.0**-5), (0.3, np.float32(0.3) * 4, 0.3, 0.3, np.float32(0.3) * 2)])
+def test_scales_that_are_whole_multiples_of_one(scales):
+    accelerator = network(HostOp("mul", scales), HostOp("add", SHIFTS))
+    x = random_inputs(np.random.default_rng(0), 3000, 8, accelerator.idt)
+    exact = [[Fraction(float(s)) * int(v) + Fraction(float(c)) for v, s, c in zip(row, np.float32(scales), SHIFTS)] for row in accelerator.execute(x)]
+    expected = np.array([row.index(max(row)) for row in exact])[:, None]
+    assert np.array_equal(with_label(accelerator).execute(x), expected)
+    assert np.array_equal(labelling(accelerator).labels(accelerator.execute(x)), expected)
+
+
+def test_an_output_that_never_changes_may_have_any_scale():
+    accelerator = network(HostOp("mul", [0.3, 1.0, 0.3, 0.3, 0.3]), HostOp("add", SHIFTS))
+    last, weights = accelerator.layers[-1], accelerator.layers[-1].weights.copy()
+    weights[1] = 0
+    accelerator = replace(accelerator, layers=(*accelerator.layers[:-1], replace(last, weights=weights)))
+    x = random_inputs(np.random.default_rng(0), 3000, 8, accelerator.idt)
+    scales = np.float32([0.3, 1.0, 0.3, 0.3, 0.3])
+    exact = [[Fraction(float(s)) * int(v) + Fraction(float(c)) for v, s, c in zip(row, scales, SHIFTS)] for row in accelerator.execute(x)]
+    assert np.array_equal(with_label(accelerator).execute(x)[:, 0], [row.index(max(row)) for row in exact])
+
+
+@pytest.mark.parametrize("scales", [(0.3, 0.5, 0.3, 0.3, 0.3), (-1.0, 1, 1, 1, 1), (1.0, 2**13, 1, 1, 1)])
+def test_other_scales_are_refused(scales):
+    with pytest.raises(ValueError, match="a label needs one positive scale for all outputs"):
+        with_label(network(HostOp("mul", scales)))
+
+
 FOLDINGS = {
     "unrolled": [Folding()] * 2, "registers": [Folding(registers_every=4)] * 2, "bitplane": [Folding("bitplane", digits=1)] * 2,
     "folded": [Folding("folded", 4, 2), Folding("folded", 5, 3)], "folded slowly": [Folding("folded", 1, 1)] * 2,
@@ -78,7 +105,7 @@ def test_the_labels_survive_files_and_the_finn_graph(tmp_path):
 
 BAD = {
     "two outputs or more": network(HostOp("mul", np.float32(0.5)), widths=(8, 12, 1)),
-    "one positive scale": network(HostOp("mul", np.array([1, 1, 2, 1, 1], np.float32))),
+    "one positive scale": network(HostOp("mul", np.array([1, 1, 1.5, 1, 1], np.float32))),
     "one positive scale for": network(HostOp("mul", np.float32(-1))),
     "ends in 'relu'": network(HostOp("relu")),
 }
