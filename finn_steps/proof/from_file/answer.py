@@ -46,18 +46,24 @@ def _check_labels(chain, accelerator: Accelerator, sums: dict) -> None:
     else:
         found = {row: _behind(chain, row, *ends) for row, ends in sums.items()}
     units = {unit for unit, _ in found.values() if unit}
-    if len(units) != 1 or any(unit is None for unit, _ in found.values()) or min(units) <= 0:
+    if len(units) != 1 or min(units) <= 0:
         raise NotUnderstood("the outputs that the label chooses from have no common positive scale")
-    above = [found[int(label)][1] for label in accelerator.labels]
+    common, built = units.pop(), accelerator.layers[-1].bias
+    above = []
+    for neuron, label in enumerate(accelerator.labels):
+        unit, offset = found[int(label)]
+        above.append(offset if unit else offset - common * int(built[neuron]))  # one that never changes is its value
     order = sorted(range(len(above)), key=lambda place: (-above[place], int(accelerator.labels[place])))
-    if max(above) - min(above) >= units.pop() or order != list(range(len(above))):
+    if max(above) - min(above) >= common or order != list(range(len(above))):
         raise NotUnderstood("of equal integers the accelerator prefers another label than the file")
 
 
 def _behind(chain, row: int, unit: Fraction | None, offset: Fraction) -> tuple[Fraction | None, Fraction]:
     """(unit, offset) behind what the file does to the sums before it compares them."""
     steps = chain.layers[-1].after
-    if unit is None or not all(step.affine for step in steps):
+    if not all(step.affine for step in steps):
         raise NotUnderstood("what the file does to its last sums is not affine")
+    if unit is None:
+        return None, run(steps, (offset, offset), row)[0]
     (zero, _), (one, _) = (run(steps, (total, total), row) for total in (offset, offset + unit))
     return one - zero, zero

@@ -57,6 +57,18 @@ def test_labels(tmp_path):
     assert prove_file(path, other).not_proved
 
 
+def test_labels_of_outputs_of_which_some_never_change(tmp_path):
+    path, accelerator = imported(tmp_path, Net(widths=(5, 7, 4, 3)), seed=1)
+    labelled = with_label(accelerator)
+    assert np.any(~labelled.layers[-1].weights.any(axis=1)) and not prove_file(path, labelled).not_proved
+    last = labelled.layers[-1]
+    for neuron in range(3):
+        for step in (1, -1):
+            bias = last.bias.copy()
+            bias[neuron] += step
+            assert prove_file(path, changed(labelled, len(labelled.layers) - 1, bias=bias)).not_proved
+
+
 def changed(accelerator, number, **fields):
     layers = list(accelerator.layers)
     layers[number] = replace(layers[number], **fields)
