@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,15 @@ def find_build(name: str) -> Path:
     for folder in (Path("build") / name, Path(name)):
         if (folder / "report" / "summary.json").is_file():
             return folder
-    raise FileNotFoundError(f"build/{name}: no finished build here; make one with `build {name}`")
+    built = [path.parents[1].name for path in Path("build").glob("*/report/summary.json")]
+    near = difflib.get_close_matches(name, built, n=1)
+    way_out = f"did you mean {near[0]}?" if near else f"make one with `build {name}`"
+    raise FileNotFoundError(f"build/{name}: no finished build here; {way_out}")
+
+
+def find_package(name: str) -> Path:
+    """The folder of a finished build, or of a build.py of one's own, with a package in its deploy/. FileNotFoundError where there is none."""
+    return Path(name) if (Path(name) / "deploy" / "driver" / "package.json").is_file() else find_build(name)
 
 
 def print_report(summary: dict, folder: Path, console: Console | None = None) -> None:

@@ -178,6 +178,35 @@ def test_test_runs_the_suite_and_hands_on_its_status(checkout, tmp_path, argumen
     assert outcome in run.stdout + run.stderr
 
 
+NEAR = {
+    ("build", "jet_qap", "--targt-ii", "4"): "--target-ii",
+    ("build", "build.yaml"): "unknown field 'targt_ii', did you mean 'target_ii'?",
+    ("build", "jet_qpa"): "jet_qap",
+    ("train", "train.yaml", "--output", "x"): "training has no field 'weigth_bits'; did you mean 'weight_bits'?",
+    ("train", "--set", "weigth_bits=4"): "training has no field 'weigth_bits'; did you mean 'weight_bits'?",
+    ("study", "study.yaml"): "study has no field 'repeets'; did you mean 'repeat'?",
+    ("data", "shw"): "Did you mean 'show'?",
+    ("data", "show", "--lable", "x"): "Did you mean '--label'?",
+    ("report", "smal"): "no finished build here; did you mean small?",
+    ("verify", "smal"): "no finished build here; did you mean small?",
+    ("measure", "smal", "--simulate"): "no finished build here; did you mean small?",
+}
+
+
+@pytest.mark.parametrize("arguments", NEAR, ids=" ".join)
+def test_the_nearest_name_is_told(arguments, tmp_path, monkeypatch, capsys):
+    """Of commands, options, builds, and fields of every file that a person writes."""
+    monkeypatch.chdir(tmp_path)
+    files = {"build.yaml": f"model: {ROOT}/models/jet_qap/model.onnx\ntargt_ii: 4\n", "train.yaml": "weigth_bits: 4\n", "study.yaml": "repeets: 2\n",
+             "build/small/report/summary.json": "{}"}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert cli.main(list(arguments)) in (1, 2)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("error: ") and NEAR[arguments] in last
+
+
 def test_version(capsys):
     assert cli.main(["--version"]) == 0
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

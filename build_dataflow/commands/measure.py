@@ -49,11 +49,11 @@ def command(
     if simulate == bool(host):
         raise click.UsageError("say either --simulate or --board HOST; on the board itself, run deploy/driver/measure.py")
 
-    from build_dataflow.report import find_build
+    from build_dataflow.report import find_package
     from build_dataflow.stdout import talking_on_stderr
     from deploy.measure_from_here import measure_remotely, measure_simulated
 
-    folder = find_build(name)
+    folder = find_package(name)
     if not (folder / "deploy" / "shell").is_dir():
         raise click.UsageError(f"{folder} has --interface valid: nothing waits there, as a board's DMA must; simulate it with "
                                "deploy/core/tb, or build it with --interface stream")
