@@ -70,9 +70,13 @@ def test_folder_follows_finns_contract(built):
 def test_what_the_rtl_has_no_cycles_for_goes_through_the_emulator(small_model, tmp_path, monkeypatch, last_layer):
     monkeypatch.setattr("build_dataflow.verify.RTL_CYCLES", 100)
     monkeypatch.setattr("build_dataflow.verify.STALLED_SAMPLES", 70)
+    monkeypatch.setattr("build_dataflow.verify.EDGE_CYCLES", 9)
+    monkeypatch.setattr("build_dataflow.verify.EDGE_SAMPLES", 9)
     asked = options(small_model, last_layer=last_layer)
     verification = build(asked, tmp_path / "bulk")["verification"]
     assert [verification[name] for name in ("samples", "rtl_samples", "emulator_samples")] == [300, 100, 200]
+    corners = 2 + 2 * Accelerator.load(tmp_path / "bulk").MW
+    assert [verification[name] for name in ("corners", "emulator_corners", "stalled_samples")] == [9, corners - 9, 9]
     assert verification["mismatches"] == 0 and verification["equal_float_outputs"] == 300
     execute = Emulator.execute
     monkeypatch.setattr(Emulator, "execute", lambda self, q: execute(self, q) + (np.arange(len(q)) == 150)[:, None])
