@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,22 +109,33 @@ def disturb(builds: Builds, ending: signal.Signals, seconds: float) -> int:
 
 @pytest.fixture(scope="module")
 def undisturbed(model, tmp_path_factory):
-    """(what a build makes, how long it takes without a cache), with everything in it."""
+    """(what a build makes, how long it takes without a cache, the cache that it fills), with everything in it."""
     builds, started = Builds(model, tmp_path_factory.mktemp("undisturbed")), time.monotonic()
     assert builds.finish()[0] == 0
-    return builds.made(), time.monotonic() - started
+    return builds.made(), time.monotonic() - started, builds.cache
+
+
+def half_filled(cache_folder: Path, filled: Path, rng: np.random.Generator) -> None:
+    """With each of the filled cache's entries, or without it."""
+    for manifest in sorted(filled.glob(f"*/*/{cache.MANIFEST}")):
+        if rng.random() < 0.5:
+            shutil.copytree(manifest.parent, cache_folder / manifest.parent.relative_to(filled))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50))
 def test_killed_at_any_moment(model, undisturbed, tmp_path, seed):
-    """SIGKILL, three times in five; SIGTERM; Ctrl-C. Every second time the build was killed once before, so that it begins from a half-filled
-    cache. What is built next goes on from there, or begins anew."""
+    """SIGKILL, three times in five; SIGTERM; Ctrl-C. Every third build begins from an empty cache, the others from one with half of its entries.
+    Every second one was killed once before. What is built next goes on from there, or begins anew."""
     rng = np.random.default_rng(seed)
     builds, ending = Builds(model, tmp_path), (signal.SIGKILL, signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[seed % 5]
+    most = undisturbed[1] * (1.0 if seed % 3 == 0 else 0.6)
+    if seed % 3:
+        half_filled(builds.cache, undisturbed[2], rng)
     for _ in range(1 + seed % 2):
-        status = disturb(builds, ending, rng.uniform(0.0, undisturbed[1]))
-        assert status in (0, -signal.SIGKILL, 128 + signal.SIGTERM, 130, -signal.SIGTERM, -signal.SIGINT)
+        while (status := disturb(builds, ending, rng.uniform(0.0, most))) == 0:
+            most /= 2  # it had ended before
+        assert status in (-signal.SIGKILL, 128 + signal.SIGTERM, 130, -signal.SIGTERM, -signal.SIGINT)
     resumed = ("--resume",) if rng.random() < 0.5 and (tmp_path / ".out.partial").is_dir() else ()
     require_whole(builds, undisturbed[0], *resumed)
 

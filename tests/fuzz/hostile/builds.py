@@ -30,14 +30,14 @@ SAMPLES, FRAMES, SECONDS = 200, 100, 900
 FINE = ("equal", "refused")
 
 
-def built(path: Path, folder: Path) -> tuple[str, str]:
+def built(path: Path, folder: Path, cache: Path) -> tuple[str, str]:
     """What a build of a network in `folder` comes to, and a line on it."""
-    work = {name: folder / name for name in ("out", "cache", "tmp")}
+    work = {name: folder / name for name in ("out", "tmp")}
     work["tmp"].mkdir()
     before = listing(path.parent)
     command = [sys.executable, "-m", "build_dataflow", "build", str(path), "--output", str(work["out"]), "--samples", str(SAMPLES),
                "--no-synthesis", "--no-proof"]
-    environment = {**os.environ, "QAPFLOW_CACHE": str(work["cache"]), "TMPDIR": str(work["tmp"])}
+    environment = {**os.environ, "QAPFLOW_CACHE": str(cache), "TMPDIR": str(work["tmp"])}
     try:
         ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -58,7 +58,7 @@ def compared(verification: dict) -> tuple[str, str]:
     return ("equal" if differing == 0 and verification["samples"] else "wrong"), f"{differing} of {verification['samples']} differ"
 
 
-def simulated(folder: Path, place: Path) -> tuple[str, str]:
+def simulated(folder: Path, place: Path, cache: Path) -> tuple[str, str]:
     """What the RTL of an accelerator comes to."""
     accelerator = Accelerator.load(folder)
     try:
@@ -66,21 +66,27 @@ def simulated(folder: Path, place: Path) -> tuple[str, str]:
     except ValueError as error:
         return "refused", str(error)
     x = random_inputs(np.random.default_rng(0), FRAMES, accelerator.MW, accelerator.idt)
-    found = Simulation.build(place / "rtl", place / "cache").trace(x, 0.2, 0.2).y
+    found = Simulation.build(place / "rtl", cache / "rtlsim").trace(x, 0.2, 0.2).y
     return ("equal" if np.array_equal(found, accelerator.execute(x)) else "wrong"), ""
 
 
 def results(chosen: list[dict]):
-    for entry in chosen:
-        with tempfile.TemporaryDirectory(prefix="qapflow-built-") as name:
-            folder = Path(name)
-            (folder / "input").mkdir()
-            made = case(entry["seed"], folder / "input", entry["kind"])
-            try:
-                found, detail = simulated(made.path, folder) if made.kind == "accelerator" else built(made.path, folder)
-            except Exception as error:  # noqa: BLE001 - what is no refusal is a fault
-                found, detail = "traceback", f"{type(error).__name__}: {error}"
-            yield {"seed": entry["seed"], "kind": made.kind, "found": found, "detail": detail, "told": made.told}
+    """Of each, with one cache for all."""
+    with tempfile.TemporaryDirectory(prefix="qapflow-built-cache-") as cache:
+        for entry in chosen:
+            yield one(entry, Path(cache))
+
+
+def one(entry: dict, cache: Path) -> dict:
+    with tempfile.TemporaryDirectory(prefix="qapflow-built-") as name:
+        folder = Path(name)
+        (folder / "input").mkdir()
+        made = case(entry["seed"], folder / "input", entry["kind"])
+        try:
+            found, detail = simulated(made.path, folder, cache) if made.kind == "accelerator" else built(made.path, folder, cache)
+        except Exception as error:  # noqa: BLE001 - what is no refusal is a fault
+            found, detail = "traceback", f"{type(error).__name__}: {error}"
+        return {"seed": entry["seed"], "kind": made.kind, "found": found, "detail": detail, "told": made.told}
 
 
 def main() -> int:
