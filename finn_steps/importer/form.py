@@ -106,7 +106,8 @@ def _check_inputs(graph: onnx.GraphProto) -> None:
             raise ValueError(f"input {value.name or '(without a name)'} is there twice, or has no name; supported: one input of a name")
         if value.name in constants:
             continue
-        if value.type.WhichOneof("value") != "tensor_type" or value.type.tensor_type.elem_type not in TensorProto.DataType.values():
+        known = set(TensorProto.DataType.values()) - {TensorProto.UNDEFINED}
+        if value.type.WhichOneof("value") != "tensor_type" or value.type.tensor_type.elem_type not in known:
             raise ValueError(f"input {value.name} is no tensor of a known type; supported: float16 to double, integers, bool")
         check_values(f"input {value.name}", [max(1, dimension.dim_value) for dimension in value.type.tensor_type.shape.dim])
 

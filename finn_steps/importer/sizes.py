@@ -41,11 +41,12 @@ def check_values(what: str, shape) -> None:
 
 
 def check_messages(data: bytes) -> None:
-    """Walk through a serialised ModelProto without making anything of it. ValueError where it is damaged or has too many fields."""
+    """Walk through a serialised ModelProto without making anything of it. ValueError where it is damaged, has too many fields, or names that
+    are no text."""
     pending, fields = [(0, len(data), onnx.ModelProto.DESCRIPTOR, 0)], 0
     while pending:
         position, end, message, depth = pending.pop()
-        kinds = _kinds(message)
+        kinds, texts = _kinds(message), _texts(message)
         while position < end:
             fields += 1
             if fields > MOST_FIELDS or depth > MOST_DEPTH:
@@ -59,6 +60,8 @@ def check_messages(data: bytes) -> None:
                 raise ValueError("a field ends behind the file's end, or is of no known form")
             if tag & 7 == LENGTH and (below := kinds.get(tag >> 3)) is not None:
                 pending.append((position, position + length, below, depth + 1))
+            elif tag & 7 == LENGTH and tag >> 3 in texts:
+                _check_text(data[position : position + length])
             position += length
 
 
@@ -66,6 +69,19 @@ def check_messages(data: bytes) -> None:
 def _kinds(message: Descriptor) -> dict[int, Descriptor]:
     """The messages within a message, by field number."""
     return {number: field.message_type for number, field in message.fields_by_number.items() if field.type == FieldDescriptor.TYPE_MESSAGE}
+
+
+@cache
+def _texts(message: Descriptor) -> frozenset[int]:
+    """The texts of a message, by field number."""
+    return frozenset(number for number, field in message.fields_by_number.items() if field.type == FieldDescriptor.TYPE_STRING)
+
+
+def _check_text(text: bytes) -> None:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{text[:40].decode(errors='replace')} is no text in UTF-8; save the model again") from None
 
 
 def _varint(data: bytes, position: int, end: int) -> tuple[int, int]:

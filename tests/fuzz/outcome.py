@@ -50,8 +50,9 @@ def outcome(network: Network) -> Outcome:
         return file_outcome(path, network.inputs)
 
 
-def file_outcome(path: Path, x: np.ndarray, folder: Path | None = None) -> Outcome:
-    """`x`: inputs [N, features]; `folder` takes a file of its own for a while, the model's folder if None."""
+def file_outcome(path: Path, x: np.ndarray, folder: Path | None = None, batch_open: bool = False) -> Outcome:
+    """`x`: inputs [N, features]; `folder` takes a file of its own for a while, the model's folder if None; batch_open: the judge is asked about
+    the model with any number of samples, whatever the file fixes."""
     try:
         imported = import_model(path)
         answers = _answers(imported.accelerator, x)
@@ -61,12 +62,21 @@ def file_outcome(path: Path, x: np.ndarray, folder: Path | None = None) -> Outco
     except Exception as error:  # noqa: BLE001 - any exception that is not a refusal is what is looked for
         return Outcome("traceback", _last_lines(error))
     try:
-        found = compared(answers, judge(onnx.load(path), x), x)
+        model = _with_open_batch(onnx.load(path)) if batch_open else onnx.load(path)
+        found = compared(answers, judge(model, x), x)
         if found.kind == "wrong":
-            found = compared(answers, judge(onnx.load(path), x, MANY_NOISES), x)
+            found = compared(answers, judge(model, x, MANY_NOISES), x)
     except Exception as error:  # noqa: BLE001
         return Outcome("unjudged", _last_lines(error))
     return found if stopped is None else Outcome("stopped", f"{stopped} (judged {found.kind})", found.borderline)
+
+
+def _with_open_batch(model: onnx.ModelProto) -> onnx.ModelProto:
+    constants = {tensor.name for tensor in model.graph.initializer}
+    for value in (*(value for value in model.graph.input if value.name not in constants), *model.graph.output):
+        for first in value.type.tensor_type.shape.dim[:1]:
+            first.dim_param = "batch"
+    return model
 
 
 def compared(answers: np.ndarray, verdict: Verdict, x: np.ndarray) -> Outcome:

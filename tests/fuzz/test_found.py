@@ -62,3 +62,18 @@ def test_a_batch_of_none(batch, refused):
 def test_arrays_that_are_good(tmp_path):
     np.savez(tmp_path / "good.npz", a=np.zeros(0), b=np.array("text"), c=np.arange(3))
     assert set(read_arrays(tmp_path / "good.npz")) == set(read_packaged(tmp_path / "good.npz")) == {"a", "b", "c"}
+
+
+def test_names_that_are_no_text(tmp_path):
+    model = qonnx_net(Net(widths=(4, 3)), seed=1)
+    model.graph.node[0].op_type = "Something"
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString().replace(b"Something", b"Somethin\xff"))
+    with pytest.raises(ValueError, match="Somethin.* is no text in UTF-8"):
+        import_model(tmp_path / "net.onnx")
+
+
+def test_an_input_of_no_type():
+    model = qonnx_net(Net(widths=(4, 3)), seed=1)
+    model.graph.input[0].type.tensor_type.elem_type = 0
+    with pytest.raises(ValueError, match="no tensor of a known type"):
+        import_model(model)

@@ -65,7 +65,8 @@ def values(dice, model):
         with np.errstate(all="ignore"):
             nasty = np.array(dice.pick((0, -1, 1, 1.5, 16, 17, 32, 64, 1e-45, 1e-30, 1e30, 3e38, np.nan, np.inf, -np.inf)))
             nasty = np.nan_to_num(nasty) if array.dtype.kind != "f" else nasty
-            kept = array.dtype.type(nasty.astype(np.float64) if array.dtype.kind == "f" else int(max(-128, min(127, nasty))))
+            limits = (0, 1) if array.dtype.kind == "b" else (0, 127) if array.dtype.kind == "u" else (-128, 127)
+            kept = array.dtype.type(nasty.astype(np.float64) if array.dtype.kind == "f" else int(np.clip(nasty, *limits)))
         array[...] = kept if dice.chance(0.5) else np.where(np.arange(array.size).reshape(array.shape) == dice.below(array.size), kept, array)
         tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError):

@@ -115,7 +115,7 @@ def held(case: Case) -> Found:
         x = Original(case.path).random_inputs(SAMPLES, 0)
     except (ValueError, OSError):
         x = np.zeros((SAMPLES, int(np.prod([d.dim_value for d in value.type.tensor_type.shape.dim][1:]))), np.float32)
-    came = file_outcome(case.path, x)
+    came = file_outcome(case.path, x, batch_open=True)
     return Found({"exact": "accepted", "refused": "refused", "stopped": "refused"}.get(came.kind, came.kind), came.detail)
 
 
