@@ -6,6 +6,7 @@ set -euo pipefail
 archive=$(readlink -f -- "${1:?the archive of a build\'s deploy/core}")
 folder=${2:-$(mktemp -d)}
 mkdir -p "$folder"
+folder=$(readlink -f -- "$folder")
 tar -C "$folder" -xzf "$archive"
 cd "$folder/core/rtl"
 

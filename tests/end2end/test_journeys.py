@@ -11,7 +11,7 @@ import pytest
 
 from build_dataflow.building import build
 from build_dataflow.configuration import ROOT, BuildOptions
-from tests.deploy.kit.kits import needs_icarus
+from tests.deploy.kit.kits import make_kit, needs_icarus, network
 
 JOURNEYS = ROOT / "docs" / "journeys"
 
@@ -21,6 +21,14 @@ def journey(name: str, *arguments: Path | str, folder: Path) -> subprocess.Compl
     done = subprocess.run([JOURNEYS / name, *arguments], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done
+
+
+@needs_icarus
+def test_engineer_with_a_small_core(tmp_path):
+    made = make_kit(tmp_path / "build", network("folded", "stream"))
+    with tarfile.open(tmp_path / "core.tar.gz", "w:gz") as archive:
+        archive.add(made, "core")
+    assert "\nPASS: " in f"\n{journey('engineer.sh', 'core.tar.gz', 'mine', folder=tmp_path).stdout}"
 
 
 @pytest.mark.slow
