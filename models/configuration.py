@@ -15,6 +15,7 @@ from models.yaml_file import read_yaml
 
 BATCH_NORMS = ("none", "on", "no_affine", "no_running_statistics", "folded")
 SALIENCIES = ("magnitude", "fisher", "random")
+METHODS = ("none", "qap", "dpp", "widths")
 GRANULARITIES = ("weights", "blocks", "neurons")
 WIDEST, DEEPEST = 8192, 100
 """Neurons of a layer, as many as can be built, and hidden layers."""
@@ -41,7 +42,7 @@ class TrainConfig:
     `random_labels` is the share of training labels replaced by uniform classes. With `folds` > 1, training and validation
     parts are joined and fold number `fold` is the validation part.
 
-    Pruning: `method` is none, qap or dpp. For qap, `saliency` names one or more criteria (the best on validation is kept),
+    Pruning: `method` is none, qap, dpp or widths. For qap, `saliency` names one or more criteria (the best on validation is kept),
     `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
     to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
     For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` is
@@ -49,6 +50,12 @@ class TrainConfig:
     hidden layer beside the weights, equally many of each tile that the next layer reads (0: all have weights); the temperature
     falls linearly from `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a
     `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
+    For widths (models/widths), every weight has digits and every feature and neuron bits of its own, and one walk leads from a
+    float net of `dense_epochs` to one of `least_area` LUTs (the training's own sum for an unrolled core), `walk_steps` batches of 512
+    after each cut. Soft labels are the mean of `teachers` float nets of `teacher_epochs` and, with `trees`, a quarter of boosted trees,
+    and `label_share` of the labels themselves. A network of the front is fitted for `front_steps` below `front_from` LUTs, and again
+    wherever the area has fallen to `front_ratio` of the last one's; the smallest with at least `goal` on validation is kept, without
+    `goal` the best on validation. The other fields of fitting, and the bits, are not read.
     """
 
     dataset: str = "qapjets"
@@ -95,6 +102,17 @@ class TrainConfig:
     entropy_penalty: float = 5e-5
     logit_learning_rate: float = 0.05
 
+    least_area: float = 250.0
+    goal: float | None = None
+    walk_steps: int = 300
+    front_steps: int = 4000
+    front_from: float = 3200.0
+    front_ratio: float = 0.85
+    teachers: int = 4
+    teacher_epochs: int = 30
+    trees: bool = True
+    label_share: float = 0.2
+
     def __post_init__(self):
         for field in fields(self):
             value = getattr(self, field.name)
@@ -108,7 +126,7 @@ class TrainConfig:
 
     def _check(self) -> None:
         for name, allowed in (
-            ("batch_norm", BATCH_NORMS), ("schedule", ("constant", "cosine")), ("method", ("none", "qap", "dpp")),
+            ("batch_norm", BATCH_NORMS), ("schedule", ("constant", "cosine")), ("method", METHODS),
             ("granularity", GRANULARITIES), ("task", TASKS),
         ):
             _one_of(name, getattr(self, name), allowed)
@@ -137,6 +155,7 @@ class TrainConfig:
             for bits in values if isinstance(values, tuple) else (values,):
                 if not isinstance(bits, int) or not (low <= bits <= 16 or bits == 32):
                     raise ValueError(f"{name} ({bits}) must be {low} to 16, or 32 for float")
+        self._check_widths()
         if not 0 <= self.random_labels <= 1:
             raise ValueError(f"random_labels ({self.random_labels}) must be a share between 0 and 1")
         if not 0 <= self.fold < self.folds:
@@ -148,6 +167,19 @@ class TrainConfig:
             self.by_layer(name)
         for name in ("activation_bits", "neurons"):
             self.by_layer(name, len(self.hidden))
+
+    def _check_widths(self) -> None:
+        for name in ("walk_steps", "front_steps", "teacher_epochs"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} ({getattr(self, name)}) must be at least 1")
+        if not 0 < self.least_area <= self.front_from:
+            raise ValueError(f"least_area ({self.least_area}) must be above 0 and at most front_from ({self.front_from})")
+        if not 0 < self.front_ratio < 1:
+            raise ValueError(f"front_ratio ({self.front_ratio}) must be between 0 and 1")
+        if not 0 <= self.label_share <= 1 or self.teachers < 0:
+            raise ValueError(f"label_share ({self.label_share}) must be a share between 0 and 1, teachers ({self.teachers}) at least 0")
+        if self.method == "widths" and (self.task != "classes" or not self.hidden or self.start or self.float_start):
+            raise ValueError("method widths is for classes, with hidden layers, and starts from random weights")
 
     @property
     def layers(self) -> int:

@@ -33,7 +33,7 @@ FIELDS = {
     "random_labels": "share of the training labels that are replaced by random ones",
     "folds": "with more than 1, training and validation part are joined and cut into so many",
     "fold": "the one that validates",
-    "method": "none, qap (cut and fit again) or dpp (learned masks with k weights each)",
+    "method": "none, qap (cut and fit again), dpp (learned masks with k weights each) or widths (learned bits and digits)",
     "saliency": "of qap, which weights go first: magnitude, fisher, random; of several the best is kept",
     "remaining": "of qap, shares of the weights left after each cut; 'published' are the paper's",
     "rewind": "of qap, back to the initial weights after each cut (lottery ticket)",
@@ -47,6 +47,16 @@ FIELDS = {
     "temperature_end": "of dpp, in the last epoch",
     "entropy_penalty": "of dpp, weight of the masks' entropy in the loss",
     "logit_learning_rate": "of dpp, Adam's for the masks",
+    "least_area": "of widths, LUTs of an unrolled core (its own sum) at which the walk ends",
+    "goal": "of widths, the smallest net of the front with at least this on validation is kept; none: the best on validation",
+    "walk_steps": "of widths, batches after each cut",
+    "front_steps": "of widths, batches for each net of the front",
+    "front_from": "of widths, LUTs at which the front begins",
+    "front_ratio": "of widths, each next net of the front has at most so much of the LUTs of the one before",
+    "teachers": "of widths, float nets behind the soft labels; 0: none",
+    "teacher_epochs": "of widths, epochs of each of them",
+    "trees": "of widths, whether boosted trees are behind them too",
+    "label_share": "of widths, share of the labels themselves in the soft labels",
 }
 
 

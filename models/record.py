@@ -23,6 +23,8 @@ def record(name: str, command: str, config: TrainConfig, dataset, trained: Train
         "levels": {name: [{"remaining": round(level.remaining, 4), "kept": list(level.kept), "epochs": level.fit.epochs,
                            "validation": round(level.validation_accuracy, 5)} for level in levels]
                    for name, levels in trained.levels.items()},
+        **({"front": [{"area": round(net.area), "kept": list(net.kept), "validation": round(net.validation, 5),
+                       "validation_loss": round(net.loss, 5)} for net in trained.front]} if trained.front else {}),
         "time_s": {**trained.time_s, "total": round(sum(trained.time_s.values()), 1)},
     }
 

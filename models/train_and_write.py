@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
+from torch import Tensor
 
 from models import checkpoint
 from models.configuration import TrainConfig
@@ -18,6 +19,7 @@ from models.own import told_ids
 from models.record import record, write_json
 from models.tensors import to_tensors
 from models.training import train
+from models.widths.training import FrontNet
 
 CHECKED_JETS = 500
 
@@ -35,8 +37,17 @@ def telling(console: Console, status: Status) -> Callable[[str, int, float], Non
     return tell
 
 
+def write_front(front: list[FrontNet], folder: Path, check: Tensor) -> None:
+    """`folder`/AREA.onnx for each network of a walk's front, in place of what was there."""
+    for old in folder.glob("*.onnx"):
+        old.unlink()
+    for net in front:
+        net.model.export(folder / f"{net.area:.0f}.onnx", check)
+
+
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
-    """Train as `config` says, write `folder`/{model.onnx, record.json}, return the record. Progress goes to stderr."""
+    """Train as `config` says, write `folder`/{model.onnx, record.json}, for a walk front/*.onnx too, return the record. Progress goes to
+    stderr."""
     dataset = load_dataset(config.dataset, config.label, config.drop, config.task)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
@@ -50,6 +61,10 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
         raise RuntimeError(f"{fault}; written to {folder / 'last_good.pt'}") from fault
     folder.mkdir(parents=True, exist_ok=True)
     written = record(folder.resolve().name, command, config, dataset, trained)
-    export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])
+    if trained.front:
+        write_front(trained.front, folder / "front", tensors.test.x[:CHECKED_JETS])
+        trained.model.export(folder / "model.onnx", tensors.test.x)
+    else:
+        export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])
     write_json(folder / "record.json", written)
     return written

@@ -17,18 +17,21 @@ from models.fitting import accuracy
 from models.network import FLOAT_BITS, QuantMLP
 from models.qap import Level, Prepared, Report, no_report
 from models.tensors import Tensors
+from models.widths.model import WidthModel
+from models.widths.training import FrontNet, choose, right_share, train_front
 
 
 @dataclass(frozen=True)
 class Trained:
     """A finished training. `accuracy` maps a net (float, quantised, then each saliency or method) to its accuracies on the
-    parts; `model` is the one named by `shipped`, deployable."""
+    parts; `model` is the one named by `shipped`, deployable; `front` are those of a walk (method widths)."""
 
-    model: QuantMLP
+    model: QuantMLP | WidthModel
     shipped: str
     accuracy: dict[str, dict[str, float]]
     levels: dict[str, list[Level]]
     time_s: dict[str, float] = field(default_factory=dict)
+    front: list[FrontNet] = field(default_factory=list)
 
 
 def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> Trained:
@@ -42,6 +45,8 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     clock = Clock()
     scored = {"float": float_accuracies(config, tensors, report)}
     clock.lap("float")
+    if config.method == "widths":
+        return train_widths(config, tensors, scored, clock, report)
     dense, prepared, start, _ = alone(qap.train_dense(config, tensors, report))
     scored["quantised"] = accuracies(dense, prepared)
     clock.lap("quantised")
@@ -60,6 +65,16 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
         candidates["quantised"], scored["quantised"] = dense, accuracies(dense, prepared)
     shipped = max(candidates, key=lambda name: scored[name]["validation"])
     return Trained(candidates[shipped], shipped, scored, levels, clock.laps)
+
+
+def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, clock: Clock, report: Report) -> Trained:
+    """The front of one walk, and the network of it that is kept: the only one that the test part sees."""
+    front = train_front(config, tensors, report)
+    kept = choose(front, config.goal)
+    scored["widths"] = {part: right_share(kept.model(getattr(tensors, part).x), getattr(tensors, part).y)
+                        for part in ("train", "validation", "test")}
+    clock.lap("widths")
+    return Trained(kept.model, "widths", scored, {}, clock.laps, front)
 
 
 def check(config: TrainConfig, tensors: Tensors) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import onnx
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -82,3 +83,21 @@ def test_committed_networks_pass_the_rule_by_which_they_are_held():
     assert of["jet_qap"]["validation"] >= scores["jet_qap"]["accuracy"]["float"]["validation"] - 0.0075
     assert of["jet_qap_small"]["validation"] >= 0.72 and of["jet_qap_small"]["test"] >= 0.715
     assert all(record["zeros"] >= 0.9 for record in scores.values())
+
+
+def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
+    fields = ["method=widths", "dense_epochs=2", "walk_steps=3", "front_steps=3", "front_from=1000", "least_area=700", "teachers=1",
+              "teacher_epochs=1", "front_ratio=0.9", "trees=false"]
+    for folder in ("a", "b"):
+        result = CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / folder / "net"),
+                                              *(word for field in fields for word in ("--set", field))], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    net = tmp_path / "a" / "net"
+    record = json.loads((net / "record.json").read_text())
+    areas = [entry["area"] for entry in record["front"]]
+    assert record["shipped"] == "widths" and areas == sorted(areas, reverse=True) and len(areas) > 2
+    assert {path.stem for path in (net / "front").glob("*.onnx")} == {str(area) for area in areas}
+    best = max(record["front"], key=lambda entry: entry["validation"])
+    shipped, kept = (onnx.load(path) for path in (net / "model.onnx", net / "front" / f"{best['area']}.onnx"))
+    assert [tensor.raw_data for tensor in shipped.graph.initializer] == [tensor.raw_data for tensor in kept.graph.initializer]
+    assert (net / "model.onnx").read_bytes() == (tmp_path / "b" / "net" / "model.onnx").read_bytes()
