@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+import click
 import pytest
 
+from build_dataflow.cli import cli
 from build_dataflow.configuration import ROOT
 from tests import pictures
 from tests.documented import PAGES
@@ -47,3 +49,43 @@ def test_pictures_are_drawn_anew(name):
     assert "prefers-color-scheme:dark" in drawn and root.find("{*}title").text
     coloured = [element for element in root.iter() if {"fill", "stroke", "style"} & set(element.attrib)]
     assert coloured == [] and f"pictures/{name}" in (ROOT / "docs" / "idea.md").read_text()
+
+
+OTHERS_OPTIONS = {
+    "--no-deps", "--require-hashes", "--extra-index-url",  # pip's
+    "--plot",  # of the package's measure.py
+    "--assert",  # Verilator's
+}
+
+
+def own_options() -> set[str]:
+    """Of every command, and of the modules of tests/ that a person starts."""
+    found = {"--help", "--version", "--verbose"}
+
+    def walk(command: click.Command) -> None:
+        found.update(option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts))
+        for below in getattr(command, "commands", {}).values():
+            walk(below)
+
+    for name in cli.list_commands(click.Context(cli)):
+        walk(cli.get_command(click.Context(cli), name))
+    programs = [*(ROOT / "tests").rglob("__main__.py"), *(ROOT / "tests").glob("*.py"), *(ROOT / "tests" / "benchmarks").glob("*.py")]
+    return found | {option for program in programs for option in re.findall(r'add_argument\("(--[\w-]+)"', program.read_text())}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_options_that_a_page_names_are_there(page):
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", (ROOT / page).read_text()))
+    assert named - own_options() - OTHERS_OPTIONS == set()
+
+
+MADE = {"models/tagger"}
+"""What commands of the pages write."""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_a_page_names_are_there(page):
+    """Paths below our folders, in backticks; a build's own (`deploy/core`, ...) are told from them by their first folders."""
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"`((?:finn_steps|build_dataflow|models|tests|docs|requirements|docker|findings)/[\w./-]+)`", text))
+    assert {path for path in named if not (ROOT / path).exists()} <= MADE
