@@ -24,9 +24,12 @@ OWN_NAMES = ("accelerator.json", "accelerator.npz", "bitfile", "build.log", "dep
              "intermediate_models", ORIGINAL, "report", "rtl", "standard.onnx", "verification_output")
 """Of what stands in a build's folder."""
 LEVELS = Path("verification_output") / "levels.npz"
-"""x float32 [N, features]: the inputs that take every input through its levels, and the corners; through its words, if those come in."""
+"""x float32 [N, features]: the inputs that take every input through its levels, and the corners; where words of fixed point come in, through
+its words, or both sides of every step, and `words`: the same, up to WORD_SAMPLES."""
 LEVEL_SAMPLES, LEVEL_BUDGET = 2**16, 2 * 10**9
 """Of the samples that go through the input's levels: the most, and the work (Original.work) that they may take."""
+WORD_SAMPLES, RTL_WORDS = 2**16 + 2, 2**12 + 2
+"""Of those that go through fixed-point words: the most, and of the RTL."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ class Held:
         """Every word of every input in fixed point, or as many as the budget allows, float32 [N, features]. ValueError where the file
         does not take words."""
         file = self.original.file
-        x = word_inputs(self.imported, self.input_fixed, max(2, self.original.affordable(LEVEL_SAMPLES, LEVEL_BUDGET)))
+        x = word_inputs(self.imported, self.input_fixed, max(3, self.original.affordable(WORD_SAMPLES, LEVEL_BUDGET)))
         if file.input_datatype is not None:
             raise ValueError(f"--input-fixed {self.input_fixed}: input {file.input.name} is whole numbers already ({file.input_datatype}), which "
                              "the hardware takes as they are; leave it out")
@@ -125,7 +128,8 @@ def hold_to_original(folder: Path, x: np.ndarray) -> dict:
     stimulus = held.levels()
     words = stimulus.x[:0] if held.input_fixed is None else held.words()
     (folder / LEVELS).parent.mkdir(exist_ok=True)
-    np.savez_compressed(folder / LEVELS, x=stimulus.x if held.input_fixed is None else words)
+    kept = {"x": stimulus.x} if held.input_fixed is None else {"x": word_inputs(held.imported, held.input_fixed, RTL_WORDS), "words": words}
+    np.savez_compressed(folder / LEVELS, **kept)
     compared = held.compare(np.concatenate([stimulus.x, words, x[: held.original.affordable(len(x))]]))
     told = {} if held.input_fixed is None else {"words": len(words)}
     return {**told, "sha256": compared.sha256, "executor": compared.executor, "samples": compared.samples, "levels": stimulus.levels,

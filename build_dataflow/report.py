@@ -113,7 +113,8 @@ def describe_original(original: dict) -> str:
     text = f"{equal:,} of {original['samples']:,} samples equal to it, untouched, in {original['executor']}"
     if original["borderline"]:
         text += f"; {original['borderline']:,} on a threshold within float rounding"
-    return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them"
+    words = f", {original['words']:,} through the words of each input" if "words" in original else ""
+    return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them{words}"
 
 
 def counted(result: dict) -> str:

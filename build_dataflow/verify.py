@@ -205,9 +205,12 @@ def require_equal_to_model(folder: Path, x: np.ndarray, computed: np.ndarray) ->
 
 
 def require_levels(folder: Path, accelerator: Accelerator, simulation: Simulation) -> None:
-    """The inputs that the import was held to the user's own file on, through what is built of it."""
+    """The inputs that the import was held to the user's own file on, through what is built of it; where there are many words of fixed point,
+    the RTL takes those on both sides of every step."""
     with np.load(folder / LEVELS, allow_pickle=False) as kept:
-        x = kept["x"]
+        x, words = kept["x"], kept["words"] if "words" in kept.files else None
+    if words is not None:
+        require_equal_to_model(folder, words, accelerator.execute(accelerator.quantise(words)))
     q = accelerator.quantise(x)
     computed = accelerator.execute(q)
     require_equal_to_model(folder, x, computed)
