@@ -166,7 +166,8 @@ def _retype(state: _State, number: int, name: str, offset: np.ndarray) -> None:
     layer, following = state.layers[number], state.layers[number + 1]
     old, new = DataType[layer.odt], DataType[name]
     columns = offset[:, None] + np.arange(int(new.min()), int(new.max())) - int(old.min())
-    thresholds = np.take_along_axis(layer.thresholds, np.clip(columns, 0, layer.steps - 1), axis=1)
+    reached = np.clip(layer.thresholds, layer.accumulator_min[:, None], layer.accumulator_max[:, None] + 1)
+    thresholds = np.take_along_axis(reached, np.clip(columns, 0, layer.steps - 1), axis=1)
     thresholds = np.where(columns < 0, layer.accumulator_min[:, None], thresholds)
     thresholds = np.where(columns >= layer.steps, layer.accumulator_max[:, None] + 1, thresholds)
     state.layers[number] = replace(layer, thresholds=thresholds, odt=name)

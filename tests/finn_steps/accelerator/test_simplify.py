@@ -100,3 +100,17 @@ def test_foldings_are_kept():
     accelerator = random_accelerator((8, 6, 4), zeros=0.2)
     folded = replace(accelerator.layers[1].folding, style="serial", digits=2)
     assert simplify(accelerator.with_foldings({"layer1": folded})).accelerator.layers[1].folding == folded
+
+
+def test_thresholds_out_of_reach_stay_in_order_where_inputs_shrink():
+    """A sentinel of the wider datatype lies beyond that of the narrower one."""
+    network, rng = random_accelerator((4, 6, 5, 3), weight_bits=3, activation_bits=3, zeros=0.3, seed=281, input_bits=4), np.random.default_rng(281)
+    low = rng.integers(-8, 7, 4)
+    ranges = np.stack([low, np.minimum(7, low + rng.integers(0, 4, 4))])
+    rng.integers(-4, 5, (6, 1))
+    first, second = replace(network.layers[0], input_range=ranges), network.layers[1]
+    second = replace(second, thresholds=np.sort(second.thresholds + rng.integers(-20, 20, (5, 1)), axis=1))
+    network = replace(network, layers=(first, second, *network.layers[2:]))
+    simple = simplify(network).accelerator
+    q = rng.integers(ranges[0], ranges[1] + 1, (500, 4))
+    assert np.array_equal(simple.execute(q[:, simple.input_index]), network.execute(q))
