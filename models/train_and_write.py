@@ -1,7 +1,8 @@
-"""Train a network and write its folder: model.onnx first, then record.json, each atomically."""
+"""Train a network and write its folder: model.onnx first, then performance.json and record.json, each atomically."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from models.data import load_dataset
 from models.export import export
 from models.fitting import Diverged
 from models.float_start import told
+from models.metrics.curves import performance_file, performance_of
 from models.own import told_ids
-from models.record import record, write_json
-from models.tensors import to_tensors
-from models.training import train
+from models.record import record, replace_file, write_json
+from models.tensors import Tensors, to_tensors
+from models.training import Trained, train
 from models.widths.training import FrontNet
 
 CHECKED_JETS = 500
+CLASSIFIERS = ("classes", "binary")
+"""Tasks with classes, of which there are confusion matrices and ROCs."""
 
 
 def telling(console: Console, status: Status) -> Callable[[str, int, float], None]:
@@ -46,8 +50,8 @@ def write_front(front: list[FrontNet], folder: Path, check: Tensor) -> None:
 
 
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
-    """Train as `config` says, write `folder`/{model.onnx, record.json}, for a walk front/*.onnx too, return the record. Progress goes to
-    stderr."""
+    """Train as `config` says, write `folder`/{model.onnx, performance.json, record.json}, for a walk front/*.onnx too, return the record.
+    Progress goes to stderr."""
     dataset = load_dataset(config.dataset, config.label, config.drop, config.task)
     tensors = to_tensors(dataset, config)
     console = Console(stderr=True, highlight=False)
@@ -66,5 +70,15 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
         trained.model.export(folder / "model.onnx", tensors.test.x)
     else:
         export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])
+    if config.task in CLASSIFIERS:
+        write_performance(trained, tensors, dataset.name, folder)
     write_json(folder / "record.json", written)
     return written
+
+
+def write_performance(trained: Trained, tensors: Tensors, dataset: str, folder: Path) -> None:
+    """performance.json: what each net on the way answers to the test part."""
+    y = tensors.test.y.numpy().astype("int64")
+    nets = {name: performance_of(scores, y, tensors.classes) for name, scores in trained.scores.items()}
+    content = performance_file(nets, tensors.classes, dataset, folder / "model.onnx")
+    replace_file(folder / "performance.json", json.dumps(content, separators=(",", ":")) + "\n")

@@ -6,6 +6,7 @@ import copy
 import time
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from models import qap
@@ -13,7 +14,7 @@ from models.biases import snap_biases
 from models.configuration import TrainConfig
 from models.dpp import add_masks, train_dpp
 from models.drivers import alone
-from models.fitting import accuracy
+from models.fitting import accuracy, logits
 from models.network import FLOAT_BITS, QuantMLP
 from models.qap import Level, Prepared, Report, no_report
 from models.tensors import Tensors
@@ -24,7 +25,8 @@ from models.widths.training import FrontNet, choose, right_share, train_front
 @dataclass(frozen=True)
 class Trained:
     """A finished training. `accuracy` maps a net (float, quantised, then each saliency or method) to its accuracies on the
-    parts; `model` is the one named by `shipped`, deployable; `front` are those of a walk (method widths)."""
+    parts; `model` is the one named by `shipped`, deployable; `front` are those of a walk (method widths);
+    `scores` are the answers [N, outputs] of each net to the test part."""
 
     model: QuantMLP | WidthModel
     shipped: str
@@ -32,6 +34,7 @@ class Trained:
     levels: dict[str, list[Level]]
     time_s: dict[str, float] = field(default_factory=dict)
     front: list[FrontNet] = field(default_factory=list)
+    scores: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> Trained:
@@ -42,13 +45,13 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     """
     torch.set_num_threads(1)
     check(config, tensors)
-    clock = Clock()
-    scored = {"float": float_accuracies(config, tensors, report)}
+    clock, twin = Clock(), float_net(config, tensors, report)
+    scored, scores = {"float": accuracies(*twin)}, {"float": test_scores(*twin)}
     clock.lap("float")
     if config.method == "widths":
-        return train_widths(config, tensors, scored, clock, report)
+        return train_widths(config, tensors, scored, scores, clock, report)
     dense, prepared, start, _ = alone(qap.train_dense(config, tensors, report))
-    scored["quantised"] = accuracies(dense, prepared)
+    scored["quantised"], scores["quantised"] = accuracies(dense, prepared), test_scores(dense, prepared)
     clock.lap("quantised")
     candidates, levels = {}, {}
     for name in pruners(config):
@@ -58,23 +61,26 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
             model = copy.deepcopy(dense)
             levels[name] = alone(qap.prune(model, config, name, prepared, start, report))
         snap_biases(model)
-        scored[name], candidates[name] = accuracies(model, prepared), model
+        scored[name], scores[name], candidates[name] = accuracies(model, prepared), test_scores(model, prepared), model
         clock.lap(name)
     if not candidates:
         snap_biases(dense)
         candidates["quantised"], scored["quantised"] = dense, accuracies(dense, prepared)
+        scores["quantised"] = test_scores(dense, prepared)
     shipped = max(candidates, key=lambda name: scored[name]["validation"])
-    return Trained(candidates[shipped], shipped, scored, levels, clock.laps)
+    return Trained(candidates[shipped], shipped, scored, levels, clock.laps, scores=scores)
 
 
-def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, clock: Clock, report: Report) -> Trained:
+def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, scores: dict, clock: Clock, report: Report) -> Trained:
     """The front of one walk, and the network of it that is kept: the only one that the test part sees."""
     front = train_front(config, tensors, report)
     kept = choose(front, config.goal)
     scored["widths"] = {part: right_share(kept.model(getattr(tensors, part).x), getattr(tensors, part).y)
                         for part in ("train", "validation", "test")}
+    with torch.no_grad():
+        scores["widths"] = kept.model(tensors.test.x).numpy()
     clock.lap("widths")
-    return Trained(kept.model, "widths", scored, {}, clock.laps, front)
+    return Trained(kept.model, "widths", scored, {}, clock.laps, front, scores)
 
 
 def check(config: TrainConfig, tensors: Tensors) -> None:
@@ -95,18 +101,27 @@ def float_twin(config: TrainConfig) -> TrainConfig:
     return config.with_fields(**bits, method="none", l1=0.0, start=None)
 
 
-def float_accuracies(config: TrainConfig, tensors: Tensors, report: Report) -> dict[str, float]:
-    """Of the float twin, trained here; of a float model that the training starts from as it is."""
+def float_net(config: TrainConfig, tensors: Tensors, report: Report) -> tuple[QuantMLP, Prepared]:
+    """The float twin, trained here, and its data; a float model that the training starts from as it is."""
     twin = float_twin(config)
     if config.float_start:
         model = qap.build(twin, tensors)
-        return accuracies(model, qap.prepare(model, tensors))
+        return model, qap.prepare(model, tensors)
     model, prepared, _, _ = alone(qap.train_dense(twin, tensors, lambda s, e, v: report(f"float {s}", e, v)))
-    return accuracies(model, prepared)
+    return model, prepared
+
+
+def float_accuracies(config: TrainConfig, tensors: Tensors, report: Report) -> dict[str, float]:
+    return accuracies(*float_net(config, tensors, report))
 
 
 def accuracies(model: QuantMLP, prepared: Prepared) -> dict[str, float]:
     return {part: accuracy(model, getattr(prepared, part)) for part in ("train", "validation", "test")}
+
+
+def test_scores(model: QuantMLP, prepared: Prepared) -> np.ndarray:
+    """Its answers to the test part, float32 [N, outputs]."""
+    return logits(model, prepared.test[0]).numpy()
 
 
 class Clock:
