@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from finn_steps.rtl import truth_table
 from finn_steps.rtl.core import Core
 from finn_steps.rtl.counts import netlist_counts
@@ -21,9 +23,13 @@ blocks change counts by a per cent either way, as other names do (jet_qap_small 
 large designs have several."""
 
 
-def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int, tabled: bool = False) -> Core:
+def pipeline(
+    net: Netlist, outputs: list[int], module: str, input_bits: int, registers_every: int, tabled: bool = False,
+    parts: Sequence[tuple[str, int]] = (),
+) -> Core:
     """A Core whose y[i] is the literal outputs[i]; `registers_every` nodes in series between two registers, at most. `tabled`: write
-    functions as constant tables, however few inputs they have (WIDE)."""
+    functions as constant tables, however few inputs they have (WIDE). `parts`: names and how many nodes there are up to their end; a
+    comment tells which signals are whose."""
     stages = retimed(net, outputs, registers_every)
     last = max((stages[net.driver[literal >> 1]] for literal in outputs if literal > 1), default=0)
     ages = delays(net, outputs, stages, last)
@@ -40,6 +46,7 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
         f"    input  wire logic [{input_bits - 1}:0] x,",
         f"    output logic [{len(outputs) - 1}:0] y",
         ");",
+        *whose(parts),
         *writer.nodes(),
         *clocked([*writer.all_registers(), f"        y <= {answer};"]),
         "endmodule",
@@ -49,6 +56,12 @@ def pipeline(net: Netlist, outputs: list[int], module: str, input_bits: int, reg
     depth = max([net.unit(literal) for literal in outputs] + [0])
     counts = netlist_counts(net, [(literal, last + 1) for literal in outputs], stages)
     return Core(module, text, last + 1, 1, input_bits, len(outputs), depth, dict(counts))
+
+
+def whose(parts: Sequence[tuple[str, int]]) -> list[str]:
+    """A comment for each part that has nodes."""
+    starts = [0, *(end for _, end in parts)]
+    return [f"    // {name}: n{start} to n{end - 1}" for (name, end), start in zip(parts, starts) if end > start]
 
 
 def delays(net: Netlist, outputs: list[int], stages: list[int], last: int) -> list[int | None]:

@@ -18,6 +18,7 @@ from finn_steps.rtl.label import greatest
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.pipeline import pipeline
 from finn_steps.rtl.sharing import share
+from finn_steps.rtl.stage import identifier
 from finn_steps.rtl.word import Word
 from finn_steps.rtl.wrapping import Wrap, Wrapped, wrapped_word, wraps_of
 
@@ -32,7 +33,7 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
     bits = net.input(width * first.MW)
     words = [Word.within(bits[width * i: width * (i + 1)], low, high)
              for i, (low, high) in enumerate(zip(first.input_low.tolist(), first.input_high.tolist()))]
-    weights = first.weights
+    weights, parts = first.weights, []
     for layer, following in zip(layers, [*layers[1:], None]):
         wraps = {} if following is None else wraps_of(layer, following)
         counted = {wrap.h for wrap in wraps.values()}
@@ -40,10 +41,12 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
         shared, words = share(net, weights[built], words)
         made = {row: neuron(net, layer, row, shared[place], words, wraps.get(row)) for place, row in enumerate(built)}
         words = [made.get(row, NOTHING) for row in range(layer.MH)]
+        parts.append((identifier(layer.name), len(net.nodes)))
         weights = None if following is None else np.where(np.isin(np.arange(layer.MH), list(counted)), 0, following.weights)
     encoded = [encode(net, word, layers[-1].odt) for word in words]
     outputs = sum(encoded, []) if labels is None else greatest(net, encoded, DataType[layers[-1].odt].signed(), labels)
-    return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every)
+    parts.append(("answer", len(net.nodes)))
+    return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every, parts=parts)
 
 
 def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, words: list[Word], wrap: Wrap | None = None) -> Word:
