@@ -43,11 +43,18 @@ class Result:
         network = self.accelerator
         return network.dequantise(network.execute(network.quantise(x)))
 
-    def report(self) -> None:
-        """Print what `report` prints."""
+    def report(self, schedule: bool | None = None) -> Path | None:
+        """Print what `report` prints, and write its HTML page: the path, or None where it cannot be written, which is said.
+
+        schedule  whether the RTL is simulated once more, to see when each layer works; None: where the design is small
+        """
+        from build_dataflow.page.page import page_or_reason
         from build_dataflow.report import print_report
 
         print_report(self.summary, self.folder)
+        path, reason = page_or_reason([self.folder], measure=schedule)
+        print(path or f"no page was written: {reason}")
+        return path
 
 
 def build(model: str | Path, output: str | Path | None = None, *, resume: bool = False, **options: Any) -> Result:

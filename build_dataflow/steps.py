@@ -19,6 +19,7 @@ from build_dataflow.configuration import BuildOptions, family_of
 from build_dataflow.hold import ORIGINAL, hold_to_original, keep_original
 from build_dataflow.hold_keras import hold_to_keras
 from build_dataflow.jsonfile import write_json
+from build_dataflow.performance import keep_training
 from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
 from build_dataflow.synthesis import is_large, luts_for_budget, synthesise_build
@@ -51,6 +52,7 @@ def step_hold_to_original(model, cfg):
     """The network as imported against the user's own file, before anything is built; and what looks suspicious in it."""
     folder, build = Path(cfg.output_dir), cfg.build
     keep_original(Path(build.model), folder)
+    keep_training(Path(build.model), folder)
     imported = Accelerator.load(folder / "import")
     x, _, _ = samples_for(build, imported)
     held = hold_to_original(folder, x)

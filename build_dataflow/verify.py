@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import LEVELS, Held
 from build_dataflow.jsonfile import write_json
+from build_dataflow.performance import write_performance
 from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.label import labelling
 from finn_steps.emulator import Emulator
@@ -46,13 +48,19 @@ class VerificationError(RuntimeError):
 
 def samples_for(options: BuildOptions, accelerator: Accelerator) -> tuple[np.ndarray, np.ndarray | None, str]:
     """Model inputs float32 [N, features], labels int64 [N] or None, and what they are."""
+    found = labelled_samples(options, accelerator)
+    return found.x, found.y, found.source
+
+
+def labelled_samples(options: BuildOptions, accelerator: Accelerator) -> Samples:
+    """What a build verifies on, with its labels where they can be those of the network's answers."""
     if options.data is None:
         x = carried(random_model_inputs(accelerator, options.samples, options.seed), options.input_fixed)
-        return x, None, f"random inputs, seed {options.seed}"
+        return Samples(x, None, (), f"random inputs, seed {options.seed}")
     found = load_samples(options.data, options.label, options.drop, options.all_rows)
     if found.x.shape[1] != accelerator.features:
         raise ValueError(f"{options.data} has {found.x.shape[1]} features, {options.model} takes {accelerator.features}")
-    return carried(found.x, options.input_fixed), labels_for(found, accelerator), found.source
+    return replace(found, x=carried(found.x, options.input_fixed), y=labels_for(found, accelerator))
 
 
 def carried(x: np.ndarray, fixed: FixedInput | None) -> np.ndarray:
@@ -85,7 +93,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     """
     accelerator = Accelerator.load(folder)
     reference = Reference(folder / "standard.onnx")
-    x, labels, source = samples_for(options, accelerator)
+    samples = labelled_samples(options, accelerator)
+    x, labels, source = samples.x, samples.y, samples.source
     simulation = simulation_for(folder, accelerator, len(x))
 
     q = accelerator.quantise(x)
@@ -110,6 +119,7 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     outputs, model_outputs = accelerator.dequantise(computed), reference.outputs(x)
     decided = ends_in_label(Accelerator.load(folder / "import"))
     answered, model_labels = labels_of(outputs, decided), labels_of(model_outputs, decided)
+    scores = None if decided else model_outputs
     if accelerator.labels is not None:
         answered, model_outputs = computed[:, 0], model_labels[:, None]
     differing = differing_samples(answers(reference.integers(x)), computed)
@@ -134,6 +144,8 @@ def verify_build(folder: Path, options: BuildOptions) -> dict:
     if labels is not None:
         right = {"onnxruntime": float(np.mean(model_labels == labels)), "hardware": float(np.mean(answered == labels))}
         report["accuracy"] = {**right, "samples": len(labels), "dataset": source}
+        labels_alone = decided or accelerator.labels is not None
+        write_performance(folder, samples, {"onnxruntime": (scores, model_labels), "hardware": (None if labels_alone else outputs, answered)})
     write_json(folder / "report" / "verification.json", report)
     (folder / "verification_output").mkdir(exist_ok=True)
     kept = slice(0, PACKAGED_VECTORS)

