@@ -40,7 +40,7 @@ mount() { # PATH [,readonly]
     options+=(--mount "type=bind,\"source=$1\",\"target=$1\"${2:-}")
 }
 
-options=(--rm --init --user "$(id -u):$(id -g)" --env "USER=$(id -un 2>/dev/null || id -u)" --volume "qapflow-cache-$(id -u):/cache")
+options=(--rm --init --user "$(id -u):$(id -g)" --env "USER=$(id -un 2>/dev/null)" --volume "qapflow-cache-$(id -u):/cache")
 [ ! -t 0 ] || [ ! -t 1 ] || options+=(--interactive --tty)
 mount_at_same_path "$root"
 [ ${#mounted[@]} -eq 1 ] || fail "the container needs $root for itself; move the checkout to another folder"

@@ -78,6 +78,17 @@ def test_hands_its_arguments_to_run_local_in_the_container(checkout, arguments):
     ]
 
 
+def test_a_user_without_a_name_has_a_number(checkout):
+    """As `id` answers then: the number, a complaint, and a status of 1."""
+    (checkout.bin / "id").unlink()
+    (checkout.bin / "id").write_text('#!/bin/bash\necho 4321; [ "$1" != -un ] || { echo "cannot find name" >&2; exit 1; }\n')
+    (checkout.bin / "id").chmod(0o755)
+    run = checkout.run("build")
+    assert (run.returncode, run.stderr) == (0, "")
+    call = checkout.docker_run()
+    assert call[call.index("--env") + 1] == "USER=4321" and call[call.index("--user") + 1] == "4321:4321"
+
+
 def test_shell_is_a_shell(checkout):
     assert checkout.run("shell").returncode == 0
     assert checkout.docker_run()[-2:][1:] == ["bash"] and "--interactive" in checkout.docker_run()
