@@ -81,6 +81,8 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{BUILD}models/tagger/model.onnx --data events.csv --label kind --drop event --explore": TAGGER,
     "./run-local.sh verify jet_qap": Run("equal"),
     "./run-local.sh verify NAME --samples 5000000": Held("tests/end2end/test_journeys.py::test_physicist"),
+    "./run-local.sh report jet_qap": Held("tests/build_dataflow/page/test_facts.py::test_the_page_says_what_the_summary_says"),
+    "python -m tests.build_dataflow.page.screenshots jet_qap": Cannot("minutes of Chromium; tests/build_dataflow/page/test_browser.py looks"),
     "./run-local.sh measure jet_qap --simulate": Run("PYNQ-Z1"),
     "./run-local.sh measure jet_qap --board xilinx@192.168.2.99": Cannot("no board; tests/deploy/remote_board.py stands in for one"),
     "ssh-copy-id xilinx@192.168.2.99": Cannot("no board"),

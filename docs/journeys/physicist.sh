@@ -18,5 +18,5 @@ qapflow train tagger --from net.pt --data events.csv --label kind --drop event -
 # The simulated hardware against the file, on more random samples than a build takes.
 qapflow verify build/tagger --samples 20000
 
-# Accuracy and ROC of the hardware, layers, latency and area.
+# build/tagger/report/report.html: accuracy and ROC from the float network to the hardware, layers, latency and area.
 qapflow report build/tagger
