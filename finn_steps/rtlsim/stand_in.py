@@ -32,7 +32,8 @@ def ports_of(text: str) -> list[Port]:
 
 def module(name: str, ports: list[Port]) -> str:
     """The module `name`; it calls <name>_create and <name>_step."""
-    declared = "".join(f",\n    {port.direction} {'var ' * (port.direction == 'output')}logic [{port.width - 1}:0] {port.name}" for port in ports)
+    kinds = {"input": "input logic", "output": "output var logic"}
+    declared = "".join(f",\n    {kinds[port.direction]} [{port.width - 1}:0] {port.name}" for port in ports)
     arguments = "".join(f",\n        {port.direction} bit [{port.width - 1}:0] {port.name}" for port in ports)
     outputs = [port for port in ports if port.direction == "output"]
     values = ", ".join(f"{port.name}_next" if port.direction == "output" else port.name for port in ports)
@@ -55,9 +56,8 @@ def calls(library: str, ports: list[Port]) -> str:
     """C++ of <library>_create and <library>_step, for the model V<library>. A step is one evaluation: the model is told that it has seen
     the clock low."""
     declared = "".join(f", {'const ' * (port.direction == 'input')}svBitVecVal* {port.name}" for port in ports)
-    takes = "".join(f"    std::memcpy(&model.{port.name}, {port.name}, sizeof model.{port.name});\n" for port in ports if port.direction == "input")
-    gives = "".join(f"    {port.name}[0] = 0;\n    std::memcpy({port.name}, &model.{port.name}, sizeof model.{port.name});\n"
-                    for port in ports if port.direction == "output")
+    takes = "".join(f"    std::memcpy(&model.{name}, {name}, sizeof model.{name});\n" for name in names(ports, "input"))
+    gives = "".join(f"    {name}[0] = 0;\n    std::memcpy({name}, &model.{name}, sizeof model.{name});\n" for name in names(ports, "output"))
     return f"""#include "V{library}.h"
 #include "V{library}___024root.h"
 #include "svdpi.h"
@@ -77,3 +77,7 @@ extern "C" void {library}_step(void* block{declared}) {{
     model.eval();
 {gives}}}
 """
+
+
+def names(ports: list[Port], direction: str) -> list[str]:
+    return [port.name for port in ports if port.direction == direction]

@@ -64,7 +64,7 @@ def test_one_large_module_alone_is_none(monkeypatch, least):
 
 
 def test_ports_are_those_that_verilator_writes_out():
-    text = "module b01 (\n        input logic clk\n        , input logic [1279:0]  x\n        , input logic start\n        , output logic [11:0]  y\n    );"
+    text = "module b01 (\n  input logic clk\n  , input logic [1279:0]  x\n  , input logic start\n  , output logic [11:0]  y\n    );"
     assert ports_of(text) == [Port("input", 1280, "x"), Port("input", 1, "start"), Port("output", 12, "y")]
     with pytest.raises(ValueError, match="without an input clk"):
         ports_of(text.replace("clk", "clock"))
