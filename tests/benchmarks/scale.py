@@ -215,11 +215,12 @@ def fits_told(rows: list[dict]) -> list[str]:
 def section(rows: list[dict], asked: Asked) -> Section:
     """Of the page."""
     how = "as the tuner chooses them" if asked.tuned else "as many lanes as the rate needs"
+    lut = f"LUT by Yosys up to {asked.synthesise:,} nonzeros, beyond them by the cost model" if asked.synthesise else "LUT by the cost model"
     text = f"""Written by `python -m tests.benchmarks.scale`, on {date.today()}, {os.cpu_count()} cores shared with other work. Networks of
 three layers, 4 bits, 90 % zeros, folded to about {asked.ii} cycles from frame to frame ({how}), each built by `build`
 with empty caches and verified on {asked.samples} random inputs, back to back and under three patterns of gaps and stalls. Build time is without
-synthesis, and without the proof, which ends by the clock; LUT by Yosys up to {asked.synthesise:,} nonzeros, beyond them by the cost
-model. Memory is the most that the build and all that it started had at once. Samples a second are those of the build's verification.
+synthesis, and without the proof, which ends by the clock; {lut}.
+Memory is the most that the build and all that it started had at once. Samples a second are those of the build's verification.
 
 ![build time, memory, LUT and samples a second against nonzeros]({PICTURE})
 

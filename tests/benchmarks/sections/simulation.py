@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import resource
 import subprocess
@@ -52,8 +51,8 @@ reach, on all cores at once, the rest through the emulator; `verify` sends the b
 
 
 def rows(context: Context) -> list[dict]:
-    simulator = [inspect.getsource(compiler), compiler.HARNESS.read_text(), (ROOT / "finn_steps/emulator/emulator.cpp").read_text(),
-                 sources(), *(path.read_bytes() for path in sorted(LIBRARY.glob("*.sv")))]
+    simulator = [*(path.read_text() for path in sorted((ROOT / "finn_steps/rtlsim").iterdir()) if path.is_file()),
+                 (ROOT / "finn_steps/emulator/emulator.cpp").read_text(), sources(), *(path.read_bytes() for path in sorted(LIBRARY.glob("*.sv")))]
     found = []
     for name, foldings in designs():
         parts = [*simulator, *network_content(network(name)[1]), repr(foldings)]
