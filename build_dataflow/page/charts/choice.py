@@ -53,7 +53,7 @@ def clocks(points: Sequence[dict], chosen: dict) -> Spec:
 def comparison(rows: Sequence[dict]) -> Spec:
     """Builds as marks: LUTs against a measure. Parameter: against, `accuracy`, `latency_ns`, `ff` or `nonzeros`."""
     names = [row["name"] for row in rows]
-    axes = {"x": number("lut", "LUT", scale={"zero": False, "padding": 40}, axis={"format": ",", "tickCount": 6}),
+    axes = {"x": number("lut", "LUT", scale={"zero": False, "padding": 40}, axis={"format": ",d", "tickCount": 6}),
             "y": number("shown", scale={"zero": False, "padding": 30})}
     looks = {"color": name("name", names, COLOURS), "shape": name("name", names, SHAPES),
              "tooltip": tooltip(name="build", lut="LUT|,", shown="value")}

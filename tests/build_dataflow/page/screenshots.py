@@ -38,7 +38,7 @@ def main(names: list[str]) -> None:
 def take(tab: Page, path: Path, height: int | None = None) -> None:
     """A PNG of few colours: a tenth of the size."""
     tab.screenshot(path, height)
-    picture = Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    picture = Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     picture.save(path, optimize=True)
     print(f"{path.relative_to(ROOT)}: {picture.width} x {picture.height}, {path.stat().st_size / 1000:.0f} kB")
 
