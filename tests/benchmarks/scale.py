@@ -207,8 +207,8 @@ def is_point(row: dict) -> bool:
 
 def fits_told(rows: list[dict]) -> list[str]:
     names = {**FITTED, **{f"{step}_s": f"step_{step} (s)" for step in STEPS}}
-    points = sum(map(is_point, rows))
-    return [f"{text}: nonzeros ^ {fit(rows, name)[1]:.2f}, from {points} builds of {FITTED_FROM:,} to {FITTED_TO:,} nonzeros"
+    points = [row["nonzeros"] for row in rows if is_point(row)] or [0]
+    return [f"{text}: nonzeros ^ {fit(rows, name)[1]:.2f}, from {len(points)} builds of {min(points):,} to {max(points):,} nonzeros"
             for name, text in names.items()]
 
 
