@@ -116,6 +116,7 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{MODULES}fuzz": Held("tests/fuzz/test_fuzz.py::test_command_counts_and_says_what_failed"),
     f"{MODULES}fuzz.hostile": Held("tests/fuzz/test_hostile.py"),
     f"{MODULES}fuzz.hostile --inputs 10000": Held("tests/fuzz/test_hostile.py"),
+    f"{MODULES}fuzz.hostile.builds FILE": Held("tests/fuzz/test_hostile.py::test_what_is_accepted_builds_and_is_equal_to_its_file"),
     f"{MODULES}mutation --designs 500 --kept FILE --minutes 19": Held("tests/test_mutation.py::test_nothing_survives"),
     f"{MODULES}soak build/jet_qap --jets 10000000": Held("tests/test_soak.py::test_soak"),
     f"{MODULES}benchmarks.peers": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
@@ -135,3 +136,10 @@ def holds(held: Held) -> bool:
     file, _, name = held.by.partition("::")
     path: Path = ROOT / file
     return path.is_file() and (not name or re.search(rf"^def {name}\(", path.read_text(), re.M) is not None)
+
+
+def environment_is_made() -> bool:
+    """Whether run-local.sh would start at once: a test must not make the environment anew that it runs in."""
+    stamp = ROOT / ".venv" / "stamp"
+    locks = "".join((ROOT / "requirements" / f"{name}.txt").read_text() for name in ("base", "torch"))
+    return stamp.is_file() and stamp.read_text().partition("\n")[2] == locks
