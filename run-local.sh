@@ -77,8 +77,9 @@ install_torch() {
     return 1
 }
 
-# An environment that can be built upon: of the right Python, with pip, and no set-up was killed in the midst of it.
-sound() { [ ! -e "$venv/setting-up" ] && [ "$(version_of "$python")" = "$(version_of "$found_python")" ] && "$python" -m pip --version; }
+# An environment that can be built upon: of the right Python, with pip, its own (without pyvenv.cfg, pip would install into the system's), and
+# no set-up was killed in the midst of it.
+sound() { [ ! -e "$venv/setting-up" ] && [ -e "$venv/pyvenv.cfg" ] && [ "$(version_of "$python")" = "$(version_of "$found_python")" ] && "$python" -m pip --version; }
 
 set_up() {
     trap 'echo >&2; exit 130' INT
@@ -99,6 +100,7 @@ set_up() {
 
 check_prerequisites
 if ! ready; then
+    [ ! -L "$venv" ] || fail "$venv is a link to an environment that this checkout does not match; remove the link, or make the environment anew where it stands"
     mkdir -p -- "$root/.cache" "$venv" && [ -w "$venv" ] || fail "$venv is not the one that this checkout needs, and cannot be written"
     exec 9>"$root/.cache/setup.lock"
     flock -n 9 || { say "another start is setting up $venv; waiting for it"; flock 9; }

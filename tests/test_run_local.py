@@ -190,6 +190,29 @@ def test_another_python_makes_the_environment_anew(checkout):
     assert [call.split()[0] for call in checkout.calls()] == ["venv", "pip", "pip"]
 
 
+def test_what_is_no_environment_of_its_own_is_made_anew(checkout):
+    """Without pyvenv.cfg its Python is the system's, and pip would install there."""
+    assert checkout.run("build").returncode == 0
+    (checkout.root / ".venv" / "pyvenv.cfg").unlink()
+    (checkout.root / ".venv" / "stamp").unlink()
+    checkout.calls_file.unlink()
+    assert checkout.run("build").returncode == 0
+    assert [call.split()[0] for call in checkout.calls()] == ["venv", "pip", "pip"]
+
+
+def test_an_environment_behind_a_link_is_used_and_never_cleared(checkout, tmp_path):
+    assert checkout.run("build").returncode == 0
+    shutil.move(checkout.root / ".venv", tmp_path / "shared")
+    (checkout.root / ".venv").symlink_to(tmp_path / "shared")
+    assert checkout.run("build").returncode == 0
+    before = sorted(tmp_path.glob("shared/**/*"))
+    with open(checkout.root / "requirements" / "base.txt", "a") as lock:
+        lock.write("more==1.0\n")
+    run = checkout.run("build")
+    assert run.returncode == 1 and len(run.stderr.splitlines()) == 1 and "is a link to an environment" in run.stderr
+    assert sorted(tmp_path.glob("shared/**/*")) == before
+
+
 def torch_installs(checkout: Checkout) -> list[str]:
     return [re.sub(r".*--no-user (.*)", r"\1", call).replace(f"-r {checkout.root}/requirements/", "") for call in checkout.calls()
             if "torch.txt" in call or "torch==" in call]
