@@ -77,7 +77,16 @@ class Activation:
     @property
     def sliced(self) -> bool:
         """Whether each output is a bit of the index but for what lies outside the block."""
-        return bool(_Candidates(np.array(self.thresholds), self.low_bits, self.high, np.array([self.origin])).sliced[0])
+        return bool(self._alone.sliced[0])
+
+    @property
+    def luts(self) -> int:
+        """An estimate, the columns that a lower origin adds to the sum among them."""
+        return int(self._alone.luts[0])
+
+    @property
+    def _alone(self) -> _Candidates:
+        return _Candidates(np.array(self.thresholds), self.low_bits, self.high, np.array([self.origin]))
 
     def apply(self, net: Netlist, bits: list[int]) -> list[int]:
         """Literals of the count, from those of accumulator - origin: `width` literals, of which the lowest `shift` are unread."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from typing import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
-from finn_steps.rtl import activation, even_steps
+from finn_steps.rtl import activation, affine, even_steps
 from finn_steps.rtl.activation import DIRECT_INPUTS, LUT_INPUTS
 from finn_steps.rtl.core import Core
+from finn_steps.rtl.digit_sharing import share_digits
 from finn_steps.rtl.heap import compress
 from finn_steps.rtl.label import greatest
 from finn_steps.rtl.netlist import Netlist
@@ -38,8 +40,12 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
         wraps = {} if following is None else wraps_of(layer, following)
         counted = {wrap.h for wrap in wraps.values()}
         built = [row for row in range(layer.MH) if row not in counted]
-        shared, words = share(net, weights[built], words)
-        made = {row: neuron(net, layer, row, shared[place], words, wraps.get(row)) for place, row in enumerate(built)}
+        ranges = [bounds(weights[row], int(layer.bias[row]), words) for row in range(layer.MH)]
+        shared, words = share_digits(net, weights[built], words) or share(net, weights[built], words)
+        sums = {row: Sum(*accumulator(shared[place], int(layer.bias[row]), words), *ranges[row]) for place, row in enumerate(built)}
+        for u, wrap in wraps.items():
+            sums[wrap.h] = Sum(sums[u].terms, sums[u].constant + int(layer.bias[wrap.h] - layer.bias[u]), *ranges[wrap.h])
+        made = {row: neuron(net, layer, row, sums, wraps.get(row)) for row in built}
         words = [made.get(row, NOTHING) for row in range(layer.MH)]
         parts.append((identifier(layer.name), len(net.nodes)))
         weights = None if following is None else np.where(np.isin(np.arange(layer.MH), list(counted)), 0, following.weights)
@@ -49,13 +55,23 @@ def unrolled_core(layers: Sequence[SparseLayer], module: str, labels: np.ndarray
     return pipeline(net, outputs, module, len(bits), layers[0].folding.registers_every, parts=parts)
 
 
-def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, words: list[Word], wrap: Wrap | None = None) -> Word:
-    """The output of one row of a layer: of weights @ words, bias and thresholds; with `wrap`, that of a pair of rows."""
-    terms, constant, low, high = accumulator(weights, int(layer.bias[row]), words)
+@dataclass(frozen=True)
+class Sum:
+    """An accumulator: bits with their weights and a constant; it lies in low..high, as the inputs say (words that share inputs say less)."""
+
+    terms: dict[int, int]
+    constant: int
+    low: int
+    high: int
+
+
+def neuron(net: Netlist, layer: SparseLayer, row: int, sums: Mapping[int, Sum], wrap: Wrap | None = None) -> Word:
+    """The output of one row of a layer, of its accumulator and thresholds; with `wrap`, that of a pair of rows."""
+    terms, constant, low, high = sums[row].terms, sums[row].constant, sums[row].low, sums[row].high
     if wrap is not None:
         function = Wrapped(layer, row, wrap, low, high)
         word = wrapped_word(net, function, terms, constant)
-        return word or _difference(neuron(net, layer, row, weights, words), neuron(net, layer, wrap.h, weights, words), function)
+        return word or _difference(*(neuron(net, layer, each, sums) for each in (row, wrap.h)), function)
     if layer.thresholds is None:
         signed, width = low < 0, max((-low - 1 if low < 0 else 0).bit_length(), high.bit_length(), 1) + (low < 0)
         word = Word.binary(compress(net, terms, constant, width), signed)
@@ -68,10 +84,10 @@ def neuron(net: Netlist, layer: SparseLayer, row: int, weights: np.ndarray, word
         return Word((), least, least, least)
     if len(terms) <= LUT_INPUTS:
         reached = tabulate(net, terms, constant, thresholds)
-    elif np.count_nonzero(weights) == 1 and len(terms) > DIRECT_INPUTS:  # narrower ones gain little
+    elif np.count_nonzero(layer.weights[row]) == 1 and len(terms) > DIRECT_INPUTS:  # narrower ones gain little
         reached = even_steps.reached(net, terms, constant, tuple(thresholds), low, high)
     else:
-        chosen = activation.choose(thresholds, low, high)
+        chosen = affine.choose(thresholds, low, high)
         reached = chosen.apply(net, compress(net, terms, constant - chosen.origin, chosen.width, either=True))
     return Word(tuple((bit, step << i) for i, bit in enumerate(reached)), least, least, least + step * len(thresholds))
 
@@ -91,22 +107,26 @@ def tabulate(net: Netlist, terms: dict[int, int], constant: int, thresholds: lis
             for bit in range(len(thresholds).bit_length())]
 
 
-def accumulator(weights, bias: int, words: list[Word]) -> tuple[dict[int, int], int, int, int]:
-    """(terms, constant, low, high) of weights @ words + bias: bits with their weights, and the range of the sum."""
+def accumulator(weights, bias: int, words: list[Word]) -> tuple[dict[int, int], int]:
+    """(terms, constant) of weights @ words + bias: bits with their weights."""
     terms: dict[int, int] = defaultdict(int)
-    low = high = constant = bias
+    constant = bias
     for weight, word in zip(weights.tolist(), words):
         if weight == 0:
             continue
         constant += weight * word.constant
-        low += min(weight * word.low, weight * word.high)
-        high += max(weight * word.low, weight * word.high)
         for literal, scale in word.terms:
             if literal > 1:
                 terms[literal & ~1] += -weight * scale if literal & 1 else weight * scale
             if literal & 1:
                 constant += weight * scale
-    return {literal: weight for literal, weight in terms.items() if weight}, constant, low, high
+    return {literal: weight for literal, weight in terms.items() if weight}, constant
+
+
+def bounds(weights, bias: int, words: list[Word]) -> tuple[int, int]:
+    """The least and the greatest value of weights @ words + bias."""
+    ends = [sorted((weight * word.low, weight * word.high)) for weight, word in zip(weights.tolist(), words)]
+    return bias + sum(low for low, _ in ends), bias + sum(high for _, high in ends)
 
 
 def encode(net: Netlist, word: Word, datatype: str) -> list[int]:

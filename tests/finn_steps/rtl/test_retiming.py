@@ -8,7 +8,7 @@ from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.pipeline import delays
 from finn_steps.rtl.retiming import retimed, schedule
 from finn_steps.rtl.sharing import share
-from finn_steps.rtl.unrolled import neuron
+from finn_steps.rtl.unrolled import Sum, accumulator, bounds, neuron
 from finn_steps.rtl.word import Word
 from tests.nets import random_accelerator
 
@@ -19,8 +19,10 @@ def netlist():
     bits = net.input(8 * 12)
     words = [Word.binary(bits[8 * i: 8 * (i + 1)], True) for i in range(12)]
     for layer in accelerator.layers:
+        ranges = [bounds(layer.weights[row], int(layer.bias[row]), words) for row in range(layer.MH)]
         weights, words = share(net, layer.weights, words)
-        words = [neuron(net, layer, row, weights[row], words) for row in range(layer.MH)]
+        sums = [Sum(*accumulator(weights[row], int(layer.bias[row]), words), *ranges[row]) for row in range(layer.MH)]
+        words = [neuron(net, layer, row, dict(enumerate(sums))) for row in range(layer.MH)]
     return net, [literal for word in words for literal, _ in word.terms]
 
 

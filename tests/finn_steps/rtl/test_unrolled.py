@@ -10,6 +10,7 @@ from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import Folding, SparseLayer
 from finn_steps.rtl import pipeline
+from finn_steps.rtl.digit_sharing import share_digits
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.sharing import share
 from finn_steps.rtl.unrolled import unrolled_core
@@ -88,14 +89,36 @@ def test_rows_of_few_input_bits_are_tables_of_one_unit(tmp_path):
 
 def test_many_thresholds_are_written_as_tables(tmp_path):
     accelerator = random_accelerator(widths=(6, 3, 2), weight_bits=6, activation_bits=8, zeros=0.3, seed=1, scales="float")
-    core = check(accelerator.layers, tmp_path, samples=3000)
+    first, last = accelerator.layers
+    uneven = np.sort(first.thresholds + np.random.default_rng(1).integers(-20, 20, first.thresholds.shape), axis=1)
+    core = check([replace(first, thresholds=uneven), last], tmp_path, samples=3000)
     assert core.verilog.count("localparam") > 50
     assert "localparam" not in unrolled_core(random_accelerator(widths=(6, 3, 2), seed=1, scales="float").layers, "core").verilog
+
+
+def test_evenly_spaced_thresholds_of_many_levels_are_products(tmp_path):
+    layers = random_accelerator(widths=(6, 3, 2), weight_bits=6, activation_bits=8, zeros=0.3, seed=1, scales="float").layers
+    core = check(layers, tmp_path, samples=3000)
+    assert core.counts["functions"] <= 8 * 3 + 6
 
 
 def test_same_text_twice():
     layers = random_accelerator(widths=(16, 8, 4), seed=3).layers
     assert unrolled_core(layers, "core").verilog == unrolled_core(layers, "core").verilog
+
+
+def test_rows_share_sums_of_shifted_inputs_though_no_weight_is_equal(tmp_path):
+    """All rows have x + 4y in some place, beside other digits of x and of y."""
+    rng = np.random.default_rng(4)
+    weights = np.array([[1 << a, 4 << a] for a in (0, 1, 2, 3, 1, 2)]) * rng.choice([-1, 1], (6, 1))
+    weights += np.array([[32, 0], [0, 64], [64, 0], [0, 1], [16, 0], [0, 128]])
+    words = [Word.binary(bits, False) for bits in np.array(Netlist().input(16)).reshape(2, 8).tolist()]
+    net = Netlist()
+    net.input(16)
+    wider, extended = share_digits(net, weights, words)
+    assert len(extended) == 3 and np.count_nonzero(wider[:, 2]) == 6
+    assert (extended[2].low, extended[2].high) == (0, 5 * 255)
+    check([SparseLayer("shifted", weights, np.zeros(6), None, "UINT8", "INT18")], tmp_path)
 
 
 def test_dense_rows_share_sums(tmp_path):
