@@ -90,3 +90,21 @@ def test_an_object_in_a_table_is_refused_and_runs_nothing(tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="not a readable npz file"):
         load_dataset(tmp_path / "table.npz")
     assert not (tmp_path / "touched").exists()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.stem)
+def test_every_requirement_has_a_version_and_hashes(path):
+    """Continued lines joined: name==version, then at least one sha256."""
+    lines = [line.strip() for line in re.sub(r"\\\n", " ", path.read_text()).splitlines() if line.strip() and not line.strip().startswith("#")]
+    assert lines
+    assert [line for line in lines if not re.match(r"[\w.\[\]-]+==[^\s;]+( *;[^#]*?)?( +--hash=sha256:[0-9a-f]{64})+( +#.*)?$", line)] == []
+
+
+def test_what_installs_packages_asks_for_their_hashes():
+    """Wherever the product starts pip to install something."""
+    scripts = {path: path.read_text() for path in (*ROOT.glob("*.sh"), *(ROOT / "docker").iterdir()) if path.is_file()}
+    programs = {path: path.read_text() for room in ROOMS for path in (ROOT / room).rglob("*.py")}
+    installing = {path.name: text for path, text in scripts.items() if re.search(r"\bpip\b.* install\b", text)}
+    installing |= {path.name: text for path, text in programs.items() if '"pip"' in text and '"install"' in text}
+    assert {"run-local.sh", "extras.py", "environment.py"} <= installing.keys()
+    assert [name for name, text in installing.items() if "--require-hashes" not in text] == []

@@ -26,6 +26,22 @@ module beats_to_words #(
     $error("beats_to_words: BEAT (%0d) and WORD (%0d), one must divide the other, and hold DATA (%0d)", BEAT, WORD, DATA);
   end
 
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed, held;
+  initial armed = 1'b0;
+  logic [9*WORD:0] held_word;
+  always @(posedge clk) begin
+    if (!rst_n) armed <= 1'b1;
+    held      <= rst_n && m_valid && !m_ready;
+    held_word <= {m_last, m_keep, m_data};
+    if (armed && rst_n && held) begin
+      begin : a_valid_stays assert (m_valid); end
+      begin : a_data_stay assert ({m_last, m_keep, m_data} == held_word); end
+    end
+  end
+`endif
+
   wire logic take = s_valid && s_ready;
   if (BEAT > WORD) begin : g_split
     logic [8*BEAT-1:0] beat;
@@ -45,6 +61,14 @@ module beats_to_words #(
       else if (take) left <= COUNT'(RATIO);
       else if (m_valid && m_ready) left <= left - COUNT'(1);
     end
+`ifndef SYNTHESIS
+    // A beat is taken only as the last word of the one before it leaves.
+    always @(posedge clk)
+      if (armed && rst_n) begin
+        begin : a_left assert (left <= COUNT'(RATIO)); end
+        begin : a_room assert (!take || left == '0 || (left == COUNT'(1) && m_ready)); end
+      end
+`endif
   end else begin : g_gather
     logic [COUNT-1:0]  filled;
     logic              done;
@@ -70,5 +94,14 @@ module beats_to_words #(
         done   <= 1'b0;
       end
     end
+`ifndef SYNTHESIS
+    // No beat is taken where it would replace a word that waits; a word waits when it is full, or ends a batch.
+    always @(posedge clk)
+      if (armed && rst_n) begin
+        begin : a_filled assert (done ? filled != '0 && filled <= COUNT'(RATIO) : filled < COUNT'(RATIO)); end
+        begin : a_room assert (!(take && done) || m_ready); end
+        begin : a_done assert (!done || m_last || filled == COUNT'(RATIO)); end
+      end
+`endif
   end
 endmodule

@@ -176,4 +176,23 @@ module measure #(
       rvalid  <= reading == 3'd4 || (rvalid && !rready);
     end
   end
+
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py: answers on AXI-Lite wait until they are taken. `armed` from
+  // the first reset on.
+  logic armed, held_b, held_r;
+  initial armed = 1'b0;
+  logic [31:0] held_value;
+  always @(posedge clk) begin
+    if (!rst_n) armed <= 1'b1;
+    held_b     <= rst_n && bvalid && !bready;
+    held_r     <= rst_n && rvalid && !rready;
+    held_value <= rdata;
+    if (armed && rst_n) begin
+      begin : a_write_stays assert (!held_b || bvalid); end
+      begin : a_read_stays assert (!held_r || (rvalid && rdata == held_value)); end
+      begin : a_one_read assert (!rvalid || reading == '0); end
+    end
+  end
+`endif
 endmodule

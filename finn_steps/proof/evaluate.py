@@ -1,4 +1,4 @@
-"""Values of nodes for many samples at once."""
+"""Values of nodes for many samples at once, 64 in a word."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from finn_steps.proof.graph import FRAME, FRAMED, Graph, node_of
+from finn_steps.proof.graph import FRAME, FRAMED, Graph, Sum, node_of
 
 Samples = np.ndarray
-"""uint8 [N] of 0 and 1."""
-MOST_TABLE_INPUTS = 24
+"""uint64 [ceil(N / 64)]: N bits, the first the lowest; those beyond are 0."""
+MOST_TABLE_INPUTS, MOST_MULTIPLEXED = 24, 7
 
 
 def operands(graph: Graph, number: int) -> tuple[int, ...]:
@@ -37,6 +37,17 @@ def cone(graph: Graph, roots: Iterable[int], stop: Callable[[int], bool]) -> lis
     return sorted(found)
 
 
+def packed(bits: np.ndarray) -> Samples:
+    """Of uint8 [N], 0 and 1, or bool."""
+    found = np.packbits(bits, bitorder="little")
+    return np.pad(found, (0, -len(found) % 8)).view(np.uint64)
+
+
+def unpacked(samples: Samples, size: int) -> np.ndarray:
+    """uint8 [size]."""
+    return np.unpackbits(samples.view(np.uint8), bitorder="little", count=size)
+
+
 class Values:
     """Values of nodes, filled in ascending order. A node that depends on what is not known has none, unless that cannot
     matter."""
@@ -44,8 +55,9 @@ class Values:
     def __init__(self, graph: Graph, size: int):
         self.graph, self.size = graph, size
         self.known: dict[int, Samples] = {}
-        self.words: dict[int, np.ndarray | None] = {}
-        self.zeros, self.ones = np.zeros(size, np.uint8), np.ones(size, np.uint8)
+        self._columns: dict[int, list[Samples] | None] = {}
+        self.ones = packed(np.ones(size, np.uint8))
+        self.zeros = np.zeros_like(self.ones)
 
     def literal(self, literal: int) -> Samples | None:
         if literal < 2:
@@ -53,7 +65,7 @@ class Values:
         if literal & FRAMED and literal & FRAME:
             return None
         value = self.known.get(node_of(literal))
-        return value if value is None or not literal & 1 else value ^ 1
+        return value if value is None or not literal & 1 else value ^ self.ones
 
     def compute(self, number: int) -> None:
         """The value of a node from those of its operands."""
@@ -84,42 +96,82 @@ class Values:
         if select is None:
             return None
         if x is None or y is None:
-            if select.all():
+            if np.array_equal(select, self.ones):
                 return y
             return x if not select.any() else None
-        return np.where(select, y, x)
+        return x ^ (x ^ y) & select
 
     def _table(self, literals: tuple[int, ...], bits: int) -> Samples | None:
         columns = [self.literal(literal) for literal in literals]
         if any(column is None for column in columns) or len(columns) > MOST_TABLE_INPUTS:
             return None
+        if len(columns) <= MOST_MULTIPLEXED:
+            return self._multiplexed(columns, bits)
         place = np.zeros(self.size, np.int64)
         for index, column in enumerate(columns):
-            place |= column.astype(np.int64) << index
-        return table_values(bits, len(columns))[place]
+            place |= unpacked(column, self.size).astype(np.int64) << index
+        return packed(table_values(bits, len(columns))[place])
+
+    def _multiplexed(self, columns: list[Samples], bits: int) -> Samples:
+        """A table by its halves, from the first input on; equal ones are made once."""
+        entries: list[Samples] = [self.ones if bits >> place & 1 else self.zeros for place in range(1 << len(columns))]
+        for column in columns:
+            made: dict[tuple[int, int], Samples] = {}
+            pairs = list(zip(entries[::2], entries[1::2]))
+            for low, high in pairs:
+                key = id(low), id(high)
+                if key not in made:
+                    made[key] = low if low is high else low ^ (low ^ high) & column
+            entries = [made[id(low), id(high)] for low, high in pairs]
+        return entries[0]
+
+    def forget(self) -> None:
+        """Sums that could not be added up, since more may be known now."""
+        self._columns = {number: columns for number, columns in self._columns.items() if columns is not None}
 
     def _sum(self, number: int, bit: int) -> Samples | None:
-        if number not in self.words:
-            self.words[number] = self.word(number)
-        word = self.words[number]
-        return None if word is None else (word >> np.uint64(bit) & np.uint64(1)).astype(np.uint8)
+        columns = self.columns(number)
+        return None if columns is None else columns[bit]
 
-    def word(self, number: int) -> np.ndarray | None:
-        """uint64 [N], modulo 2**64, of a sum."""
-        total = self.graph.sums[number]
-        if total.width > 64:
-            return None
-        found = np.full(self.size, total.constant, np.uint64)
-        for literal, coefficient in total.terms:
-            value = self.literal(literal)
-            if value is None:
-                return None
-            found += value * np.uint64(coefficient)
-        return found
+    def columns(self, number: int) -> list[Samples] | None:
+        """The bits of a sum, the least significant first; None where one of its terms is not known."""
+        if number not in self._columns:
+            total = self.graph.sums[number]
+            values = [self.literal(literal) for literal, _ in total.terms]
+            known = all(value is not None for value in values)
+            self._columns[number] = self._added(total, values) if known else None
+        return self._columns[number]
+
+    def _added(self, total: Sum, values: list[Samples]) -> list[Samples]:
+        """Adds up column by column. A coefficient above the half stands for a negative one, and that for the complement."""
+        half, constant = 1 << total.width - 1, total.constant
+        columns: list[list[Samples]] = [[] for _ in range(total.width)]
+        for value, (_, coefficient) in zip(values, total.terms):
+            if coefficient > half:
+                constant, coefficient, value = constant + coefficient, 2 * half - coefficient, value ^ self.ones
+            for bit in range(coefficient.bit_length()):
+                if coefficient >> bit & 1:
+                    columns[bit].append(value)
+        for bit in range(total.width):
+            columns[bit] += [self.ones] * (constant >> bit & 1)
+        return [self._column(columns, bit) for bit in range(total.width)]
+
+    def _column(self, columns: list[list[Samples]], bit: int) -> Samples:
+        """The sum of a column; its carries go into the next."""
+        column, carries = columns[bit], columns[bit + 1] if bit + 1 < len(columns) else None
+        while len(column) > 1:
+            a, b, c = column.pop(), column.pop(), column.pop() if column else None
+            either = a ^ b
+            if c is not None and carries is not None:
+                carries.append(a & b | either & c)
+            elif carries is not None:
+                carries.append(a & b)
+            column.insert(0, either if c is None else either ^ c)
+        return column[0] if column else self.zeros
 
 
-def table_values(bits: int, inputs: int) -> Samples:
+def table_values(bits: int, inputs: int) -> np.ndarray:
     """uint8 [2**inputs] of a truth table."""
     size = 1 << inputs
-    packed = np.frombuffer(bits.to_bytes(-(-size // 8), "little"), np.uint8)
-    return np.unpackbits(packed, bitorder="little", count=size)
+    table = np.frombuffer(bits.to_bytes(-(-size // 8), "little"), np.uint8)
+    return np.unpackbits(table, bitorder="little", count=size)

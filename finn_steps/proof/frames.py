@@ -8,7 +8,7 @@ from itertools import count
 
 from finn_steps.proof.limits import Deadline, NotUnderstood
 from finn_steps.proof.graph import Graph, later
-from finn_steps.proof.machine import Machine
+from finn_steps.proof.machine import NOW, Machine
 from finn_steps.proof.netlist import Netlist
 
 RESET_CYCLES = 4
@@ -58,9 +58,9 @@ class _Driver:
         self.machine, self.graph, self.pattern = machine, machine.graph, pattern
         self.in_beats, self.out_beats = in_beats, out_beats
         width = len(machine.netlist.ports["s_axis_0_tdata"][1])
-        self.beats = [[assumed.get((beat, bit)) if (beat, bit) in assumed else self.graph.input((beat, bit)) for bit in range(width)]
+        self.beats = [[later(assumed[beat, bit] if (beat, bit) in assumed else self.graph.input((beat, bit)), NOW) for bit in range(width)]
                       for beat in range(in_beats)]
-        self.lasts = [self.graph.input((beat, "last")) for beat in range(in_beats)]
+        self.lasts = [later(self.graph.input((beat, "last")), NOW) for beat in range(in_beats)]
         self.idle = [self.graph.free(("idle", bit)) for bit in range(width + 1)]
         self.taken = self.given = 0
         self.answers: list[tuple[list[int], int]] = []
@@ -74,8 +74,7 @@ class _Driver:
 
     def _cycle(self, offered: int, ready: int, reset: bool = False) -> None:
         machine, frame, beat = self.machine, self.taken // self.in_beats, self.taken % self.in_beats
-        data = [later(literal, frame) for literal in self.beats[beat]] if offered else self.idle[:-1]
-        last = later(self.lasts[beat], frame) if offered else self.idle[-1]
+        data, last = (self.beats[beat], self.lasts[beat]) if offered else (self.idle[:-1], self.idle[-1])
         for port, literals in (("ap_rst_n", [int(not reset)]), ("s_axis_0_tdata", data), ("s_axis_0_tvalid", [offered]),
                                ("s_axis_0_tlast", [last]), ("m_axis_0_tready", [ready])):
             if port in machine.netlist.ports:
@@ -91,12 +90,13 @@ class _Driver:
             self.taken_in += [self.cycle] * (takes & offered)
             self.taken += takes & offered
             self.cycle += 1
-        machine.clock_edge()
+        machine.clock_edge(self.taken // self.in_beats - frame)
 
     def _give(self, data: list[int], last: int) -> None:
         """An outgoing beat belongs to the frame that its number says; all frames must be answered by the same functions."""
         frame, beat = divmod(self.given, self.out_beats)
-        answer = ([later(literal, -frame) for literal in data], later(last, -frame))
+        ago = self.taken // self.in_beats - frame
+        answer = ([later(literal, ago - NOW) for literal in data], later(last, ago - NOW))
         if len(self.answers) <= beat:
             self.answers.append(answer)
         elif self.answers[beat] != answer:
@@ -116,7 +116,7 @@ class _Driver:
             place = cycle % pattern.period
             if place == 0 and self.taken % self.in_beats == 0:
                 frame = self.taken // self.in_beats
-                key = (self.machine.state(frame), frame * self.out_beats - self.given)
+                key = (self.machine.state(), frame * self.out_beats - self.given)
                 before = seen.get(key)
                 if before is not None and frame > before and len(self.answers) == self.out_beats:
                     data, last = zip(*self.answers)

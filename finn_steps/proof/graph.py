@@ -14,8 +14,6 @@ FRAME_BITS = 20
 FRAMED = 2
 FRAME = ((1 << FRAME_BITS) - 1) << 2
 SHIFT = FRAME_BITS + 2
-NEXT = 4
-"""What is added to a literal for that of the next frame."""
 FAR = 1 << FRAME_BITS
 
 

@@ -8,7 +8,7 @@ from bitwuzla import Bitwuzla, Kind, Option, Options, Result, Term, TermManager
 from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.evaluate import cone
 from finn_steps.proof.graph import FRAME, FRAMED, Graph, node_of
-from finn_steps.proof.layer import Bit, Boundary
+from finn_steps.proof.boundary import Bit, Boundary
 
 SECONDS = 20
 WIDTH = 40

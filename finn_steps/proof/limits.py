@@ -15,6 +15,10 @@ class Deadline:
     def __init__(self, seconds: float):
         self.seconds, self.end = seconds, time.process_time() + seconds
 
+    @property
+    def half_over(self) -> bool:
+        return time.process_time() > self.end - self.seconds / 2
+
     def check(self) -> None:
         if time.process_time() > self.end:
             raise NotUnderstood(f"too large: not done within {self.seconds:g} s of CPU time")

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from finn_steps.proof.cells import evaluator
-from finn_steps.proof.graph import FRAMED, NEXT, Graph, first_frame, later
+from finn_steps.proof.graph import FRAME, FRAME_BITS, FRAMED, Graph
 from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.netlist import Cell, Netlist
+
+NOW = 1 << FRAME_BITS - 1
+"""The number of the frame that comes in now, in the literals of a Machine: older ones have lesser numbers. So a pipeline that goes on
+carries the same literals in every cycle, and only what changes is computed."""
+
 
 class Machine:
     """A netlist with one clock and its state. Registers begin as free bits, so what holds does so from every state before a
@@ -27,10 +34,30 @@ class Machine:
         for net in self.targets:
             self.values[net] = graph.free(("register", netlist.names.get(net, net)))
         self.steps = _in_order(netlist, self.memories)
+        self.readers: list[list[int]] = [[] for _ in range(netlist.nets)]
+        for index, step in enumerate(self.steps):
+            for net in dict.fromkeys(step.reads):
+                self.readers[net].append(index)
+        self.reading = {memory: [index for index, step in enumerate(self.steps) if getattr(step, "memory", None) is memory]
+                        for memory in self.memories}
+        self.waiting = list(range(len(self.steps)))
+        self.waits = [True] * len(self.steps)
+
+    def _call(self, steps: list[int]) -> None:
+        """To be computed when the wires settle."""
+        for index in steps:
+            if not self.waits[index]:
+                self.waits[index] = True
+                heappush(self.waiting, index)
+
+    def _put(self, net: int, literal: int) -> None:
+        if self.values[net] != literal:
+            self.values[net] = literal
+            self._call(self.readers[net])
 
     def set(self, port: str, literals: list[int]) -> None:
         for net, literal in zip(self.netlist.ports[port][1], literals):
-            self.values[net] = literal
+            self._put(net, literal)
 
     def get(self, port: str) -> list[int]:
         return [self.values[net] for net in self.netlist.ports[port][1]]
@@ -38,23 +65,37 @@ class Machine:
     def settle(self) -> None:
         """All wires, from the state and the ports."""
         values, graph = self.values, self.graph
-        for step in self.steps:
-            step.run(values, graph)
+        while self.waiting:
+            index = heappop(self.waiting)
+            self.waits[index] = False
+            step = self.steps[index]
+            for net, literal in zip(step.drives, step.run(values, graph)):
+                self._put(net, literal)
 
-    def clock_edge(self) -> None:
-        """The state of the next cycle."""
+    def clock_edge(self, frames: int) -> None:
+        """The state of the next cycle; `frames`: how many frames later that is, none or one."""
         values = self.values
-        following = [values[net] for net in self.sources]
+        following = [aged(values[net], frames) for net in self.sources] if frames else [values[net] for net in self.sources]
         for memory in self.memories:
-            memory.write(values, self.graph)
+            if memory.write(values, self.graph) | memory.age(frames):
+                self._call(self.reading[memory])
         for net, literal in zip(self.targets, following):
-            values[net] = literal
+            if values[net] != literal:
+                self._put(net, literal)
 
-    def state(self, frames: int) -> tuple[int, ...]:
-        """Of all registers and memories, seen `frames` frames later."""
+    def state(self) -> tuple[int, ...]:
+        """Of all registers and memories."""
         stored = [literal for memory in self.memories if memory.writes for word in memory.words for literal in word]
-        return tuple(literal - (frames << 2) if literal & 2 else literal
-                     for literal in [*(self.values[net] for net in self.targets), *stored])
+        return tuple([*(self.values[net] for net in self.targets), *stored])
+
+
+def aged(literal: int, frames: int) -> int:
+    """The same so many frames later."""
+    if not literal & FRAMED:
+        return literal
+    if not literal & FRAME:
+        raise NotUnderstood(f"something is kept for more than {NOW} frames")
+    return literal - (frames << 2)
 
 
 class _Not:
@@ -62,84 +103,59 @@ class _Not:
 
     def __init__(self, cell: Cell):
         self.reads, self.drives = cell.connections["A"], cell.connections["Y"]
-        (self.a,), (self.y,) = self.reads, self.drives
+        (self.a,) = self.reads
 
-    def run(self, values: list[int], graph: Graph) -> None:
-        values[self.y] = values[self.a] ^ 1
+    def run(self, values: list[int], graph: Graph) -> tuple[int]:
+        return values[self.a] ^ 1,
 
 
 class _Gate:
-    """A cell of two one-bit inputs. Where each is what it was, of the next frame, so is the output."""
+    """A cell of two one-bit inputs."""
 
     def __init__(self, cell: Cell):
         self.make = {"$and": Graph.and_, "$or": Graph.or_, "$xor": Graph.xor}[cell.type]
-        (self.a,), (self.b,), (self.y,) = (cell.connections[port] for port in "ABY")
-        self.reads, self.drives = (self.a, self.b), (self.y,)
-        self.last_a = self.last_b = -1
+        self.reads = self.a, self.b = cell.connections["A"] + cell.connections["B"]
+        self.drives = cell.connections["Y"]
 
-    def run(self, values: list[int], graph: Graph) -> None:
-        a, b = values[self.a], values[self.b]
-        if a - self.last_a == (NEXT if a & FRAMED else 0) and b - self.last_b == (NEXT if b & FRAMED else 0):
-            if values[self.y] & FRAMED:
-                values[self.y] += NEXT
-        elif a != self.last_a or b != self.last_b:
-            values[self.y] = self.make(graph, a, b)
-        self.last_a, self.last_b = a, b
+    def run(self, values: list[int], graph: Graph) -> tuple[int]:
+        return self.make(graph, values[self.a], values[self.b]),
 
 
 class _Mux:
-    """Of one bit; see _Gate."""
+    """Of one bit."""
 
     def __init__(self, cell: Cell):
-        (self.s,), (self.a,), (self.b,), (self.y,) = (cell.connections[port] for port in "SABY")
-        self.reads, self.drives = (self.s, self.a, self.b), (self.y,)
-        self.last = (-1, -1, -1)
+        self.reads = self.s, self.a, self.b = cell.connections["S"] + cell.connections["A"] + cell.connections["B"]
+        self.drives = cell.connections["Y"]
 
-    def run(self, values: list[int], graph: Graph) -> None:
-        s, a, b = now = values[self.s], values[self.a], values[self.b]
-        if now == self.last:
-            return
-        if all(new - old == (NEXT if new & FRAMED else 0) for new, old in zip(now, self.last)):
-            if values[self.y] & FRAMED:
-                values[self.y] += NEXT
-        else:
-            values[self.y] = graph.mux(s, a, b)
-        self.last = now
+    def run(self, values: list[int], graph: Graph) -> tuple[int]:
+        return graph.mux(values[self.s], values[self.a], values[self.b]),
 
 
 _PLAIN = {"$not": _Not, "$and": _Gate, "$or": _Gate, "$xor": _Gate, "$mux": _Mux}
 
 
 class _Word:
-    """Any other combinational cell; what it made of the same inputs before, up to a shift in time, it makes again."""
+    """Any other combinational cell; what it made of the same inputs before it makes again."""
 
     def __init__(self, cell: Cell):
         self.compute = evaluator(cell)
-        self.cell = cell
         self.ports = [port for port in cell.connections if port != "Y"]
         self.sizes = [len(cell.connections[port]) for port in self.ports]
         self.reads = [net for port in self.ports for net in cell.connections[port]]
         self.drives = cell.connections["Y"]
-        self.last: list[int] = []
         self.made: dict[tuple, list[int]] = {}
 
-    def run(self, values: list[int], graph: Graph) -> None:
-        inputs = [values[net] for net in self.reads]
-        if inputs == self.last:
-            return
-        self.last = inputs
-        base = first_frame(inputs)
-        moved = [literal - (base << 2) if literal & 2 else literal for literal in inputs] if base else inputs
-        key = tuple(moved)
+    def run(self, values: list[int], graph: Graph) -> list[int]:
+        key = tuple([values[net] for net in self.reads])
         found = self.made.get(key)
         if found is None:
             words, start = {}, 0
             for port, size in zip(self.ports, self.sizes):
-                words[port] = moved[start:start + size]
+                words[port] = list(key[start:start + size])
                 start += size
             found = self.made[key] = self.compute(graph, words)
-        for net, literal in zip(self.drives, found):
-            values[net] = later(literal, base)
+        return found
 
 
 class _Memory:
@@ -176,11 +192,21 @@ class _Memory:
         digit = text[-1 - place] if place < len(text) else "x"
         return int(digit) if digit in "01" else graph.free(("word", self.cell.name, word, bit))
 
-    def write(self, values: list[int], graph: Graph) -> None:
+    def age(self, frames: int) -> bool:
+        """What is stored is so many frames older; whether that changes anything."""
+        if not frames or not self.writes:
+            return False
+        before, self.words = self.words, [[aged(literal, frames) for literal in word] for word in self.words]
+        return before != self.words
+
+    def write(self, values: list[int], graph: Graph) -> bool:
+        """Whether anything may have been written."""
+        written = False
         for address, data, enable in self.writes:
             enables = [values[net] for net in enable]
             if not any(enables):
                 continue
+            written = True
             places = [values[net] for net in address]
             literals = [values[net] for net in data]
             for word in range(self.size):
@@ -190,25 +216,23 @@ class _Memory:
                 if hit:
                     self.words[word] = [graph.mux(graph.and_(hit, enabled), old, new)
                                         for enabled, old, new in zip(enables, self.words[word], literals)]
+        return written
 
 
 class _Read:
     def __init__(self, memory: _Memory, address: tuple[int, ...], data: tuple[int, ...]):
         self.memory, self.reads, self.drives = memory, address, data
 
-    def run(self, values: list[int], graph: Graph) -> None:
+    def run(self, values: list[int], graph: Graph) -> list[int]:
         memory = self.memory
         address = [values[net] for net in self.reads]
         if all(literal < 2 for literal in address):
             place = sum(literal << bit for bit, literal in enumerate(address))
-            word = memory.words[place] if place < memory.size else memory.beyond
-        else:
-            if len(address) > 14:
-                raise NotUnderstood(f"cell {memory.cell.where} is read at an address of {len(address)} unknown bits")
-            words = memory.words + [memory.beyond] * ((1 << len(address)) - memory.size)
-            word = [graph.select(address, [entry[bit] for entry in words]) for bit in range(memory.width)]
-        for net, literal in zip(self.drives, word):
-            values[net] = literal
+            return memory.words[place] if place < memory.size else memory.beyond
+        if len(address) > 14:
+            raise NotUnderstood(f"cell {memory.cell.where} is read at an address of {len(address)} unknown bits")
+        words = memory.words + [memory.beyond] * ((1 << len(address)) - memory.size)
+        return [graph.select(address, [entry[bit] for entry in words]) for bit in range(memory.width)]
 
 
 def _in_order(netlist: Netlist, memories: list[_Memory]) -> list:

@@ -11,6 +11,7 @@ import numpy as np
 from qonnx.core.datatype import DataType
 
 from finn_steps.accelerator import SparseLayer
+from finn_steps.proof.rows import Rows
 
 MOST_ACCUMULATORS = 1 << 22
 """Values that one accumulator may reach, at most, for all of them to be tried."""
@@ -85,13 +86,17 @@ def input_code(source: Source) -> Code:
 
 
 class Neuron:
-    """One row of a layer over some sources."""
+    """One of the rows of a layer over some sources. alike: of sources that answer to one sum, what they can be together, int64
+    [N, rows]."""
 
-    def __init__(self, layer: SparseLayer, row: int, sources: list[Source]):
+    def __init__(self, layer: Rows, row: int, sources: list[Source], alike: list[tuple[list[int], np.ndarray]] = ()):
         self.layer, self.row = layer, row
         self.weights = {int(k): int(layer.weights[row, k]) for k in np.flatnonzero(layer.weights[row])}
-        self.bias = int(layer.bias[row])
-        ends = [(weight * sources[k].low, weight * sources[k].high) for k, weight in self.weights.items()]
+        self.bias, self.odt, self.parts = int(layer.bias[row]), layer.layer.odt, layer.parts(row)
+        joint = [values @ np.array([self.weights.get(k, 0) for k in rows]) for rows, values in alike]
+        alone = self.weights.keys() - {k for rows, _ in alike for k in rows}
+        ends = [(weight * sources[k].low, weight * sources[k].high) for k, weight in self.weights.items() if k in alone]
+        ends += [(int(values.min()), int(values.max())) for values in joint]
         self.low = self.bias + sum(min(pair) for pair in ends)
         self.high = self.bias + sum(max(pair) for pair in ends)
         self.spacing = math.gcd(*self.weights.values()) or 1
@@ -102,36 +107,48 @@ class Neuron:
 
     def output(self, accumulators: np.ndarray) -> np.ndarray:
         """int64: the layer's output for accumulators of this row."""
-        if self.layer.thresholds is None:
+        if self.layer.layer.thresholds is None:
             return accumulators
-        reached = (accumulators[:, None] >= self.layer.thresholds[self.row][None, :]).sum(1) if len(accumulators) < 4096 else \
-            sum((accumulators >= threshold).astype(np.int64) for threshold in self.layer.thresholds[self.row])
-        return int(DataType[self.layer.odt].min()) + self.step * reached
+        return sum(factor * self._reached(part, accumulators) for part, factor in self.parts)
 
-    @property
+    def _reached(self, part: int, accumulators: np.ndarray) -> np.ndarray:
+        reached = np.searchsorted(np.sort(self.layer.layer.thresholds[part]), accumulators, side="right")
+        return int(DataType[self.odt].min()) + self.step * reached
+
+    @cached_property
     def accumulators(self) -> np.ndarray:
         """int64: all values that the accumulator may have, ascending, and perhaps some that it has not."""
         return np.arange(self.low, self.high + 1, self.spacing)
 
     @property
     def step(self) -> int:
-        return 2 if self.layer.odt == "BIPOLAR" else 1
+        return 2 if self.odt == "BIPOLAR" else 1
 
     @cached_property
     def source(self) -> Source:
-        """What the next layer gets of this row. Outputs ascend with the accumulator."""
-        if self.layer.thresholds is None:
+        """What the next layer gets of this row: it changes at thresholds only."""
+        if self.layer.layer.thresholds is None:
             return Source(self.accumulators)
-        thresholds = self.layer.thresholds[self.row]
+        thresholds = self.layer.layer.thresholds[[part for part, _ in self.parts]]
         places = np.unique(np.concatenate([[self.low], thresholds[(thresholds > self.low) & (thresholds <= self.high)]]))
-        return Source(self.output(places))
+        return Source(np.unique(self.output(places)))
 
     @cached_property
     def codes(self) -> dict[str, Code]:
         """Ways in which a design may spell the output: as its datatype, or counted from the least value."""
-        found = {"datatype": twos_complement(self.layer.odt), CONSTANT: Code(0, (0,))}
+        found = {"datatype": twos_complement(self.odt) if len(self.parts) == 1 else input_code(self.source), CONSTANT: Code(0, (0,))}
         span = (self.source.high - self.source.low) // self.step
         weights = tuple(self.step << bit for bit in range(span.bit_length()))
         if (self.source.low, weights) != (found["datatype"].offset, found["datatype"].weights[:len(weights)]):
             found["count"] = Code(self.source.low, weights, self.step)
-        return found
+        return {**found, **self._wrapped()}
+
+    def _wrapped(self) -> dict[str, Code]:
+        """Of u - 2**bits * h: counted from what it is where h steps for the first time."""
+        span = -self.parts[1][1] if len(self.parts) > 1 else 0
+        steps = self.layer.layer.thresholds[self.parts[1][0]] if span > 1 else np.zeros(0)
+        steps = steps[(steps > self.low) & (steps <= self.high)]
+        start = int(self.output(steps[:1])[0]) if len(steps) else self.source.low
+        if start == self.source.low or not start <= self.source.low <= self.source.high < start + span or span & span - 1:
+            return {}
+        return {"wrapped": Code(start, tuple(1 << bit for bit in range(span.bit_length() - 1)))}

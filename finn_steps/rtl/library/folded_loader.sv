@@ -76,4 +76,32 @@ module folded_loader #(
       if (take) next_bank <= !next_bank;
     end
   end
+
+`ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py, where `take` and `done` are as folded_sequencer gives them.
+  // `armed` from the first reset on; `busy` while the read bank is worked on.
+  logic armed, busy, held, held_last;
+  initial armed = 1'b0;
+  always @(posedge clk) begin
+    if (!rst_n) armed <= 1'b1;
+    busy      <= rst_n && (take || (busy && !done));
+    held      <= rst_n && available && !take;
+    held_last <= last;
+    if (armed && rst_n) begin
+`ifdef FORMAL
+      assume (!take || (available && (!busy || done)));
+      assume (!done || busy);
+`else
+      begin : a_take assert (!take || (available && (!busy || done))); end
+      begin : a_done assert (!done || busy); end
+`endif
+      begin : a_stays assert (!held || (available && last == held_last)); end
+      begin : a_beat assert (32'(beat) < BEATS); end
+      // Banks are filled and read in turn: none that is read, or waits, is written to.
+      begin : a_read assert (!busy || (read_bank == !next_bank && full[read_bank])); end
+      begin : a_full assert (busy || !full[!next_bank] || full[next_bank]); end
+      begin : a_turn assert (write_bank == (next_bank ^ (full[next_bank] && (busy || !full[!next_bank])))); end
+    end
+  end
+`endif
 endmodule

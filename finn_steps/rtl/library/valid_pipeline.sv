@@ -29,6 +29,20 @@ module valid_pipeline #(
     always_ff @(posedge clk)
       if (!rst_n || start) wait_cycles <= ($clog2(II))'(II - 1);
       else if (!paced) wait_cycles <= wait_cycles - 1'b1;
+`ifndef SYNTHESIS
+    // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py: frames are II cycles apart, and as far from the reset.
+    logic armed;
+    initial armed = 1'b0;
+    logic [31:0] since;
+    always @(posedge clk) begin
+      if (!rst_n) armed <= 1'b1;
+      since <= !rst_n || start ? '0 : since < II ? since + 32'd1 : since;
+      if (armed && rst_n) begin
+        begin : a_since assert (since + 32'(wait_cycles) >= II - 1); end
+        begin : a_apart assert (!start || since >= II - 1); end
+      end
+    end
+`endif
   end
 
   logic [LATENCY-1:0] flying;

@@ -17,9 +17,11 @@ from finn_steps.folding.choose import choose_foldings
 from finn_steps.importer.lower import import_model
 from finn_steps.proof.from_file.prove import prove_file
 from finn_steps.proof.graph import Graph
+from finn_steps.proof.limits import Deadline
 from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
 from tests.nets import random_accelerator, with_ranges
+from tests.qonnx_nets import Net, qonnx_net
 
 STYLES = {
     "unrolled": Folding(),
@@ -122,6 +124,13 @@ def test_too_large_is_said(tmp_path):
     assert result.proved == () and "too large: not done within 0 s" in result.not_proved["layer0"]
 
 
+def test_what_a_first_attempt_proved_counts_where_there_is_no_time_for_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(Deadline, "half_over", True)
+    accelerator = small()
+    generate(accelerator, tmp_path)
+    assert prove(tmp_path, changed(accelerator, 1, bias=accelerator.layers[1].bias + 1)).proved == ("layer0",)
+
+
 def ignoring_signs(word, width, signed):
     return (word + [0] * width)[:width]
 
@@ -146,6 +155,43 @@ def test_bit_planes_of_wide_inputs(tmp_path, zeros):
     """Partial sums that are read as signed words, and words whose highest bits are always 0."""
     accelerator = random_accelerator(widths=(8, 6, 5, 3), zeros=zeros, seed=1)
     assert not proved(accelerator, tmp_path, *[STYLES["bitplane"]] * 3).not_proved
+
+
+def test_dense_layers_of_eight_bits(tmp_path):
+    """128 thresholds at uneven places, and sums of 16 inputs: words that follow the accumulator are enough."""
+    accelerator = random_accelerator(widths=(16, 4, 2), weight_bits=8, activation_bits=7, zeros=0.02, scales="float")
+    assert not proved(accelerator, tmp_path, Folding(), Folding()).not_proved
+
+
+def test_partial_sums_without_their_lowest_bits(tmp_path):
+    """Planes whose lowest bits go into the sum as a carry alone."""
+    accelerator = random_accelerator(widths=(8, 6, 5, 3), zeros=0.4, seed=1, scales="float")
+    assert not proved(accelerator, tmp_path, *[STYLES["bitplane"]] * 3).not_proved
+
+
+def test_a_bit_that_another_row_makes_the_same(tmp_path):
+    """A gate that is a row's bit only because of what another row is then: no cut goes there."""
+    (tmp_path / "net.onnx").write_bytes(qonnx_net(Net(widths=(5, 6, 4, 3), zeros=0.4), seed=3).SerializeToString())
+    accelerator = simplify(import_model(tmp_path / "net.onnx").accelerator).accelerator
+    assert not proved(accelerator, tmp_path / "rtl", *[Folding()] * 3).not_proved
+
+
+def wrapping_pair(readers):
+    """u and h of one sum, which wrap at 4, and a neuron beside them."""
+    weights = np.array([[3, 1, -2], [3, 1, -2], [1, 1, 1]])
+    u = np.arange(1, 64) * 2 - 60
+    h = np.concatenate([np.arange(1, 16) * 8 - 52, np.full(48, 999)])
+    first = SparseLayer("a", weights, np.zeros(3), np.stack([u, h, u]), "INT4", "UINT6")
+    return Accelerator("wraps", (first, SparseLayer("b", np.array(readers), np.zeros(len(readers)), None, "UINT6", "INT16")), 3, np.arange(3))
+
+
+def test_neurons_that_wrap(tmp_path):
+    accelerator = wrapping_pair([[1, -4, 2], [-3, 12, 0]])
+    assert not proved(accelerator, tmp_path, *[Folding()] * 2).not_proved
+    assert prove(tmp_path, changed(accelerator, 1, weights=np.array([[1, -4, 2], [-3, 12, 1]]))).not_proved
+    thresholds = accelerator.layers[0].thresholds.copy()
+    thresholds[1, :3] += 1
+    assert "a" in prove(tmp_path, changed(accelerator, 0, thresholds=thresholds)).not_proved
 
 
 def test_neurons_that_read_the_same_inputs(tmp_path):

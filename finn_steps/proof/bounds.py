@@ -1,0 +1,240 @@
+"""How far sums of bits of a layer's inputs reach, and whether a word can overflow: interval analysis."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import product
+
+import numpy as np
+
+from finn_steps.proof.boundary import Bit, Boundary
+from finn_steps.proof.evaluate import Values, cone, operands, packed, unpacked
+from finn_steps.proof.graph import Graph
+from finn_steps.proof.polynomial import Form, Monomial, Polynomial, degree, plain_form
+from finn_steps.proof.specification import CONSTANT
+
+MOST_TOGETHER, MOST_LEAVES = 16, 14
+
+
+class Bounds:
+    """Of forms over the nodes of a design above a boundary."""
+
+    def __init__(self, graph: Graph, before: Boundary):
+        self.graph, self.before = graph, before
+        self._inputs_of: dict[int, frozenset[int]] = {}
+        self._ranges: dict[int, tuple[int, int]] = {}
+        self._firsts: dict[Bit, int] = {}
+        self._forms: dict[int, Form | None] = {}
+        self._signed: dict[int, Form | None] = {}
+
+    def expand(self, polynomial: Polynomial, stops) -> Form:
+        """Polynomial.expand, with bits that are constant put in, and one node for each bit of an input."""
+        constant, terms = polynomial.expand(stops, self)
+        found: dict[Monomial, int] = defaultdict(int)
+        for monomial, coefficient in terms.items():
+            bits = {node: self.before.bits[node][0] for node in monomial if node in self.before.bits}
+            fixed = {node: bit for node, bit in bits.items() if bit.code == CONSTANT}
+            for node, bit in fixed.items():
+                self.before.used_as(node, bit)
+            if all(bit.inverted for bit in fixed.values()):
+                found[frozenset(self._first_of(node) for node in monomial.difference(fixed))] += coefficient
+        return constant + found.pop(Monomial(), 0), {monomial: coefficient for monomial, coefficient in found.items() if coefficient}
+
+    def _first_of(self, node: int) -> int:
+        """Of the nodes that are the same bit of an input, one."""
+        bits = self.before.bits.get(node)
+        if not bits:
+            return node
+        if bits[0] not in self._firsts:
+            self._firsts[bits[0]] = node
+        first = self._firsts[bits[0]]
+        if first != node:
+            self.before.used_as(first, bits[0])
+            self.before.used_as(node, bits[0])
+        return first
+
+    def unsigned(self, number: int) -> tuple[Form | None, int]:
+        """See Words."""
+        return self._exact(number), self._ranges[number][1]
+
+    def signed(self, number: int) -> Form | None:
+        """See Words."""
+        self._exact(number)
+        return self._signed[number]
+
+    def _exact(self, word: int) -> Form | None:
+        """A sum as a number, not modulo a power of two; None where it might overflow, for all that the checker knows. Of several
+        forms the simplest."""
+        if word not in self._forms:
+            total = self.graph.sums[word]
+            self._forms[word], self._signed[word], self._ranges[word] = None, None, (0, (1 << total.width) - 1)
+            half = 1 << total.width - 1
+            for stops, fine in product((self._stops_at_sums, self.before.stops), (False, True)):
+                polynomial = Polynomial(self.graph, total.width)
+                polynomial.add_form(plain_form(total), 1)
+                low, high, form = self.bounded(self.expand(polynomial, stops), total.width, fine)
+                if high < 2 * half:
+                    self._ranges[word] = max(low, self._ranges[word][0]), min(high, self._ranges[word][1])
+                    self._forms[word] = form if _simpler(form, self._forms[word]) else self._forms[word]
+                turns = 2 * half if low >= half else 0
+                if high - turns < half and _simpler(form, self._signed[word]):
+                    self._signed[word] = form[0] - turns, form[1]
+                if self._forms[word] and degree(self._forms[word]) < 2:
+                    break
+            if self._signed[word] and self._ranges[word][1] < half and _simpler(self._signed[word], self._forms[word]):
+                self._forms[word] = self._signed[word]  # the highest bit is always 0
+        return self._forms[word]
+
+    def _stops_at_sums(self, node: int) -> bool:
+        return self.before.stops(node) or self.graph.nodes[node].kind == "sum"
+
+    def bounded(self, form: Form, bits: int, fine: bool = False) -> tuple[int, int, Form]:
+        """(least, greatest, form'): a form with the same values modulo 2**bits, and how far it reaches at most; the least is not
+        negative and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be
+        independent. With `fine`, bits of sums of few inputs are tried with these."""
+        constant, terms = form
+        low, span, found = constant, 0, defaultdict(int)
+        for group in sorted(self._groups(terms, fine), key=len):
+            least, most, chosen = self._together(group, bits, low, fine)
+            low, span = low + least, span + most - least
+            for monomial, coefficient in chosen.items():
+                found[monomial] += coefficient
+        constant += found.pop(Monomial(), 0)
+        start = low % (1 << bits)
+        return start, start + span, (constant + start - low, found)
+
+    def _origin_of(self, node: int) -> tuple[str, int]:
+        """What the value of a node goes with: an input, a sum, or nothing else."""
+        bits = self.before.bits.get(node)
+        if bits:
+            self.before.used_as(node, bits[0])
+            return "input", bits[0].row
+        kind = self.graph.nodes[node].kind
+        return (kind, self.graph.nodes[node].operands[0]) if kind == "sum" else (kind, node)
+
+    def _keys(self, node: int, in_product: bool, fine: bool) -> list[tuple]:
+        """What a node goes with."""
+        if fine and self._few(node):
+            return [self._origin_of(leaf) for leaf in self._few(node)]
+        return [("bit", node) if in_product and self.graph.nodes[node].kind == "sum" else self._origin_of(node)]
+
+    def _few(self, node: int) -> frozenset[int]:
+        """The bits of inputs that a bit of a sum is a function of, where they are few; else none."""
+        if node not in self._inputs_of:
+            leaves = frozenset()
+            if self.graph.nodes[node].kind == "sum" and node not in self.before.bits:
+                below = cone(self.graph, [node], self.before.stops)
+                leaves = frozenset(number for number in below if number in self.before.bits or not operands(self.graph, number))
+            few = len(leaves) <= MOST_LEAVES and all(leaf in self.before.bits for leaf in leaves)
+            self._inputs_of[node] = leaves if few else frozenset()
+        return self._inputs_of[node]
+
+    def _groups(self, terms: dict[Monomial, int], fine: bool) -> list[dict[Monomial, int]]:
+        """Products that depend on the same, directly or through others, together. Bits of sums are apart from each other, unless
+        all are by themselves."""
+        products = {node for monomial in terms if len(monomial) > 1 for node in monomial}
+        groups: dict[object, dict[Monomial, int]] = {}
+        leader: dict[object, object] = {}
+
+        def find(key):
+            while leader.setdefault(key, key) != key:
+                key = leader[key]
+            return key
+
+        keys = {}
+        for monomial in terms:
+            own = [key for node in monomial for key in self._keys(node, node in products, fine)]
+            keys[monomial] = own[0]
+            for key in own:
+                leader[find(key)] = find(own[0])
+        for monomial, coefficient in terms.items():
+            groups.setdefault(find(keys[monomial]), {})[monomial] = coefficient
+        return list(groups.values())
+
+    def _together(self, terms: dict[Monomial, int], bits: int, low: int, fine: bool) -> tuple[int, int, dict[Monomial, int]]:
+        """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of
+        several ways the one in which low + least is the least modulo 2**bits."""
+        nodes = sorted({node for monomial in terms for node in monomial})
+        few = {node: self._few(node) for node in nodes if fine and self._few(node)}
+        alone = all(len(monomial) == 1 for monomial in terms) and not few
+        if alone and self.graph.nodes[nodes[0]].kind == "sum" and nodes[0] not in self.before.bits:
+            word = self.graph.nodes[nodes[0]].operands[0]
+            return *self._word_range(word, {self.graph.nodes[node].operands[1]: terms[frozenset((node,))] for node in nodes}), terms
+        leaves = sorted((set(nodes) - few.keys()).union(*few.values()))
+        if len(leaves) > MOST_TOGETHER:
+            return sum(min(c, 0) for c in terms.values()), sum(max(c, 0) for c in terms.values()), terms
+        values, possible = self._tried(leaves, few)
+        sums = sum((coefficient * _all_of(monomial, values) for monomial, coefficient in terms.items()), np.zeros(1 << len(leaves), np.int64))
+        return self._window(leaves, sums, possible, terms, bits, low)
+
+    @staticmethod
+    def _window(leaves: list[int], sums: np.ndarray, possible: np.ndarray, terms: dict[Monomial, int], bits: int,
+                low: int) -> tuple[int, int, dict[Monomial, int]]:
+        """_together, of the sums for all values of the leaves, int64 [2**leaves]."""
+        values = np.unique(sums[possible] % (1 << bits))
+        gap = np.diff(values, append=values[0] + (1 << bits))
+        starts = values[(np.flatnonzero(gap == gap.max()) + 1) % len(values)]
+        least = int(min(starts, key=lambda start: (low + int(start)) % (1 << bits)))
+        moved = least + (sums - least) % (1 << bits)
+        most, turn = int(moved[possible].max()), (moved - sums)[possible]
+        if np.all(turn == turn[0]):
+            return least, most, {**terms, **({Monomial(): int(turn[0])} if turn[0] else {})}
+        _sum_over_subsets(moved, -1)
+        found = {frozenset(node for place, node in enumerate(leaves) if subset >> place & 1): int(moved[subset])
+                 for subset in np.flatnonzero(moved)}
+        return least, most, found
+
+    def _tried(self, leaves: list[int], few: dict[int, frozenset[int]]) -> tuple[dict[int, np.ndarray], np.ndarray]:
+        """(bool [2**leaves] of each leaf, and of each bit of `few`, which is a function of leaves; bool [2**leaves]: which can be), as far
+        as leaves are bits of inputs."""
+        found, places = np.ones(1 << len(leaves), bool), np.arange(1 << len(leaves))
+        rows: dict[int, list[tuple[int, Bit]]] = defaultdict(list)
+        for index, node in enumerate(leaves):
+            if node in self.before.bits:
+                bit = self.before.bits[node][0]
+                self.before.used_as(node, bit)
+                rows[bit.row].append((index, bit))
+        for group, integers in self.before.values_of(sorted(rows)):
+            members = [(index, bit, column) for column, row in enumerate(group) for index, bit in rows[row]]
+            spelled = sum(self.before.value(bit, integers[:, column]).astype(np.int64) << index for index, bit, column in members)
+            found &= np.isin(places & sum(1 << index for index, _, _ in members), spelled)
+        values, columns = Values(self.graph, len(places)), {node: places >> index & 1 != 0 for index, node in enumerate(leaves)}
+        values.known = {node: packed(column) for node, column in columns.items()}
+        for number in cone(self.graph, few, lambda node: node in columns):
+            values.compute(number)
+        return {**columns, **{node: unpacked(values.known[node], len(places)) != 0 for node in few}}, found
+
+    def _word_range(self, word: int, weights: dict[int, int]) -> tuple[int, int]:
+        """Least and greatest of sum of weights[bit] * bit of a sum: its highest bits, weighted alike, count as the sum shifted
+        right."""
+        total = self.graph.sums[word]
+        start = total.width
+        while start and weights.get(start - 1, 0) and (start == total.width or 2 * weights[start - 1] == weights[start]):
+            start -= 1
+        least = sum(min(weight, 0) for bit, weight in weights.items() if bit < start)
+        most = sum(max(weight, 0) for bit, weight in weights.items() if bit < start)
+        if start < total.width:
+            self._exact(word)
+            low, high = self._ranges[word]
+            ends = weights[start] * (low >> start), weights[start] * (high >> start)
+            least, most = least + min(ends), most + max(ends)
+        return least, most
+
+
+def _simpler(form: Form, known: Form | None) -> bool:
+    """Shorter products, then fewer of them."""
+    return known is None or (degree(form), len(form[1])) < (degree(known), len(known[1]))
+
+
+def _all_of(monomial: Monomial, values: dict[int, np.ndarray]) -> np.ndarray:
+    """bool [N]: where all nodes of a product are 1."""
+    return np.logical_and.reduce([values[node] for node in monomial])
+
+
+def _sum_over_subsets(values: np.ndarray, sign: int) -> None:
+    """From coefficients of products to the values of their sum, in place; with sign -1 back again."""
+    for index in range(len(values).bit_length() - 1):
+        halves = values.reshape(-1, 2, 1 << index)
+        halves[:, 1] += sign * halves[:, 0]
+
+

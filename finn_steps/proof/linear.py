@@ -1,0 +1,191 @@
+"""Words of a design that follow a neuron's accumulator: floor((sign * accumulator - origin) / 2**shift) mod 2**width, guessed from
+samples and proved by expanding them into the bits of the layer's inputs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from finn_steps.proof.boundary import Bit, Boundary, changes
+from finn_steps.proof.bounds import Bounds
+from finn_steps.proof.evaluate import Values, unpacked
+from finn_steps.proof.graph import Graph
+from finn_steps.proof.limits import NotUnderstood
+from finn_steps.proof.polynomial import Form, Monomial, Polynomial, plain_form
+from finn_steps.proof.specification import Code, Neuron
+
+SOME = 48
+"""Samples that are looked at before all of them."""
+
+
+class Followers:
+    """values: samples of the nodes; accumulators: those of each neuron for them, int64 [N, MH]."""
+
+    def __init__(self, graph: Graph, before: Boundary, values: Values, accumulators: np.ndarray):
+        self.graph, self.before = graph, before
+        self.values, self.accumulators = values, accumulators
+        self.bounds = Bounds(graph, before)
+        self._places: dict[tuple[int, int, int], tuple[int, int, int] | None] = {}
+        self._integers: dict[int, np.ndarray | None] = {}
+
+    def place(self, neuron: Neuron, number: int) -> tuple[int, int, int] | None:
+        """(sign, shift, origin): a node is bit `shift` of sign * accumulator - origin, proved; None where it is not known to
+        be."""
+        node = self.graph.nodes[number]
+        if node.kind == "sum" and number not in self.before.bits:
+            word, bit = node.operands
+            tops = reversed(range(bit, self.graph.sums[word].width))
+        else:
+            word, bit, tops = -number, 0, (0,)
+        for top in tops:
+            found = self._known_origin(neuron, word, top)
+            if found is not None:
+                sign, shift, origin = found
+                return sign, shift + bit, origin
+        return None
+
+    def _known_origin(self, neuron: Neuron, word: int, top: int) -> tuple[int, int, int] | None:
+        """_origin, remembered; None where it cannot be proved."""
+        key = neuron.row, word, top
+        if key not in self._places:
+            try:
+                self._places[key] = self._origin(neuron, word, top)
+            except NotUnderstood:
+                self._places[key] = None
+        return self._places[key]
+
+    def _integer(self, word: int) -> np.ndarray | None:
+        """int64: the samples of a sum; None where they are not known, or too wide."""
+        if word not in self._integers:
+            columns = self.values.columns(word) if self.graph.sums[word].width < 63 else None
+            self._integers[word] = None if columns is None else sum(
+                (unpacked(column, self.values.size).astype(np.int64) << bit for bit, column in enumerate(columns)), np.int64(0))
+        return self._integers[word]
+
+    def _guess(self, neuron: Neuron, word: int, bit: int) -> tuple[int, int] | None:
+        """(sign, shift) with which the samples of a word, up to `bit`, follow the accumulator; of a node where word is
+        negative."""
+        if word < 0:
+            if -word not in self.values.known:
+                return None
+            samples, width = unpacked(self.values.known[-word], self.values.size).astype(np.int64), 1
+        else:
+            samples, width = self._integer(word), bit + 1
+            if samples is None or width > 40:
+                return None
+            samples = samples & (1 << width) - 1
+        accumulator = self.accumulators[:, neuron.row]
+        for shift in range(max(1, (neuron.high - neuron.low).bit_length())):
+            for sign in (1, -1):
+                if all(_follows(sign * accumulator[part], samples[part], width, shift) for part in (slice(SOME), slice(None))):
+                    return sign, shift
+        return None
+
+    def _origin(self, neuron: Neuron, word: int, bit: int) -> tuple[int, int, int]:
+        """(sign, shift, origin): a word, up to `bit`, is floor((sign * accumulator - origin) / 2**shift), proved."""
+        guess = self._guess(neuron, word, bit)
+        if guess is None:
+            raise NotUnderstood(f"{neuron.name}: {self._where(abs(word))} does not follow the accumulator")
+        sign, shift = guess
+        bits = bit + 1 + shift
+        polynomial = Polynomial(self.graph, bits)
+        polynomial.add_form(plain_form(self.graph.sums[word]) if word >= 0 else (0, {frozenset((-word,)): 1}), -1 << shift)
+        constant, left = self.bounds.expand(polynomial, self.before.stops)
+        constant, left = self._take_inputs(neuron, left, constant + sign * neuron.bias, sign, bits)
+        low, high, _ = self.bounds.bounded((constant, left), bits)
+        if high - low >= 1 << shift:
+            low, high, _ = self.bounds.bounded((constant, left), bits, fine=True)
+        if high - low >= 1 << shift:
+            raise NotUnderstood(f"{neuron.name}: its sum is not that of its weights: {len(left)} bits differ, "
+                                f"such as {self._where(min(min(left, key=len)))}")
+        return sign, shift, low
+
+    def _where(self, number: int) -> str:
+        bits = self.before.bits.get(number)
+        return f"bit {bits[0].index} of input {bits[0].row}" if bits else f"{self.graph.nodes[number].kind} {number}"
+
+    def _take_inputs(self, neuron: Neuron, left: dict[Monomial, int], constant: int, sign: int, bits: int) -> Form:
+        """Add sign * (weights @ inputs) to a form: what is left of it."""
+        mask = (1 << bits) - 1
+        symbols: dict[Bit, int] = defaultdict(int)
+        nodes: dict[Bit, list[int]] = defaultdict(list)
+        rest: dict[Monomial, int] = {}
+        for monomial, coefficient in left.items():
+            number = min(monomial)
+            if len(monomial) > 1 or number not in self.before.bits:
+                rest[monomial] = coefficient
+                continue
+            first = self.before.bits[number][0]
+            plain = Bit(first.row, first.code, first.index)
+            if first.inverted:
+                constant, coefficient = constant + coefficient, -coefficient
+            symbols[plain] += coefficient
+            nodes[plain].append(number)
+            self.before.used_as(number, first)
+        meant: dict[Bit, tuple[Bit, int]] = {}
+        for plain, numbers in nodes.items():
+            first, *others = self.before.bits[numbers[0]]
+            for other in (first, *others):
+                meant[Bit(other.row, other.code, other.index)] = plain, first.inverted ^ other.inverted
+        for k, weight in neuron.weights.items():
+            source = self.before.sources[k]
+            if source.low == source.high:
+                constant += sign * weight * source.low
+                continue
+            name, code = self._spelled(neuron, k, meant)
+            constant += sign * weight * code.offset
+            for index, wanted in enumerate(code.weights):
+                amount, values = sign * weight * wanted, code.bit(source.values, index)
+                if values.all() or not values.any():
+                    constant += amount * int(values[0])
+                elif amount & mask:
+                    bit = Bit(k, name, index)
+                    if bit not in meant:
+                        node, inverted = self.before.nodes[bit]
+                        meant[bit] = bit, 0
+                        nodes[bit].append(node)
+                        self.before.used_as(node, Bit(k, name, index, inverted))
+                    plain, inverted = meant[bit]
+                    if inverted:
+                        constant, amount = constant + amount, -amount
+                    symbols[plain] += amount
+                    for number in nodes[plain]:
+                        own = next(own for own in self.before.bits[number] if (own.row, own.code, own.index) == (k, name, index))
+                        self.before.used_as(number, own)
+        for plain, coefficient in symbols.items():
+            if coefficient & mask:
+                node = nodes[plain][0]
+                own = next(own for own in self.before.bits[node] if (own.row, own.code, own.index) == (plain.row, plain.code, plain.index))
+                if own.inverted:
+                    constant, coefficient = constant + coefficient, -coefficient
+                rest[frozenset((node,))] = rest.get(frozenset((node,)), 0) + _centred(coefficient, bits)
+        return constant, rest
+
+    def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]]) -> tuple[str, Code]:
+        """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most
+        are read."""
+        source, best = self.before.sources[k], None
+        for name, code in self.before.codes[k].items():
+            changing = [Bit(k, name, index) for index in range(len(code.weights)) if changes(code, source, index)]
+            if changing and all(bit in self.before.nodes for bit in changing):
+                read = sum(bit in meant for bit in changing)
+                if best is None or read > best[0]:
+                    best = read, name, code
+        if best is None:
+            raise NotUnderstood(f"{neuron.name}: input {k} is not to be found in the design, or not in a way that the checker knows")
+        return best[1:]
+
+def _follows(accumulator: np.ndarray, samples: np.ndarray, width: int, shift: int) -> bool:
+    """Whether some samples are floor((accumulator - origin) / 2**shift) mod 2**width for some origin."""
+    size = 1 << width + shift
+    apart = accumulator - (samples << shift)
+    apart = (apart - apart[0] + size // 2 & size - 1) - size // 2
+    return int(apart.max()) - int(apart.min()) < 1 << shift
+
+
+def _centred(coefficient: int, bits: int) -> int:
+    half = 1 << bits - 1
+    return (coefficient + half - 1 & (1 << bits) - 1) - half + 1
+
+

@@ -1,0 +1,93 @@
+"""The rows of a layer as they are proved: its own, and behind them pairs of rows that the next layer reads as one.
+
+Two rows of equal weights and bias, of which all readers take u + ratio * h in one ratio, may be built as one: its value is that sum, a
+function of one accumulator, though no monotone one (neurons that wrap are such pairs)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from finn_steps.accelerator import SparseLayer
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The value u + ratio * h of two rows."""
+
+    u: int
+    h: int
+    ratio: int
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """weights: of the layer's own rows, over the inputs and pairs of inputs that the layer in front gives."""
+
+    layer: SparseLayer
+    own: np.ndarray
+    pairs: tuple[Pair, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.layer.name
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """int64 [MH + pairs, inputs]."""
+        return self.own[[*range(len(self.own)), *(pair.u for pair in self.pairs)]]
+
+    @cached_property
+    def bias(self) -> np.ndarray:
+        return self.layer.bias[[*range(len(self.own)), *(pair.u for pair in self.pairs)]]
+
+    def parts(self, row: int) -> list[tuple[int, int]]:
+        """(row of the layer, factor): what a row's value adds up."""
+        pair = self.pairs[row - len(self.own)] if row >= len(self.own) else None
+        return [(row, 1)] if pair is None else [(pair.u, 1), (pair.h, pair.ratio)]
+
+
+def pairs_of(layer: SparseLayer, following: SparseLayer | None) -> tuple[Pair, ...]:
+    """Pairs of rows of a layer that the next one reads as one; no row is in two of them."""
+    if following is None or layer.thresholds is None:
+        return ()
+    alike: dict[bytes, list[int]] = {}
+    for row in range(layer.MH):
+        alike.setdefault(layer.weights[row].tobytes() + layer.bias[row].tobytes(), []).append(row)
+    found: list[Pair] = []
+    for rows in alike.values():
+        left = list(rows)
+        for u in rows:
+            for h in [row for row in left if row != u and u in left]:
+                ratio = _ratio(following.weights[:, u], following.weights[:, h])
+                if ratio is not None:
+                    found.append(Pair(u, h, ratio))
+                    left = [row for row in left if row not in (u, h)]
+    return tuple(found)
+
+
+def _ratio(u: np.ndarray, h: np.ndarray) -> int | None:
+    """The whole number, not 0, with h == ratio * u for readers' weights that are not all zero."""
+    place = int(np.argmax(u != 0))
+    if not u[place] or not h[place] or h[place] % u[place]:
+        return None
+    ratio = int(h[place] // u[place])
+    return ratio if np.array_equal(h, ratio * u) else None
+
+
+def joined(layer: SparseLayer, before: tuple[Pair, ...], used: set[int]) -> np.ndarray:
+    """int64 [MH, MW + pairs]: the weights over inputs, then pairs of them: of pairs whose numbers are in `used` the pair is read, and not
+    what it is made of."""
+    own = np.concatenate([layer.weights, np.zeros((layer.MH, len(before)), np.int64)], axis=1)
+    for number in used:
+        pair = before[number]
+        own[:, layer.MW + number] = own[:, pair.u]
+        own[:, [pair.u, pair.h]] = 0
+    return own
+
+
+def with_pairs(integers: np.ndarray, pairs: tuple[Pair, ...]) -> np.ndarray:
+    """int64 [N, MW + pairs], of [N, MW]."""
+    return np.concatenate([integers, *((integers[:, pair.u] + pair.ratio * integers[:, pair.h])[:, None] for pair in pairs)], axis=1)
