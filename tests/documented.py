@@ -118,6 +118,7 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{MODULES}fuzz.hostile --inputs 10000": Held("tests/fuzz/test_hostile.py"),
     f"{MODULES}fuzz.hostile.builds FILE": Held("tests/fuzz/test_hostile.py::test_what_is_accepted_builds_and_is_equal_to_its_file"),
     f"{MODULES}mutation --designs 500 --kept FILE --minutes 19": Held("tests/test_mutation.py::test_nothing_survives"),
+    f"{MODULES}census [WORDS]": Held("tests/test_census.py::test_a_row"),
     f"{MODULES}soak build/jet_qap --jets 10000000": Held("tests/test_soak.py::test_soak"),
     f"{MODULES}benchmarks.peers": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
     f"{MODULES}benchmarks.peers --only alkaid": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
