@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from finn_steps.accelerator import Accelerator
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """`key` tells builds of a page apart; the others are the contents of the files of report/."""
+    """`key` tells builds of a page apart, and `place` those of one name; the others are the contents of the files of report/."""
 
     key: str
     folder: Path
@@ -22,6 +23,7 @@ class Facts:
     options: dict[str, Any]
     performance: dict[str, Any] | None
     training: dict[str, Any]
+    place: str = ""
 
     @classmethod
     def read(cls, folder: Path, key: str = "b0") -> Facts:
@@ -32,7 +34,7 @@ class Facts:
 
     @property
     def name(self) -> str:
-        return self.summary["name"]
+        return f"{self.summary['name']} ({self.place})" if self.place else self.summary["name"]
 
     @property
     def hardware(self) -> dict[str, Any]:
@@ -64,6 +66,18 @@ class Facts:
         index = self.accelerator.input_index.tolist()
         ours = self.options.get("data") == "qapjets" and self.accelerator.features == len(FEATURES)
         return [FEATURES[place] if ours else f"input {place}" for place in index]
+
+
+def told_apart(builds: Sequence[Facts]) -> list[Facts]:
+    """Builds of one name say where they lie, in as many folders as it takes."""
+    return [replace(build, place=place_among([other.folder for other in builds if other.name == build.name], build.folder)) for build in builds]
+
+
+def place_among(folders: Sequence[Path], folder: Path) -> str:
+    """The shortest end of a path that no other of these folders has; nothing where there is no other."""
+    others = [other.resolve() for other in folders if other.resolve() != folder.resolve()]
+    ends = ["/".join(folder.resolve().parts[-length:]) for length in range(1, len(folder.resolve().parts))]
+    return next(end for end in ends if not any(f"/{other}".endswith(f"/{end}") for other in others)) if others else ""
 
 
 def at(summary: dict[str, Any], path: str) -> Any:

@@ -14,7 +14,7 @@ from build_dataflow.page.alternatives import alternatives_of
 from build_dataflow.page.bundle import vega
 from build_dataflow.page.charts.spec import DASHES, SERIES, SHAPES
 from build_dataflow.page.compare import compare
-from build_dataflow.page.facts import Facts, at
+from build_dataflow.page.facts import Facts, at, told_apart
 from build_dataflow.page.schedule import schedule_of
 from build_dataflow.page.view import Measured, view
 from finn_steps.tools.files import write_atomically
@@ -40,7 +40,7 @@ def write_page(
     """
     path = path or page_path(folders)
     script = vega()
-    builds = [Facts.read(folder, f"b{place}") for place, folder in enumerate(folders)]
+    builds = told_apart([Facts.read(folder, f"b{place}") for place, folder in enumerate(folders)])
     views = [view(build, Measured(schedule_of(build.folder, measure, say), alternatives_of(build, say))) for build in builds]
     text = environment().get_template("page.html").render(
         views=views, builds=builds, comparison=compare(builds) if len(builds) > 1 else None, title=" · ".join(build.name for build in builds),

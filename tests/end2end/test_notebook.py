@@ -30,4 +30,4 @@ def test_the_notebook_runs(tmp_path, monkeypatch, capsys):
     assert names["page"].is_file() and str(names["page"]) in told
     hardware, torch_model = map(float, re.search(r"accuracy ([\d.]+) in hardware, ([\d.]+) in torch", told).groups())
     assert hardware == round(summary["accuracy"]["hardware"], 4) > 0.65 and abs(hardware - torch_model) < 0.002
-    assert summary["model"]["nonzero_weights"] <= 0.2 * summary["model"]["weights"]
+    assert summary["model"]["nonzero_weights"] == -(-summary["model"]["weights"] // 5)
