@@ -66,7 +66,7 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     "./run-local.sh test --slow -k first_tagger": TAGGER,
     f"{BUILD}path/to/model.onnx": Run("equal to"),
     f"{BUILD}path/to/model.onnx --data samples.csv --label class": Run("accuracy"),
-    f"{BUILD}path/to/model.onnx --target-ii 64": Run("64 cycles"),
+    f"{BUILD}path/to/model.onnx --target-ii 64": Run("inferences/s"),
     f"{BUILD}path/to/model.onnx --data samples.csv --label class --target-ii 16 --part xczu7ev-ffvc1156-2-e": Run("Yosys, xcup"),
     f"{BUILD}jet_qap --explore": Run("LUT"),
     f"{BUILD}path/to/model.onnx --input-fixed 16,6": Held("tests/build_dataflow/test_fixed.py::test_summary"),

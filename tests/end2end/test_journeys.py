@@ -68,4 +68,4 @@ def test_finn_user(tmp_path):
     seen = json.loads((out / "report" / "sparse_verification.json").read_text())
     assert [(found["reference"], found["ii_cycles"] <= 64) for found in seen.values()] == [("onnxruntime", True)]
     measured = json.loads((out / "report" / "measure.json").read_text())
-    assert measured["verification"]["mismatches"] == 0
+    assert measured["vectors"]["samples"] > 0 and measured["vectors"]["differing"] == 0
