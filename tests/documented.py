@@ -83,7 +83,7 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     "./run-local.sh verify NAME --samples 5000000": Held("tests/end2end/test_journeys.py::test_physicist"),
     "./run-local.sh report jet_qap": Held("tests/build_dataflow/page/test_facts.py::test_the_page_says_what_the_summary_says"),
     "python -m tests.build_dataflow.page.screenshots jet_qap": Cannot("minutes of Chromium; tests/build_dataflow/page/test_browser.py looks"),
-    "./run-local.sh measure jet_qap --simulate": Run("PYNQ-Z1"),
+    "./run-local.sh measure jet_qap --simulate": Run("Pynq-Z1"),
     "./run-local.sh measure jet_qap --board xilinx@192.168.2.99": Cannot("no board; tests/deploy/remote_board.py stands in for one"),
     "ssh-copy-id xilinx@192.168.2.99": Cannot("no board"),
     "vivado -mode batch -source shell/block_design.tcl -tclargs shell/Pynq-Z2.tcl out": Cannot("no Vivado"),
