@@ -23,6 +23,7 @@ assert torch.zeros(2).sum() == 0 and sklearn.base.BaseEstimator()
 """
 
 
+@pytest.mark.slow
 def test_only_what_a_build_never_uses_has_stand_ins():
     done = subprocess.run([sys.executable, "-c", START], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
