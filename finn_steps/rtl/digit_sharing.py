@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from finn_steps.rtl.heap import compress, signed_digits
+from finn_steps.rtl.heap import signed_digits
 from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.sharing import combine
 from finn_steps.rtl.word import Word
 
 LUTS_PER_DIGIT = 0.6
@@ -131,17 +132,3 @@ class _Pairs:
         gains[:, :, np.maximum(self.levels[:self.count], self.levels[column]) >= LEVELS] = -1.0
         gains[:, :, column] = -1.0
         return gains
-
-
-def combine(net: Netlist, first: Word, second: Word, scale: int, low: int, high: int) -> Word:
-    """The word first + scale * second, which lies in low..high."""
-    terms: dict[int, int] = {}
-    constant = first.constant + scale * second.constant
-    for word, factor in ((first, 1), (second, scale)):
-        for literal, weight in word.terms:
-            if literal > 1:
-                terms[literal & ~1] = terms.get(literal & ~1, 0) + (-factor * weight if literal & 1 else factor * weight)
-            constant += factor * weight * (literal & 1)
-    terms = {literal: weight for literal, weight in terms.items() if weight}
-    bits = compress(net, terms, constant - low, (high - low).bit_length())
-    return Word(tuple((bit, 1 << i) for i, bit in enumerate(bits)), low, low, high)

@@ -26,7 +26,7 @@ def share(net: Netlist, weights: np.ndarray, words: list[Word]) -> tuple[np.ndar
         sign, first, second, gain = pairs.best()
         if gain <= 0:
             return pairs.weights[:, :len(words)].copy(), words
-        words.append(combine(net, words[first], words[second], sign))
+        words.append(combine(net, words[first], words[second], sign, *range_of(words[first], words[second], sign)))
         pairs.merge(sign, first, second, len(words[-1].terms))
 
 
@@ -96,17 +96,20 @@ def _uses(left: np.ndarray, right: np.ndarray, sign: int) -> np.ndarray:
     return counts
 
 
-def combine(net: Netlist, first: Word, second: Word, sign: int) -> Word:
-    """The word first + sign * second."""
+def combine(net: Netlist, first: Word, second: Word, scale: int, low: int, high: int) -> Word:
+    """The word first + scale * second, which lies in low..high."""
     terms: dict[int, int] = {}
-    constant = first.constant + sign * second.constant
-    for word, scale in ((first, 1), (second, sign)):
+    constant = first.constant + scale * second.constant
+    for word, factor in ((first, 1), (second, scale)):
         for literal, weight in word.terms:
             if literal > 1:
-                terms[literal & ~1] = terms.get(literal & ~1, 0) + (-scale * weight if literal & 1 else scale * weight)
-            constant += scale * weight * (literal & 1)
-    low = first.low + (second.low if sign > 0 else -second.high)
-    high = first.high + (second.high if sign > 0 else -second.low)
+                terms[literal & ~1] = terms.get(literal & ~1, 0) + (-factor * weight if literal & 1 else factor * weight)
+            constant += factor * weight * (literal & 1)
     terms = {literal: weight for literal, weight in terms.items() if weight}
     bits = compress(net, terms, constant - low, (high - low).bit_length())
     return Word(tuple((bit, 1 << i) for i, bit in enumerate(bits)), low, low, high)
+
+
+def range_of(first: Word, second: Word, sign: int) -> tuple[int, int]:
+    """Of first + sign * second, if they have nothing in common."""
+    return first.low + (second.low if sign > 0 else -second.high), first.high + (second.high if sign > 0 else -second.low)
