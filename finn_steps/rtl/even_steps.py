@@ -5,9 +5,8 @@ costs a comparison and the look-up of what to compare with (activation.py). For 
 
     factor * sum + offset >= (k + 1) * 2**shift   exactly where   sum >= thresholds[k]
 
-all steps lie at a segment's start, and the count is some bits of the product. Each k allows offsets from (k + 1) * 2**shift - factor *
-thresholds[k] on, factor of them, so a factor will do where these ranges have an offset in common. Ties that go to the even level are no such steps; the bit that says whether a level is odd
-is added (to_even).
+all steps lie at a segment's start, and the count is some bits of the product; scale.py finds the factors. Ties that go to the even level are
+no such steps; the bit that says whether a level is odd is added (to_even).
 """
 
 from __future__ import annotations
@@ -18,16 +17,13 @@ import numpy as np
 
 from finn_steps.rtl import activation
 from finn_steps.rtl.counts import netlist_counts
-from finn_steps.rtl.heap import compress, signed_digits
+from finn_steps.rtl.heap import compress
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.retiming import retimed
+from finn_steps.rtl.scale import fewest_digits, offsets, roundest, slopes
 
-MOST_THRESHOLDS = 1 << 12
-MOST_SHIFT = 40
-TRIED, BUILT = 512, 3
-"""Factors of one shift that are looked at, at the most; of all that will do, those with the fewest digits are built and counted."""
-
-
+BUILT = 3
+"""Factors that are built and counted."""
 PLAIN = (1, 0, 0, None)
 """The way of thresholds that are compared as they are."""
 
@@ -80,36 +76,16 @@ def to_even(thresholds: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
 
 
 def factors(thresholds: tuple[int, ...]) -> list[tuple[int, int, int, None]]:
-    """All (factor, offset, shift, None) that were found to do, of the fewest digits first."""
+    """(factor, offset, shift, None) of the factors of the fewest signed digits that will do (scale.py), shortest shifts first; empty where
+    none does."""
     steps = np.array(thresholds, dtype=np.int64)
-    if not 1 < len(steps) <= MOST_THRESHOLDS or steps[0] == steps[-1]:
+    if len(steps) < 2 or steps[0] == steps[-1]:
         return []
-    least, most = _slopes(steps)
-    found: list[tuple[int, int, int, None]] = []
-    for shift in range(1, MOST_SHIFT):
-        first, last = int(least * 2.0**shift), int(most * 2.0**shift) + 1
-        if last - first > TRIED or (int(np.abs(steps).max()) + 1) * last >> 61:
-            break
-        found += [(factor, *way) for factor in range(max(2, first), last + 1) if (way := _offset(steps, factor, shift))]
-    return sorted(found, key=lambda way: (len(signed_digits(way[0])) + len(signed_digits(way[1])) / 4, way[2]))
-
-
-def _slopes(steps: np.ndarray) -> tuple[float, float]:
-    """Between which a factor / 2**shift must lie, by each pair of thresholds: k - j steps take more than one sum less than their distance,
-    and less than one more. To float64's rounding, and no more than where to look."""
-    least, most = 0.0, float(len(steps))
-    for lag in range(1, len(steps)):
-        distance = steps[lag:] - steps[:-lag]
-        least = max(least, lag / (int(distance.min()) + 1))
-        most = min(most, lag / max(1, int(distance.max()) - 1))
-    return least, most
-
-
-def _offset(steps: np.ndarray, factor: int, shift: int) -> tuple[int, int, None] | None:
-    """(offset, shift, None), of the offsets that will do the one with most zeros at its end; None where there is none."""
-    least = (np.arange(1, len(steps) + 1, dtype=np.int64) << shift) - factor * steps
-    first, last = int(least.max()), int(least.min()) + factor - 1
-    if first > last:
-        return None
-    zeros = next(zeros for zeros in reversed(range(64)) if -(-first >> zeros) << zeros <= last)
-    return -(-first >> zeros) << zeros, shift, None
+    limits = slopes(steps - steps[0])
+    found = []
+    for factor, shift in sorted(fewest_digits(*limits) if limits else [], key=lambda slope: slope[::-1]):
+        interval = offsets(steps - steps[0], factor, shift)
+        if interval:
+            least, greatest = (end - factor * int(steps[0]) for end in interval)
+            found.append((factor, roundest(least, greatest), shift, None))
+    return found
