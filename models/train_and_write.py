@@ -41,12 +41,16 @@ def telling(console: Console, status: Status) -> Callable[[str, int, float], Non
     return tell
 
 
-def write_front(front: list[FrontNet], folder: Path, check: Tensor) -> None:
-    """`folder`/AREA.onnx for each network of a walk's front, in place of what was there."""
-    for old in folder.glob("*.onnx"):
-        old.unlink()
-    for net in front:
+def keeping(folder: Path, check: Tensor) -> Callable[[FrontNet], None]:
+    """keep(net): writes `folder`/AREA.onnx; the first of a walk takes the place of what was there."""
+    earlier = list(folder.glob("*.onnx"))
+
+    def keep(net: FrontNet) -> None:
+        while earlier:
+            earlier.pop().unlink()
         net.model.export(folder / f"{net.area:.0f}.onnx", check)
+
+    return keep
 
 
 def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
@@ -59,14 +63,13 @@ def train_and_write(config: TrainConfig, folder: Path, command: str) -> dict:
         console.print(line, soft_wrap=True)
     try:
         with console.status("training") as status:
-            trained = train(config, tensors, telling(console, status))
+            trained = train(config, tensors, telling(console, status), keeping(folder / "front", tensors.test.x[:CHECKED_JETS]))
     except Diverged as fault:
         checkpoint.save(fault.model, folder / "last_good.pt")
         raise RuntimeError(f"{fault}; written to {folder / 'last_good.pt'}") from fault
     folder.mkdir(parents=True, exist_ok=True)
     written = record(folder.resolve().name, command, config, dataset, trained)
     if trained.front:
-        write_front(trained.front, folder / "front", tensors.test.x[:CHECKED_JETS])
         trained.model.export(folder / "model.onnx", tensors.test.x)
     else:
         export(trained.model, folder / "model.onnx", tensors.test.x[:CHECKED_JETS])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,11 +38,12 @@ class Trained:
     scores: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> Trained:
+def train(config: TrainConfig, tensors: Tensors, report: Report = no_report,
+          keep: Callable[[FrontNet], None] = lambda net: None) -> Trained:
     """Train the float twin, the quantised dense net, and a pruned net for each saliency; keep the best on validation.
 
-    Deterministic: one thread, every random choice from `config.seed`. Raises Diverged, or ValueError for a configuration
-    that no network can have.
+    `keep` gets each network of a walk as it is reached. Deterministic: one thread, every random choice from `config.seed`. Raises
+    Diverged, or ValueError for a configuration that no network can have.
     """
     torch.set_num_threads(1)
     check(config, tensors)
@@ -49,7 +51,7 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     scored, scores = {"float": accuracies(*twin)}, {"float": test_scores(*twin)}
     clock.lap("float")
     if config.method == "widths":
-        return train_widths(config, tensors, scored, scores, clock, report)
+        return train_widths(config, tensors, scored, scores, clock, report, keep)
     dense, prepared, start, _ = alone(qap.train_dense(config, tensors, report))
     scored["quantised"], scores["quantised"] = accuracies(dense, prepared), test_scores(dense, prepared)
     clock.lap("quantised")
@@ -71,9 +73,13 @@ def train(config: TrainConfig, tensors: Tensors, report: Report = no_report) -> 
     return Trained(candidates[shipped], shipped, scored, levels, clock.laps, scores=scores)
 
 
-def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, scores: dict, clock: Clock, report: Report) -> Trained:
+def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, scores: dict, clock: Clock, report: Report,
+                 keep: Callable[[FrontNet], None]) -> Trained:
     """The front of one walk, and the network of it that is kept: the only one that the test part sees."""
-    front = train_front(config, tensors, report)
+    front = []
+    for net in train_front(config, tensors, report):
+        keep(net)
+        front.append(net)
     kept = choose(front, config.goal)
     scored["widths"] = {part: right_share(kept.model(getattr(tensors, part).x), getattr(tensors, part).y)
                         for part in ("train", "validation", "test")}

@@ -3,34 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from models.widths.network import WidthNet
-
-BETAS, EPSILON = (0.9, 0.999), 1e-8
-
-
-@dataclass
-class Adam:
-    """State of the optimiser of one network, kept from round to round."""
-
-    mean: Tensor
-    square: Tensor
-    steps: int = 0
-
-    @classmethod
-    def of(cls, net: WidthNet) -> Adam:
-        return cls(torch.zeros_like(net.flat), torch.zeros_like(net.flat))
-
-    def step(self, flat: Tensor, gradient: Tensor, rate: float) -> None:
-        self.steps += 1
-        self.mean.lerp_(gradient, 1 - BETAS[0])
-        self.square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-        size = rate * math.sqrt(1 - BETAS[1] ** self.steps) / (1 - BETAS[0] ** self.steps)
-        flat.addcdiv_(self.mean, self.square.sqrt().add_(EPSILON), value=-size)
 
 
 class Batches:
@@ -47,13 +24,20 @@ class Batches:
         return self.order[self.place - self.size: self.place]
 
 
-def fit(net: WidthNet, adam: Adam, features: Tensor, targets: Tensor, batches: Batches, steps: int, rate: float, cosine: bool = False) -> None:
+def adam_of(net: WidthNet) -> torch.optim.Adam:
+    """Of all that a network has; kept from round to round."""
+    return torch.optim.Adam([net.flat])
+
+
+def fit(net: WidthNet, adam: torch.optim.Adam, features: Tensor, targets: Tensor, batches: Batches, steps: int, rate: float,
+        cosine: bool = False) -> None:
     """`steps` of Adam at `rate`, or falling to zero by a `cosine`. Features are those of the network's shape (quantised), targets shares of
     classes [N, classes]."""
     for number in range(steps):
         rows = batches()
-        now = rate * (0.5 + 0.5 * math.cos(math.pi * number / steps)) if cosine else rate
-        adam.step(net.flat, gradient(net, features[rows], targets[rows]), now)
+        adam.param_groups[0]["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * number / steps)) if cosine else rate
+        net.flat.grad = gradient(net, features[rows], targets[rows])
+        adam.step()
 
 
 def gradient(net: WidthNet, features: Tensor, targets: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -30,25 +30,27 @@ class FrontNet:
     loss: float
 
 
-def train_front(config: TrainConfig, tensors: Tensors, report: Report) -> list[FrontNet]:
-    """The front of one walk, from large to small. Deterministic: every random choice from config.seed."""
+def train_front(config: TrainConfig, tensors: Tensors, report: Report) -> Iterator[FrontNet]:
+    """The front of one walk, from large to small, each network as it is reached. Deterministic: every random choice from config.seed."""
     centre, reach = prepared(tensors.train.x)
     x = (tensors.train.x - centre) / reach
     targets = labels(config, tensors, report)
     weights, biases = float_weights(x.clamp(-2, 2), targets, config.hidden, config.dense_epochs or config.epochs, config.seed)
     plan = Plan(config.walk_steps, config.front_steps, config.front_from, config.front_ratio, config.least_area)
-    found = []
-    with torch.no_grad():
-        walk = Walk(start_from(weights, biases, x), x, targets, plan, config.seed)
-        for stop in walk.stops():
-            model = WidthModel.of(stop.net, stop.net.flat, centre, reach)
-            logits = model(tensors.validation.x)
-            loss = F.cross_entropy(logits * stop.net.sharpness, tensors.validation.y).item()
-            score = right_share(logits, tensors.validation.y)
-            kept = tuple(int(weight.count_nonzero()) for weight in model.quantised_weights())
-            found.append(FrontNet(model, stop.area, kept, score, loss))
-            report(f"widths, {stop.area:.0f} LUT", walk.rounds, loss)
-    return found
+    return reached(Walk(start_from(weights, biases, x), x, targets, plan, config.seed), tensors, centre, reach, report)
+
+
+@torch.no_grad()
+def reached(walk: Walk, tensors: Tensors, centre: Tensor, reach: Tensor, report: Report) -> Iterator[FrontNet]:
+    """What the walk comes by, with its score on validation; features are centred by `centre` and divided by `reach`."""
+    for stop in walk.stops():
+        model = WidthModel.of(stop.net, stop.net.flat, centre, reach)
+        logits = model(tensors.validation.x)
+        loss = F.cross_entropy(logits * stop.net.sharpness, tensors.validation.y).item()
+        score = right_share(logits, tensors.validation.y)
+        kept = tuple(int(weight.count_nonzero()) for weight in model.quantised_weights())
+        report(f"widths, {stop.area:.0f} LUT", walk.rounds, loss)
+        yield FrontNet(model, stop.area, kept, score, loss)
 
 
 def labels(config: TrainConfig, tensors: Tensors, report: Report) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.widths.area import area
-from models.widths.fit import Adam, Batches, fit
+from models.widths.fit import Batches, adam_of, fit
 from models.widths.moves import Moves, Trial, apply
 from models.widths.network import WidthNet
 
@@ -50,7 +50,7 @@ class Walk:
 
     def __init__(self, net: WidthNet, x: Tensor, targets: Tensor, plan: Plan, seed: int):
         self.net, self.x, self.targets, self.plan, self.seed = net, x, targets, plan, seed
-        self.adam, self.batches = Adam.of(net), Batches(len(x), BATCH, seed)
+        self.adam, self.batches = adam_of(net), Batches(len(x), BATCH, seed)
         self.generator = torch.Generator().manual_seed(seed)
         self.rounds, self.price = 0, 0.0
 
@@ -84,7 +84,7 @@ class Walk:
     def _stop(self, now: float) -> Stop:
         """A copy of the network, fitted with a rate that falls to zero."""
         copy = self.net.copy()
-        fit(copy, Adam.of(copy), copy.features(self.x), self.targets, self.batches, self.plan.front_steps, RATE, True)
+        fit(copy, adam_of(copy), copy.features(self.x), self.targets, self.batches, self.plan.front_steps, RATE, True)
         return Stop(copy, area(copy.shape, copy.effective()[0]), self.price)
 
 

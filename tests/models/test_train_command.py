@@ -85,12 +85,13 @@ def test_committed_networks_pass_the_rule_by_which_they_are_held():
     assert all(record["zeros"] >= 0.9 for record in scores.values())
 
 
+WALK = [word for field in ("method=widths", "dense_epochs=2", "walk_steps=3", "front_steps=3", "front_from=1000", "least_area=700", "teachers=1",
+                           "teacher_epochs=1", "front_ratio=0.9", "trees=false") for word in ("--set", field)]
+
+
 def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
-    fields = ["method=widths", "dense_epochs=2", "walk_steps=3", "front_steps=3", "front_from=1000", "least_area=700", "teachers=1",
-              "teacher_epochs=1", "front_ratio=0.9", "trees=false"]
     for folder in ("a", "b"):
-        result = CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / folder / "net"),
-                                              *(word for field in fields for word in ("--set", field))], catch_exceptions=False)
+        result = CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / folder / "net"), *WALK], catch_exceptions=False)
         assert result.exit_code == 0, result.output
     net = tmp_path / "a" / "net"
     record = json.loads((net / "record.json").read_text())
@@ -101,3 +102,14 @@ def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
     shipped, kept = (onnx.load(path) for path in (net / "model.onnx", net / "front" / f"{best['area']}.onnx"))
     assert [tensor.raw_data for tensor in shipped.graph.initializer] == [tensor.raw_data for tensor in kept.graph.initializer]
     assert (net / "model.onnx").read_bytes() == (tmp_path / "b" / "net" / "model.onnx").read_bytes()
+
+
+def test_a_walk_that_ends_early_leaves_what_it_has_reached(tiny, tmp_path, monkeypatch):
+    net = tmp_path / "net"
+    (net / "front").mkdir(parents=True)
+    (net / "front" / "old.onnx").touch()
+    monkeypatch.setattr("models.training.choose", lambda front, goal: pytest.fail(f"{len(front)} reached"))
+    with pytest.raises(pytest.fail.Exception, match="reached"):
+        CliRunner().invoke(command, [str(tiny), "--output", str(net), *WALK], catch_exceptions=False)
+    left = [path.stem for path in (net / "front").glob("*.onnx")]
+    assert len(left) > 2 and "old" not in left
