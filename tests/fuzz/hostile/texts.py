@@ -10,6 +10,10 @@ import yaml
 from tests.fuzz.hostile.case import Dice, damaged
 
 
+MOST_VALUES = 1_000_000
+"""Of a description whose parts are repeated, within repeated ones too."""
+
+
 def changed(dice: Dice, description):
     """(a copy with some of its values, keys and lists changed, what was done)."""
     made, told = copy.deepcopy(description), []
@@ -20,7 +24,7 @@ def changed(dice: Dice, description):
         holder, key = dice.pick(places)
         how = dice.pick(("value", "value", "value", "remove", "key", "wrap", "repeat", "kind"))
         told.append(f"{how} of {str(key)[:30]!r}")
-        _change(dice, holder, key, how)
+        _change(dice, holder, key, how, len(places))
     return made, ", ".join(told)
 
 
@@ -35,7 +39,7 @@ def _places(value):
             yield from _places(entry)
 
 
-def _change(dice: Dice, holder, key, how: str) -> None:
+def _change(dice: Dice, holder, key, how: str, values: int) -> None:
     if how == "value":
         holder[key] = dice.pick((dice.number(), dice.number(), dice.text(), None, True, [], {}, [dice.number()], {dice.text(): dice.number()}))
     elif how == "remove":
@@ -45,7 +49,7 @@ def _change(dice: Dice, holder, key, how: str) -> None:
     elif how == "wrap":
         holder[key] = [holder[key]] if dice.chance(0.5) else {"inside": holder[key]}
     elif how == "repeat":
-        holder[key] = [holder[key]] * dice.pick((2, 100, 5000))
+        holder[key] = [holder[key]] * min(dice.pick((2, 100, 5000)), max(2, MOST_VALUES // values))
     else:
         holder[key] = str(holder[key])
 
