@@ -17,7 +17,7 @@ _begun: ContextVar[tuple[ThreadPoolExecutor, dict[str, Future]] | None] = Contex
 @contextmanager
 def beside_steps() -> Iterator[None]:
     """The time in which work may be begun. Leaving it by an exception ends what the work has started."""
-    with side_by_side(1) as pool:
+    with side_by_side(2) as pool:
         token = _begun.set((pool, {}))
         try:
             yield

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from build_dataflow import steps
-from build_dataflow.beside import beside_steps
+from build_dataflow.beside import begin, beside_steps
 from build_dataflow.clock import with_clock
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.jsonfile import read_json, write_json
@@ -18,6 +18,7 @@ from build_dataflow.summary import summarise
 from finn_steps.finn.builder import run_steps
 from finn_steps.importer.model_file import read_model
 from finn_steps.original.user_file import external_files
+from finn_steps.rtlsim import Simulation
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 
 
@@ -53,8 +54,9 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     options = with_clock(options)
     folder = OutputFolder(output)
     with folder.locked(), beside_steps():
+        begin(steps.SIMULATION, Simulation.prepare)
         folder.start(resume)
-        done = begin(folder, options, resume)
+        done = record_options(folder, options, resume)
         around = recorder(folder.partial, progress)
         run_steps(options.model, steps_of(options), folder.partial, build=options, finished=done, around_step=around)
         summary = summarise(folder.partial, options, read_json(folder.partial / "report" / "steps.json"))
@@ -92,7 +94,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def begin(folder: OutputFolder, options: BuildOptions, resume: bool) -> list[str]:
+def record_options(folder: OutputFolder, options: BuildOptions, resume: bool) -> list[str]:
     """Write down what is being built; with `resume`, check that it is the same and return the names of the steps that are done."""
     asked = {**options.as_json(), "model_sha256": sha256_of(options.model), "inputs_sha256": inputs_sha256(options)}
     path = folder.partial / "report" / "options.json"

@@ -16,10 +16,11 @@ from qonnx.custom_op.registry import getCustomOp
 
 from build_dataflow.beside import begin, result_of
 from build_dataflow.configuration import BuildOptions, family_of
-from build_dataflow.hold import ORIGINAL, hold_to_original, keep_original
+from build_dataflow.hold import hold_to_original, keep_original
 from build_dataflow.hold_keras import hold_to_keras
 from build_dataflow.jsonfile import write_json
 from build_dataflow.performance import keep_training
+from build_dataflow.proving import proofs_of, prove_build
 from build_dataflow.summary import summarise
 from build_dataflow.suspicious import undecided, warnings_of
 from build_dataflow.synthesis import is_large, luts_for_budget, synthesise_build
@@ -36,13 +37,12 @@ from finn_steps.folding.delay import registers_every, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.streams import save_accelerator
 from finn_steps.folding.tune import Limits
-from finn_steps.proof.from_file.prove import FileProof, prove_file
-from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
+from finn_steps.rtlsim import Simulation
 from finn_steps.verification.stimulus import corner_inputs
 
-SYNTHESIS = "synthesis"
-"""What runs beside the steps from step_generate_rtl to step_synthesise."""
+SIMULATION, SYNTHESIS, PROOFS = "simulation", "synthesis", "proofs"
+"""What runs beside the steps: what every simulation needs, from the beginning; the others from step_generate_rtl on."""
 LEAST_FRAMES, MOST_FRAMES, BENCH_WORK = 32, 1000, 400_000
 """Of deploy/core/tb: its frames, at least and at most, and LUTs (by the estimate) times cycles of a run at full rate, for Icarus has to go
 through all of them."""
@@ -107,15 +107,18 @@ def adders_between_registers(build: BuildOptions, accelerator: Accelerator) -> i
 
 
 def step_generate_rtl(model, cfg):
-    """The FINN graph becomes accelerator.json and RTL. Yosys begins with it; a large design's waits for step_synthesise, since g++ needs
-    the memory."""
+    """The FINN graph becomes accelerator.json and RTL. Yosys and the proofs begin with it; a large design's wait for their steps, since
+    g++ needs the memory."""
     folder = Path(cfg.output_dir)
     accelerator = accelerator_from_model(model)
     save_accelerator(accelerator, folder)
     shutil.rmtree(folder / "rtl", ignore_errors=True)
     generate(accelerator, folder / "rtl")
-    if cfg.build.synthesis and not is_large(folder):
-        begin(SYNTHESIS, synthesise_build, folder, cfg.build)
+    if not is_large(folder):
+        if cfg.build.synthesis:
+            begin(SYNTHESIS, synthesise_build, folder, cfg.build)
+        if cfg.build.proof:
+            begin(PROOFS, prove_build, folder, cfg.build)
     return model
 
 
@@ -123,6 +126,7 @@ def step_compile_simulation(model, cfg):
     """Verilator and g++ turn the RTL into a simulation; the same RTL is compiled once on a machine."""
     folder = Path(cfg.output_dir)
     accelerator = Accelerator.load(folder)
+    result_of(SIMULATION, Simulation.prepare)
     simulation_for(folder, accelerator, len(samples_for(cfg.build, accelerator)[0]))
     return model
 
@@ -137,26 +141,17 @@ def step_prove(model, cfg):
     """The emitted Verilog is proved to compute the accelerator's integers, layer by layer, for every input, and these to be those of
     the user's file."""
     folder, build = Path(cfg.output_dir), cfg.build
-    accelerator, seconds = Accelerator.load(folder), PATIENT_SECONDS if build.require_proof else SECONDS
-    file = prove_file(folder / ORIGINAL, accelerator, seconds, build.input_quant)
-    proof = prove(folder / "rtl", accelerator, seconds)
+    result_of(PROOFS, prove_build, folder, build)
     if build.require_proof:
-        require(proof.not_proved, "")
-        require(file.not_proved, " against the file")
-    write_json(folder / "report" / "proof.json", {"proved_layers": proof.proved, "not_proved": proof.not_proved, "file_proof": facts_of(file)})
-    write_json(folder / "report" / "undecided.json", {"accumulators": [asdict(each) for each in file.undecided]})
+        ours, file = proofs_of(folder)
+        require(ours["not_proved"], "")
+        require(file["not_proved"], " against the file")
     return model
 
 
 def require(not_proved: dict[str, str], what: str) -> None:
     for name, reason in not_proved.items():
         raise RuntimeError(f"{name} is not proved{what}: {reason}; build without --require-proof to have it all the same")
-
-
-def facts_of(proof: FileProof) -> dict:
-    """What summary.json says of the way from the file to the integers."""
-    return {"proved_layers": proof.proved, "not_proved": proof.not_proved, "undecided": len(proof.undecided),
-            "differing": sum(each.differs for each in proof.undecided)}
 
 
 def step_synthesise(model, cfg):

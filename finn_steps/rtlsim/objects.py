@@ -12,11 +12,11 @@ from finn_steps.tools.cache import cached, content_key
 from finn_steps.tools.compile import compiler_version, run_compiler
 
 FLAGS = ("-std=c++17", "-w", "-pthread")
-UNIT = 1_000_000
-"""Bytes of C++ compiled at once, more only if a file of Verilator's is larger: g++ takes 250 MB for them. Fewer would read the
-header more often than they share the work."""
+UNIT = {"-O0": 2_000_000, "-O1": 1_000_000}
+"""Bytes of C++ compiled at once, by level, more only if a file of Verilator's is larger: g++ takes 250 to 300 MB for them. Fewer would read
+the header more often than they share the work."""
 HEADER, LIBRARY = "precompiled.hpp", "library.o"
-RUNTIME = ("verilated.cpp", "verilated_threads.cpp", "verilated_dpi.cpp")
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 
 
 class Compiler:
@@ -30,7 +30,7 @@ class Compiler:
     def objects(self, generated: Path, harness: Path | None = None, *options: str) -> list[Path]:
         """The object files of the C++ in a folder, beside it; with `harness`, of that too, which includes Vtop.h."""
         chosen = [*FLAGS, self.level, *options, *includes(), "-include", str(self._header.result().resolve())]
-        names = units(generated, harness)
+        names = units(generated, UNIT[self.level], harness)
         return list(self.pool.map(lambda name: compiled(chosen, name, generated), names))
 
     def link(self, objects: list[Path], program: Path, *options: str) -> None:
@@ -42,8 +42,8 @@ def compiled(options: list[str], unit: str, generated: Path) -> Path:
     return generated / f"{unit}.o"
 
 
-def units(generated: Path, harness: Path | None = None) -> list[str]:
-    """Files to compile, each of which includes some of Verilator's; the first of them the harness."""
+def units(generated: Path, most: int, harness: Path | None = None) -> list[str]:
+    """Files to compile, each of which includes some of Verilator's, `most` bytes; the first of them the harness."""
     groups, size = [[]], 0
     if harness is not None:
         shutil.copy(harness, generated)
@@ -52,7 +52,7 @@ def units(generated: Path, harness: Path | None = None) -> list[str]:
         if harness is not None and path.name == harness.name:
             continue
         size += path.stat().st_size
-        if size > UNIT:
+        if size > most:
             groups, size = [*groups, []], path.stat().st_size
         groups[-1].append(f'#include "{path.name}"\n')
     names = [f"unit{number}.cc" for number in range(len(groups))]

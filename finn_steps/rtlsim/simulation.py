@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.rtl.design import Design
-from finn_steps.rtlsim.compiler import compile_design
+from finn_steps.rtlsim.compiler import LEVELS, compile_design
+from finn_steps.rtlsim.objects import header, library
 from finn_steps.tools.cache import cache_folder as default_cache_folder
 from finn_steps.tools.processes import run_child, side_by_side
 
@@ -53,6 +54,13 @@ class Simulation:
 
     design: Design
     program: Path
+
+    @staticmethod
+    def prepare() -> None:
+        """Compile what every simulation is linked with and most include, once on a machine."""
+        folder = default_cache_folder("rtlsim")
+        library(folder)
+        header(folder, LEVELS[0])
 
     @classmethod
     def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None, samples: int = 0) -> Simulation:

@@ -10,7 +10,7 @@ import pytest
 from onnx import helper
 
 from build_dataflow import steps
-from build_dataflow.building import begin, build
+from build_dataflow.building import build, record_options
 from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import Held
 from build_dataflow.output_folder import OutputFolder
@@ -40,7 +40,7 @@ def held_steps(model, folder, **more):
     asked = options(model, **more)
     output = OutputFolder(folder)
     output.partial.mkdir()
-    begin(output, asked, resume=False)
+    record_options(output, asked, resume=False)
     cfg = SimpleNamespace(output_dir=str(output.partial), build=asked)
     steps.step_hold_to_original(step_import_qonnx(None, cfg), cfg)
     return output.partial

@@ -174,7 +174,7 @@ def test_no_unit_of_much_code(tmp_path, monkeypatch):
         sizes.append(sum((generated / name).stat().st_size for name in names))
         return compile_one(options, unit, generated)
 
-    monkeypatch.setattr(objects, "UNIT", 300_000)
+    monkeypatch.setattr(objects, "UNIT", dict.fromkeys(objects.UNIT, 300_000))
     monkeypatch.setattr(objects, "compiled", spy)
     simulation = Simulation.build(tmp_path / "rtl", tmp_path / "cache")
     assert len(sizes) > 2 and max(sizes) < 700_000
