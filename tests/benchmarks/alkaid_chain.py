@@ -3,20 +3,16 @@
     python alkaid_chain.py CHAIN.npz RTL_FOLDER ADDERS_PER_STAGE ternary|binary
 
 Layers are products with constants, activations alkaid's own quantisers (their rounding and overflow are HGQ2's), each input has the range of
-its own. Traced with every solver setting below; the one that alkaid estimates cheapest is written, with its ternary adders or without. Its
-answers are checked against those in the file. The last line is a JSON object.
+its own. Traced with every solver setting of alkaid_write.py; the one that alkaid estimates cheapest is written, with its ternary adders or
+without. Its answers are checked against those in the file. The last line is a JSON object.
 """
 
-import json
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-from alkaid.codegen import RTLModel
 from alkaid.trace import FVArray, HWConfig, trace
-
-SOLVERS = ({}, {"method0": "mc"}, {"hard_dc": 0})
+from alkaid_write import SOLVERS, cheapest, write
 
 
 def traced(chain, solver):
@@ -31,24 +27,16 @@ def traced(chain, solver):
             values = np.maximum(values, 0.0)
         else:
             values = values.quantize(part["k"], part["i"], part["f"], overflow_mode=str(part["overflow"]), round_mode=str(part["rounding"]))
-    return trace(x, values)
+    logic = trace(x, values)
+    if not np.array_equal(logic.predict(chain["x"]), chain["y"]):
+        raise SystemExit("alkaid's network does not answer as the integers do")
+    return logic
 
 
 def main():
     chain = dict(np.load(sys.argv[1]))
-    target, adders, ternary = Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "ternary"
-    best, started = None, time.time()
-    for solver in SOLVERS:
-        logic = traced(chain, solver)
-        if not np.array_equal(logic.predict(chain["x"]), chain["y"]):
-            raise SystemExit("alkaid's network does not answer as the integers do")
-        if best is None or logic.cost < best[0].cost:
-            best = logic, solver
-    logic, solver = best
-    model = RTLModel(logic, target, "alkaid_net", latency_cutoff=adders, ternary_fuse=ternary, print_latency=False)
-    model.write()
-    print(json.dumps({"setting": solver, "cost": float(logic.cost), "latency": float(model.latency or 0), "seconds": time.time() - started,
-                      "frames": len(chain["x"])}))
+    logic, solver, seconds = cheapest(SOLVERS, lambda solver: traced(chain, solver))
+    write(logic, Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "ternary", setting=solver, seconds=seconds, frames=len(chain["x"]))
 
 
 if __name__ == "__main__":

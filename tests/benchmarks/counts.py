@@ -24,21 +24,22 @@ PACKED_UP_TO = 6000
 
 
 def count_rtl(kept: Kept, files: dict[str, str], top: str, family: str = "xcup", strict: bool = True,
-              limit_s: int = LIMIT_S) -> dict:
+              limit_s: int = LIMIT_S, pairs: bool = True) -> dict:
     """SynthesisResult's fields, and `sites` (lut_sites.py), `packed` (LUT6_2, packing_pairs.py; None for large designs) and
     the `seconds` that Yosys took; or {"failed": why}.
 
     files  name -> text; the .v and .sv are read, others (memories) lie beside them
     strict everything in LUTs and flip-flops
+    pairs  False: without `packed`, which takes longer than Yosys
     """
     script = commands([name for name in files if name.endswith((".v", ".sv"))], family, strict, top)
     place = next(index for index, line in enumerate(script) if line.startswith("synth_xilinx")) + 1
     script.insert(place, "write_json net.json")
     parts = [version(), str(limit_s), *script, *(part for item in sorted(files.items()) for part in item)]
-    return kept("yosys", parts, lambda: run(script, files, top, limit_s))
+    return kept("yosys", parts if pairs else [*parts, "without pairs"], lambda: run(script, files, top, limit_s, pairs))
 
 
-def run(script: list[str], files: dict[str, str], top: str, limit_s: int) -> dict:
+def run(script: list[str], files: dict[str, str], top: str, limit_s: int, paired: bool = True) -> dict:
     """One Yosys in a process group of its own, ended whole at the limit."""
     with tempfile.TemporaryDirectory(prefix="peers-yosys-") as name:
         folder, started = Path(name), time.monotonic()
@@ -63,5 +64,5 @@ def run(script: list[str], files: dict[str, str], top: str, limit_s: int) -> dic
         levels = (folder / "ltp.txt").read_text().partition("length=")[2].partition(")")[0]
         result = count(cells, int(levels or 0))
         netlist = json.loads((folder / "net.json").read_text())
-        pairs = packed(luts(netlist, top)) if result.lut <= PACKED_UP_TO else None
+        pairs = packed(luts(netlist, top)) if paired and result.lut <= PACKED_UP_TO else None
         return {**asdict(result), "sites": lut_sites(netlist, top), "packed": pairs, "seconds": round(seconds, 1)}

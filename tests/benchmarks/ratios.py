@@ -22,14 +22,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import onnx
 import psutil
-from onnx import TensorProto, helper, numpy_helper
 
 from finn_steps.tools.processes import run_child
 from tests.benchmarks.networks import ROOT, SHARED
 from tests.benchmarks.page import markdown_table, number
+from tests.benchmarks.quantised import int8_file
 
 BEFORE = "d0bdb72"
 FOLDER = ROOT / "build" / "ratios"
@@ -48,24 +46,7 @@ class Case:
 
 def int8_network(folder: Path) -> str:
     """16-32-5, dense, quantised by onnxruntime to 8 bits, weights and activations."""
-    from onnxruntime.quantization import QuantFormat, QuantType
-
-    from tests.fuzz.ort_nets import quantised
-
-    rng = np.random.default_rng(0)
-    shapes = {"w0": (16, 32), "b0": (32,), "w1": (32, 5), "b1": (5,)}
-    constants = [numpy_helper.from_array(rng.normal(0, 0.4, shape).astype(np.float32), name) for name, shape in shapes.items()]
-    nodes = [helper.make_node("Gemm", ["x", "w0", "b0"], ["h"]), helper.make_node("Relu", ["h"], ["r"]),
-             helper.make_node("Gemm", ["r", "w1", "b1"], ["y"])]
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", width]) for name, width in (("x", 16), ("y", 5))]
-    graph = helper.make_graph(nodes, "int8", ends[:1], ends[1:], constants)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    chosen = {"quant_format": QuantFormat.QDQ, "activation_type": QuantType.QInt8, "weight_type": QuantType.QInt8,
-              "extra_options": {"ActivationSymmetric": True}}
-    path = folder / "int8.onnx"
-    path.write_bytes(quantised(model, chosen, rng.normal(0, 1, (256, 16)).astype(np.float32)))
-    return str(path)
+    return str(int8_file(folder))
 
 
 CASES = {

@@ -23,7 +23,7 @@ from finn_steps.rtl.unrolled import unrolled_core
 from tests.benchmarks.counts import count_rtl
 from tests.benchmarks.kept import Kept, network_content
 from tests.finn_steps.rtl.core_simulation import NO_LINT, simulate
-from tests.nets import random_inputs
+from tests.nets import inputs_in_range, random_inputs
 
 SCRIPT = Path(__file__).with_name("da4ml_network.py")
 DA4ML = "da4ml==0.6.0"
@@ -32,13 +32,13 @@ FRAMES = 2000
 NOT_CORES = ("folded", "generate", "stage", "design", "core_cache", "label")
 
 
-def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding]) -> dict:
+def ours(kept: Kept, accelerator: Accelerator, style: str, foldings: list[Folding], pairs: bool = True) -> dict:
     """Yosys' counts of the core of the whole network, `latency` and `ii` in cycles, the CPU `seconds` of making it, and how
     many of 2,000 frames were `equal` in Verilator."""
     made = made_core(kept, accelerator, style, foldings)
     core = Core(**made["core"])
     equal = kept("simulation", [core.verilog, *network_content(accelerator)], lambda: equal_frames(core, accelerator))
-    counts = count_rtl(kept, {"core.sv": core.verilog}, core.module)
+    counts = count_rtl(kept, {"core.sv": core.verilog}, core.module, pairs=pairs)
     return {**counts, "latency": core.latency, "ii": core.ii, "build_s": made["seconds"], "equal": equal}
 
 
@@ -52,7 +52,7 @@ def made_core(kept: Kept, accelerator: Accelerator, style: str, foldings: list[F
 @cache
 def generator_sources() -> bytes:
     """What cores are made by: finn_steps/rtl without folded layers and top levels."""
-    files = sorted(Path(bitplane_core.__code__.co_filename).parent.glob("*.py"))
+    files = sorted(Path(bitplane_core.__code__.co_filename).parent.glob("*.[pc]*"))
     return b"".join(path.read_bytes() for path in files if not path.name.startswith(NOT_CORES))
 
 
@@ -112,7 +112,7 @@ def run_da4ml(python: str, accelerators: tuple[Accelerator, ...], adders: int) -
 
 def equal_frames(core: Core, accelerator: Accelerator) -> int:
     """How many of FRAMES frames, back to back at the core's II, the core answers as the integers do."""
-    x = random_inputs(np.random.default_rng(2), FRAMES, accelerator.MW, accelerator.idt)
+    x = inputs_in_range(accelerator, FRAMES, seed=2)
     idt, odt = DataType[accelerator.idt], DataType[accelerator.odt]
     with tempfile.TemporaryDirectory() as name:
         y = simulate(core, x, idt.bitwidth(), odt.bitwidth(), odt.signed(), Path(name), warnings=NO_LINT)
