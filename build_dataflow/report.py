@@ -71,7 +71,7 @@ def rows(summary: dict) -> list[tuple[str, str]]:
         if verification.get("emulator_samples"):
             text += f"; {verification['rtl_samples']:,} of them in the RTL, the others in the emulator"
         if verification["borderline"]:
-            text += f"; {verification['borderline']:,} on a threshold within float rounding"
+            text += f"; {verification['borderline']:,} on a threshold, or between integers, within float rounding"
         lines.append(("verification", text))
         if original := verification.get("original"):
             lines.append(("your own file", describe_original(original)))
@@ -112,7 +112,7 @@ def describe_original(original: dict) -> str:
     equal = original["samples"] - original["borderline"]
     text = f"{equal:,} of {original['samples']:,} samples equal to it, untouched, in {original['executor']}"
     if original["borderline"]:
-        text += f"; {original['borderline']:,} on a threshold within float rounding"
+        text += f"; {original['borderline']:,} on a threshold, or between integers, within float rounding"
     words = f", {original['words']:,} through the words of each input" if "words" in original else ""
     return f"{text}; {original['levels']:,} levels of each input and {original['corners']:,} corners among them{words}"
 

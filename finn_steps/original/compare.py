@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from finn_steps.accelerator import Accelerator, SparseLayer
+from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.host import run_host_ops
 from finn_steps.original.executor import Original
-from finn_steps.original.float_bounds import HALF_UNIT, UNIT, output_interval, sum_error
+from finn_steps.original.float_bounds import HALF_UNIT, UNIT, last_sum_error, output_interval
 from finn_steps.original.locate import Difference, DifferenceError, describe
 from finn_steps.original.meeting import Meeting
 
@@ -71,8 +71,11 @@ class _Check:
         if "input" in self.meetings:
             yield from self._claim("input", stored, None)
         error = np.zeros((len(self.x), 1))
-        for number, layer in enumerate(self.accelerator.layers):
-            error = self._sum_error(number, layer, stored) if layer.thresholds is None else np.zeros((len(self.x), 1))
+        for layer in self.accelerator.layers:
+            if layer.thresholds is None:
+                meeting = self.meetings.get(layer.name)
+                unit = self._unit(self.original.file.output if meeting is None else meeting.tensor)
+                error = last_sum_error(self.accelerator, self.meetings, stored, unit)
             stored = layer.execute(stored)
             self.skipped |= self.borderline.get(layer.name, False)
             if layer.name in self.meetings:
@@ -81,19 +84,6 @@ class _Check:
         if last is not None and last.raw:
             error = error + last.slack / np.abs(last.scale)
         yield from self._outputs(stored, error)
-
-    def _sum_error(self, number: int, layer: SparseLayer, stored: np.ndarray) -> np.ndarray:
-        """Of the last layer's float sum in the file, in steps of its accumulator; 0 where every partial sum is exact."""
-        before = self.meetings.get(self.accelerator.layers[number - 1].name if number else "input")
-        values = stored + (0.0 if before is None else np.divide(before.offset, before.scale, out=np.zeros(np.shape(before.offset)),
-                                                                where=before.scale != 0))
-        meeting = self.meetings.get(layer.name)
-        unit = self._unit(self.original.file.output if meeting is None else meeting.tensor)
-        exact = np.zeros(layer.MH, bool)
-        if meeting is not None and unit == UNIT and np.all(values == np.rint(values)):
-            largest = np.abs(layer.weights) @ np.abs(values).max(axis=0, initial=0)
-            exact = (largest < 2**24) & (np.frexp(np.abs(meeting.scale))[0] == 0.5)
-        return np.zeros((len(stored), 1)) if exact.all() else np.where(exact, 0.0, sum_error(layer.weights, values, unit))
 
     def _claim(self, name: str, stored: np.ndarray, error: np.ndarray | None) -> Iterator[Difference]:
         """The file's values against scale * stored + offset: float roundings of theirs apart; for a raw sum also its own."""

@@ -13,7 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.host import OPERATIONS, HostOp
+from finn_steps.original.meeting import Meeting
 
 UNIT, HALF_UNIT = 2.0**-24, 2.0**-11
 """u of float32, and of float16."""
@@ -47,6 +49,23 @@ def sum_error(weights: np.ndarray, values: np.ndarray, unit: float = UNIT) -> np
     sizes, exact = np.abs(values) @ np.abs(weights.T).astype(np.float64), np.abs(values @ weights.T.astype(np.float64))
     terms = (values != 0).astype(np.float64) @ (weights.T != 0).astype(np.float64)
     return unit * ROOM * (np.maximum(terms - 1, 0) * (sizes + exact) / 2 + 3 * sizes)
+
+
+def last_sum_error(accelerator: Accelerator, meetings: dict[str, Meeting], stored: np.ndarray, unit: float = UNIT) -> np.ndarray:
+    """float64 [N, MH], or [N, 1] of zeros: how far the model's float sums of an unthresholded last layer can be from the exact ones, in steps
+    of its accumulator; 0 where every partial sum is exact.
+
+    meetings  by the names of the layers, and "input"; stored  int64 [N, MW], what the layer takes
+    """
+    layer = accelerator.layers[-1]
+    before = meetings.get(accelerator.layers[-2].name if len(accelerator.layers) > 1 else "input")
+    values = stored + (0.0 if before is None else np.divide(before.offset, before.scale, out=np.zeros(np.shape(before.offset)),
+                                                            where=before.scale != 0))
+    meeting, exact = meetings.get(layer.name), np.zeros(layer.MH, bool)
+    if meeting is not None and unit == UNIT and np.all(values == np.rint(values)):
+        largest = np.abs(layer.weights) @ np.abs(values).max(axis=0, initial=0)
+        exact = (largest < 2**24) & (np.frexp(np.abs(meeting.scale))[0] == 0.5)
+    return np.zeros((len(stored), 1)) if exact.all() else np.where(exact, 0.0, sum_error(layer.weights, values, unit))
 
 
 def _apply(operation: HostOp, interval: Interval, unit: float) -> Interval:

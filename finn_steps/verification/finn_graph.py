@@ -11,10 +11,10 @@ from qonnx.custom_op.registry import getCustomOp
 
 from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.label import labelling
-from finn_steps.importer.borderline import Borderline
 from finn_steps.rtlsim import Simulation
 from finn_steps.verification.compare import first_mismatch
 from finn_steps.verification.reference import Reference
+from finn_steps.verification.rounding import Rounding
 from finn_steps.verification.stimulus import corner_inputs, random_model_inputs
 
 SAMPLES, SEED = 1000, 0
@@ -22,11 +22,13 @@ SAMPLES, SEED = 1000, 0
 
 def against_model(folder: Path, accelerator: Accelerator) -> dict:
     """rtl/ in `folder`, against standard.onnx there, which step_import_qonnx wrote, in onnxruntime."""
-    imported, borderline = Accelerator.load(folder / "import"), Borderline.load(folder / "import" / "borderline.npz")
+    rounding = Rounding.load(folder)
+    imported = rounding.imported
     x = random_model_inputs(imported, SAMPLES, SEED)
-    integers = Reference(folder / "standard.onnx").integers(x)
+    q = imported.quantise(x)
+    integers = rounding.settled(Reference(folder / "standard.onnx").integers(x), rounding.before_last(q))
     expected = integers if accelerator.labels is None else labelling(imported).labels(integers)
-    touched = borderline.samples(imported, imported.quantise(x))
+    touched = rounding.borderline.samples(imported, q)
     return {**_simulated(folder, accelerator, accelerator.quantise(x), expected, touched), "borderline": int(touched.sum())}
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from build_dataflow.configuration import BuildOptions
 from build_dataflow.hold import Held
 from build_dataflow.output_folder import OutputFolder
 from build_dataflow.report import rows
-from build_dataflow.verify import extend_verification, require_equal_to_model
+from build_dataflow.verify import VerificationError, extend_verification, require_equal_to_model
 from finn_steps.accelerator import Accelerator
 from finn_steps.accelerator.host import HostOp
 from finn_steps.folding.streams import save_accelerator
@@ -25,6 +26,7 @@ from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lowering import Lowering
 from finn_steps.original.locate import DifferenceError
 from finn_steps.steps import step_import_qonnx
+from finn_steps.verification.reference import Reference
 from finn_steps.verification.stimulus import random_model_inputs
 from tests.finn_steps.original.graphs import node, save
 
@@ -143,6 +145,31 @@ def test_a_wrong_reading_stops_the_build(tmp_path, monkeypatch, reading):
     save_accelerator(imported, folder)
     x = random_model_inputs(imported, 300, 0)
     require_equal_to_model(folder, x, imported.execute(imported.quantise(x)))
+
+
+def uneven_scales(path):
+    """Features whose scales have no whole ratio, in front of the last sums: as integers these are beyond what float32 holds."""
+    rng = np.random.default_rng(1)
+    constants = {"s": np.float32(0.03125), "z": np.float32(0), "b": np.float32(7), "m": rng.uniform(0.3, 1.7, 6).astype(np.float32),
+                 "w": np.sign(rng.normal(size=(6, 4))).astype(np.float32), "one": np.float32(1), "two": np.float32(2)}
+    nodes = [quant("x s z b", "q", "quantise"), node("Mul", "q m", "f", "scale"), quant("w one z two", "v", "weights"),
+             node("MatMul", "f v", "y", "layer")]
+    return save(path, nodes, constants, [1, 6], ["y"], opset=13, ir_version=8, domains=[QONNX])
+
+
+def test_last_sums_beyond_whole_numbers_of_float32(tmp_path):
+    folder = held_steps(uneven_scales(tmp_path / "net.onnx"), tmp_path / "out")
+    imported = Accelerator.load(folder / "import")
+    save_accelerator(imported, folder)
+    x = random_model_inputs(imported, 300, 0)
+    computed = imported.execute(imported.quantise(x))
+    assert np.abs(computed).max() > 2**24 and np.any(Reference(folder / "standard.onnx").integers(x) != computed)
+    assert require_equal_to_model(folder, x, computed).mean() > 0.9
+    weights = imported.layers[0].weights.copy()
+    weights[2, 3] += 1000  # of about 2**22: a relative fault of 2e-4
+    save_accelerator(replace(imported, layers=(replace(imported.layers[0], weights=weights),)), folder / "import")
+    with pytest.raises(VerificationError, match="onnxruntime: sample [0-9]+, layer0, neuron 2"):
+        require_equal_to_model(folder, x, computed)
 
 
 def test_the_file_is_kept_and_told_about(tmp_path):
