@@ -88,9 +88,11 @@ class Boundary:
 
     def _groups(self, rows: list[int]) -> list[list[int]]:
         """Rows that read an input in common, directly or through others."""
+        if not self.neurons:
+            return [[row] for row in rows]
         groups: list[tuple[set[int], list[int]]] = []
         for row in rows:
-            reads = set(self.neurons[row].weights) if self.neurons else {row}
+            reads = set(self.neurons[row].weights)
             touched = [group for group in groups if group[0] & reads]
             groups = [group for group in groups if not group[0] & reads]
             groups.append((reads.union(*(group[0] for group in touched)), [*(each for group in touched for each in group[1]), row]))
@@ -113,7 +115,8 @@ class Boundary:
         if key not in self._known:
             neurons = [self.neurons[row] for row in rows]
             reads = sorted({k for neuron in neurons for k in neuron.weights})
-            inputs = self.before.combinations(reads, MOST_INPUTS_TOGETHER)
+            many = sum(self.before.sources[k].low < self.before.sources[k].high for k in reads) >= MOST_INPUTS_TOGETHER.bit_length()
+            inputs = None if many else self.before.combinations(reads, MOST_INPUTS_TOGETHER)
             if inputs is not None:
                 weights = np.array([[neuron.weights.get(k, 0) for k in reads] for neuron in neurons], np.int64)
                 sums = (inputs @ weights.T + np.array([neuron.bias for neuron in neurons])).T

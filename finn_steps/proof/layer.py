@@ -42,7 +42,8 @@ class LayerProof:
         self.deadline = deadline
         self.graph, self.layer, self.before = graph, layer, before
         alike = before.alike()
-        self.neurons = [Neuron(layer, row, before.sources, alike) for row in range(len(layer.weights))]
+        self.neurons = [Neuron(layer, row, before.sources, [alike, before.values_of(np.flatnonzero(layer.weights[row]).tolist())])
+                        for row in range(len(layer.weights))]
         self.integers = integers
         self.accumulators = self.integers @ layer.weights.T + layer.bias
         self.values = Values(graph, len(self.integers))

@@ -86,20 +86,24 @@ def input_code(source: Source) -> Code:
 
 
 class Neuron:
-    """One of the rows of a layer over some sources. alike: of sources that answer to one sum, what they can be together, int64
-    [N, rows]."""
+    """One of the rows of a layer over some sources. ways: in which its inputs can be taken together: groups of them, independent of each
+    other as far as is known, and what each group can be, int64 [N, rows]."""
 
-    def __init__(self, layer: Rows, row: int, sources: list[Source], alike: list[tuple[list[int], np.ndarray]] = ()):
+    def __init__(self, layer: Rows, row: int, sources: list[Source], ways: list[list[tuple[list[int], np.ndarray]]] = ()):
         self.layer, self.row = layer, row
         self.weights = {int(k): int(layer.weights[row, k]) for k in np.flatnonzero(layer.weights[row])}
         self.bias, self.odt, self.parts = int(layer.bias[row]), layer.layer.odt, layer.parts(row)
-        joint = [values @ np.array([self.weights.get(k, 0) for k in rows]) for rows, values in alike]
-        alone = self.weights.keys() - {k for rows, _ in alike for k in rows}
+        reaches = [self._reach(sources, groups) for groups in ways or [[]]]
+        self.low, self.high = max(low for low, _ in reaches), min(high for _, high in reaches)
+        self.spacing = math.gcd(*self.weights.values()) or 1
+
+    def _reach(self, sources: list[Source], groups: list[tuple[list[int], np.ndarray]]) -> tuple[int, int]:
+        """Least and greatest that the accumulator may be."""
+        joint = [values @ np.array([self.weights.get(k, 0) for k in rows]) for rows, values in groups]
+        alone = self.weights.keys() - {k for rows, _ in groups for k in rows}
         ends = [(weight * sources[k].low, weight * sources[k].high) for k, weight in self.weights.items() if k in alone]
         ends += [(int(values.min()), int(values.max())) for values in joint]
-        self.low = self.bias + sum(min(pair) for pair in ends)
-        self.high = self.bias + sum(max(pair) for pair in ends)
-        self.spacing = math.gcd(*self.weights.values()) or 1
+        return self.bias + sum(min(pair) for pair in ends), self.bias + sum(max(pair) for pair in ends)
 
     @property
     def name(self) -> str:

@@ -176,6 +176,14 @@ def test_a_bit_that_another_row_makes_the_same(tmp_path):
     assert not proved(accelerator, tmp_path / "rtl", *[Folding()] * 3).not_proved
 
 
+def test_accumulators_that_no_inputs_give(tmp_path):
+    """Neurons in front read the same inputs in different sums, so one behind them is always 0, and others reach less than each alone says."""
+    net = Net(widths=(6, 12, 8, 4), weight_bits=4, activation_bits=4, input_bits=6, zeros=0.6)
+    (tmp_path / "net.onnx").write_bytes(qonnx_net(net, seed=7).SerializeToString())
+    accelerator = simplify(import_model(tmp_path / "net.onnx").accelerator).accelerator
+    assert not proved(accelerator, tmp_path / "rtl", *[Folding()] * 3).not_proved
+
+
 def wrapping_pair(readers):
     """u and h of one sum, which wrap at 4, and a neuron beside them."""
     weights = np.array([[3, 1, -2], [3, 1, -2], [1, 1, 1]])
