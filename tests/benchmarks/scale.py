@@ -22,7 +22,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,8 +31,9 @@ import numpy as np
 import onnx
 import psutil
 
-from finn_steps.accelerator import Accelerator
+from finn_steps.accelerator import Accelerator, Folding, SparseLayer
 from finn_steps.accelerator.simplify import simplify
+from finn_steps.folding.cost import estimate
 from finn_steps.importer.lower import import_model
 from finn_steps.tools.files import write_atomically
 from finn_steps.tools.processes import run_child
@@ -157,12 +158,27 @@ def foldings(model: Path, asked: Asked) -> list[str]:
 
 
 def lanes(accelerator: Accelerator, ii: int) -> dict[str, dict]:
-    """Every layer folded."""
-    found = {}
-    for layer in accelerator.layers:
-        PE = min(layer.MH, -(-layer.nonzeros // ii))
-        found[layer.name] = {"style": "folded", "PE": PE, "SIMD": min(layer.MW, -(-layer.nonzeros // (ii * PE)))}
-    return found
+    """Every layer folded, with as many lanes as the rate needs: of the ways to share them out between PE and SIMD, PE in doublings, the one of
+    the fewest LUTs by the estimate."""
+    ways = [{layer.name: Folding("folded", *way) for layer, way in zip(accelerator.layers, each)}
+            for each in zip_longest_last(*([*shared_out(layer, ii)] for layer in accelerator.layers))]
+    luts = [[share.lut for share in estimate(accelerator.with_foldings(way)).layers] for way in ways]
+    best = [ways[int(np.argmin(column))] for column in np.array(luts).T]
+    return {layer.name: {"style": "folded", "PE": way[layer.name].PE, "SIMD": way[layer.name].SIMD}
+            for layer, way in zip(accelerator.layers, best)}
+
+
+def shared_out(layer: SparseLayer, ii: int) -> Iterator[tuple[int, int]]:
+    """(PE, SIMD) with PE * SIMD * ii at least the layer's nonzeros."""
+    for PE in (*(2**power for power in range(layer.MH.bit_length())), layer.MH):
+        SIMD = -(-layer.nonzeros // (ii * PE))
+        if SIMD <= layer.MW and (SIMD > 1 or PE == 1 or ii * PE < 2 * layer.nonzeros):
+            yield PE, SIMD
+
+
+def zip_longest_last(*lists: list) -> Iterator[tuple]:
+    """zip, in which a list that has ended goes on with its last item."""
+    return (tuple(each[min(place, len(each) - 1)] for each in lists) for place in range(max(map(len, lists))))
 
 
 def row_of(summary: dict, cpu_s: float) -> dict:
