@@ -45,6 +45,8 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 TITLE, PICTURE = "Size", Path("benchmarks") / "scale.png"
 ZEROS, OUTPUTS, PART = 0.9, 10, "xcvu13p-fhga2104-2-e"
 """The part is the largest that is known, so that it limits nothing."""
+LATE = 1.1
+"""So many times the cycles that are asked for are as good as those."""
 FITTED_FROM, FITTED_TO = 1000, 100_000
 """Nonzeros asked for that are points of the fits. Below, a build is mostly what every build takes."""
 TEXTS = ("lut_from", "commit", "styles")
@@ -158,14 +160,14 @@ def foldings(model: Path, asked: Asked) -> list[str]:
 
 
 def lanes(accelerator: Accelerator, ii: int) -> dict[str, dict]:
-    """Every layer folded, with as many lanes as the rate needs: of the ways to share them out between PE and SIMD, PE in doublings, the one of
-    the fewest LUTs by the estimate."""
+    """Every layer folded, with as many lanes as the rate needs: of the ways to share them out between PE and SIMD, PE in doublings, of those
+    that keep the rate within a tenth the one of the fewest LUTs by the estimate."""
     ways = [{layer.name: Folding("folded", *way) for layer, way in zip(accelerator.layers, each)}
             for each in zip_longest_last(*([*shared_out(layer, ii)] for layer in accelerator.layers))]
-    luts = [[share.lut for share in estimate(accelerator.with_foldings(way)).layers] for way in ways]
-    best = [ways[int(np.argmin(column))] for column in np.array(luts).T]
-    return {layer.name: {"style": "folded", "PE": way[layer.name].PE, "SIMD": way[layer.name].SIMD}
-            for layer, way in zip(accelerator.layers, best)}
+    prices = [[(max(share.cycles, LATE * ii), share.lut) for share in estimate(accelerator.with_foldings(way)).layers] for way in ways]
+    best = {layer.name: min(zip(column, ways), key=lambda pair: pair[0])[1][layer.name]
+            for layer, column in zip(accelerator.layers, zip(*prices))}
+    return {name: {"style": "folded", "PE": way.PE, "SIMD": way.SIMD} for name, way in best.items()}
 
 
 def shared_out(layer: SparseLayer, ii: int) -> Iterator[tuple[int, int]]:

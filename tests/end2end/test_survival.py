@@ -42,11 +42,13 @@ class Builds:
         self.environment = {**os.environ, "QAPFLOW_CACHE": str(self.cache), MARK: self.mark, "TMPDIR": str(folder)}
 
     def start(self, *more: str, limit: int | None = None) -> subprocess.Popen:
-        def limited():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        def as_in_a_terminal():
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs ignore it, and so do their children
+            if limit:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
         return subprocess.Popen([*self.command, *more], cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, start_new_session=True, preexec_fn=limited if limit else None)
+                                text=True, start_new_session=True, preexec_fn=as_in_a_terminal)
 
     def finish(self, *more: str, **options) -> tuple[int, str]:
         process = self.start(*more, **options)
