@@ -13,10 +13,11 @@ from finn_steps.rtl.activation import LUT_INPUTS, Activation
 from finn_steps.rtl.counts import lookup_tables
 from finn_steps.rtl.heap import best_plan, compress
 from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.quotient import Quotient, quotients
 from finn_steps.rtl.scale import fewest_digits, offsets, roundest, slopes
 
 FEW = 31
-"""Thresholds up to which segments are hardly dearer than the best product, and easier to prove."""
+"""Thresholds up to which segments are hardly dearer than the best product or division."""
 PRICED = 6
 """Slopes of which the products are planned, those of the shortest shifts."""
 
@@ -106,12 +107,14 @@ def _limits(outside: int, home: int, greatest: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def choose(thresholds: tuple[int, ...], low: int, high: int) -> Activation | Affine:
+def choose(thresholds: tuple[int, ...], low: int, high: int) -> Activation | Affine | Quotient:
     """The cheapest way for reachable ascending thresholds (at least one) on accumulators in low..high."""
-    segments = activation.choose(thresholds, low, high)
-    products = affines(thresholds, low, high) if len(thresholds) > FEW else []
-    product = min(products, key=lambda one: one.luts, default=None)
-    return segments if product is None or segments.luts <= product.luts else product
+    ways: list = [activation.choose(thresholds, low, high)]
+    if len(thresholds) > FEW:
+        products = affines(thresholds, low, high)
+        steps = np.array(thresholds, dtype=np.int64) - low
+        ways += [*products, *(one for product in products for one in quotients(steps, product.m, product.c, product.s, low, high))]
+    return min(ways, key=lambda one: one.luts)
 
 
 def affines(thresholds: tuple[int, ...], low: int, high: int) -> list[Affine]:

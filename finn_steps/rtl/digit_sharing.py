@@ -18,6 +18,8 @@ from finn_steps.rtl.word import Word
 
 LUTS_PER_DIGIT = 0.6
 LEVELS = 3
+ROOM = 256
+"""Columns for shared words, beside three for each input: what narrow, dense layers fill."""
 LEAST_GAIN = 0.1
 """Of what a layer's digits cost. Below it, equal weights alone are shared (sharing.py): layers stay easier to prove."""
 
@@ -54,7 +56,7 @@ class _Pairs:
 
     def __init__(self, weights: np.ndarray, spans: list[int], bits: list[int]):
         rows, self.count = weights.shape
-        room = 4 * self.count + 8
+        room = 4 * self.count + ROOM
         self.digits = np.zeros((rows, room, int(np.abs(weights).max(initial=0)).bit_length() + 2), dtype=np.float32)
         for row, column in np.argwhere(weights):
             for place, negative in signed_digits(abs(int(weights[row, column]))):

@@ -10,6 +10,7 @@ import pytest
 from finn_steps.rtl import affine, scale
 from finn_steps.rtl.activation import Activation
 from finn_steps.rtl.netlist import Netlist
+from finn_steps.rtl.quotient import Quotient
 
 
 def thresholds_of(slope: Fraction, offset: Fraction, count: int) -> np.ndarray:
@@ -120,8 +121,10 @@ def evaluate(net: Netlist, literals: list[int], x: np.ndarray) -> np.ndarray:
     return sum(value(literal) << i for i, literal in enumerate(literals))
 
 
-def test_many_levels_are_multiplied_and_few_are_looked_up():
+def test_many_levels_are_divided_or_multiplied_and_few_are_looked_up():
+    short = tuple(thresholds_of(Fraction(5, 1024), Fraction(0), 200).tolist())
     wide = tuple(thresholds_of(Fraction(1, 211) + Fraction(1, 99991), Fraction(0), 255).tolist())
     few = wide[:3]
-    assert isinstance(affine.choose(wide, -30000, 90000), affine.Affine)
+    assert isinstance(affine.choose(wide, -30000, 90000), Quotient)
+    assert isinstance(affine.choose(short, -3000, 45000), affine.Affine)
     assert isinstance(affine.choose(few, -30000, 90000), Activation)

@@ -96,10 +96,11 @@ def test_many_thresholds_are_written_as_tables(tmp_path):
     assert "localparam" not in unrolled_core(random_accelerator(widths=(6, 3, 2), seed=1, scales="float").layers, "core").verilog
 
 
-def test_evenly_spaced_thresholds_of_many_levels_are_products(tmp_path):
+def test_evenly_spaced_thresholds_of_many_levels_are_divided(tmp_path):
+    """As products they took 382 columns and 30 functions."""
     layers = random_accelerator(widths=(6, 3, 2), weight_bits=6, activation_bits=8, zeros=0.3, seed=1, scales="float").layers
     core = check(layers, tmp_path, samples=3000)
-    assert core.counts["functions"] <= 8 * 3 + 6
+    assert core.counts["functions"] + core.counts["columns"] <= 300
 
 
 def test_same_text_twice():
