@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -41,3 +42,9 @@ def mapped_design(rtl: Path, folder: Path, family: str, strict: bool = False) ->
     mapped = replace(design, folder=folder, files=("cells_sim.v", "mapped.v"), memories=())
     mapped.save()
     return mapped
+
+
+def as_configured(netlist: Design) -> None:
+    """Registers whose beginning Yosys leaves open (INIT x) begin in mapped.v as the library says of their cells: FDRE with 0, FDSE with 1."""
+    path = netlist.folder / "mapped.v"
+    path.write_text(re.sub(r"\.INIT\(1'hx\),?\s*", "", path.read_text()))
