@@ -38,6 +38,7 @@ module words_to_beats #(
     if (!rst_n) armed <= 1'b1;
     held      <= rst_n && m_valid && !m_ready;
     held_beat <= {m_last, m_data};
+    if (armed && rst_n) begin : a_takes assert (m_valid || s_ready); end  // what is empty does not wait for m_ready
     if (armed && rst_n && held) begin
       begin : a_valid_stays assert (m_valid); end
       begin : a_data_stay assert ({m_last, m_data} == held_beat); end

@@ -3,7 +3,7 @@
 // Arguments: the file of the input, frames, input beats and bytes, output beats and bytes (of a frame, of a beat), gaps, stalls
 // (shares of cycles 0..1), seed, patience (cycles without any transfer that count as hung), wait (cycles after reset before the
 // first beat), pace (at least so many cycles from beat to beat, and one less from a reset to the first), then the cycles at which
-// reset comes in mid-stream.
+// reset comes in mid-stream, for 1 to RESET_CYCLES cycles; the first one takes RESET_CYCLES.
 // With NO_HANDSHAKE the ports have neither ready nor last: each beat is taken, and all answers must be given equally long after it.
 // The file: frames x input beats x input bytes.
 // stdout: uint64 cycles; for each frame, uint64, the cycle of its first beat in; of its last beat out; then the output beats.
@@ -15,6 +15,8 @@
 #include <cstring>
 #include <string>
 #include <vector>
+
+constexpr uint64_t RESET_CYCLES = 4;
 
 struct Random {
     uint64_t state;
@@ -76,13 +78,13 @@ int main(int argc, char** argv) {
     if (in_bytes > sizeof(top.s_axis_0_tdata) || out_bytes > sizeof(top.m_axis_0_tdata))
         fail("harness: port is narrower than the stream");
 
-    Random garbage{seed ^ 0x1234567ull};
+    Random garbage{seed ^ 0x1234567ull}, lengths{seed ^ 0x89abcdefull};
     Gate gap{gaps, {seed * 2 + 1}}, stall{stalls, {seed * 2 + 2}};
     const auto clock = [&] { top.ap_clk = 1; top.eval(); top.ap_clk = 0; };
-    const auto reset = [&] {
+    const auto reset = [&](uint64_t cycles) {
         top.ap_rst_n = 0;
         top.s_axis_0_tvalid = 0;
-        for (int i = 0; i < 4; ++i) {
+        for (uint64_t i = 0; i < cycles; ++i) {
             top.eval();
             if (i && top.m_axis_0_tvalid) fail("m_axis_0_tvalid is high in reset");
             clock();
@@ -101,7 +103,7 @@ int main(int argc, char** argv) {
     };
     top.ap_clk = 0;
     accept(false);
-    reset();
+    reset(RESET_CYCLES);
 
     uint64_t cycle = 0, idle = 0, in = 0, out = 0, after = 0, earliest = std::max(wait, settled);
     size_t next_reset = 0;
@@ -110,7 +112,7 @@ int main(int argc, char** argv) {
     while (out < out_total || after < 256) {
         if (next_reset < resets.size() && cycle == resets[next_reset]) {
             ++next_reset;
-            reset();
+            reset(1 + lengths.next() % RESET_CYCLES);
             in = out = idle = after = 0;
             earliest = cycle + settled;
             offering = held = false;

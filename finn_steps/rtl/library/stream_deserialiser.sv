@@ -52,10 +52,11 @@ module stream_deserialiser #(
       .valid(m_valid),
       .ready(m_ready)
   );
-  // Every BEATS beats that came in make one frame, none is lost.
+  // Every BEATS beats that came in make one frame, none is lost. What has room takes, and does not wait for m_ready.
   always @(posedge clk)
     if (armed && rst_n) begin
       begin : a_beat assert (32'(beat) < BEATS); end
+      begin : a_takes assert (m_valid || s_ready); end
       begin : a_room assert (!(take && final_beat) || !m_valid || m_ready); end
     end
 `endif

@@ -22,6 +22,10 @@ module stream_register #(
   end
 
 `ifndef SYNTHESIS
+  // Checked in simulation; proved in tests/finn_steps/rtl/test_assertions.py. `armed` from the first reset on.
+  logic armed;
+  initial armed = 1'b0;
+  always @(posedge clk) if (!rst_n) armed <= 1'b1;
   stream_contract #(
       .WIDTH(WIDTH + 1)
   ) contract (
@@ -31,5 +35,10 @@ module stream_register #(
       .valid(m_valid),
       .ready(m_ready)
   );
+  // What is empty takes, and does not wait for m_ready.
+  always @(posedge clk)
+    if (armed && rst_n) begin
+      begin : a_takes assert (m_valid || s_ready); end
+    end
 `endif
 endmodule

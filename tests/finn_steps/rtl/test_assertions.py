@@ -34,6 +34,10 @@ PARTS = ("stream_contract", "rom", "latency_recorder")
 FAULTS = [
     ("stream_register", "if (s_ready) m_data", "if (s_valid) m_data", {"WIDTH": 3}),
     ("stream_deserialiser", "assign s_ready = !m_valid || m_ready;", "assign s_ready = 1'b1;", {"WIDTH": 2, "BEATS": 2}),
+    ("stream_register", "s_ready = !m_valid || m_ready", "s_ready = m_ready", {"WIDTH": 3}),
+    ("stream_deserialiser", "s_ready = !m_valid || m_ready", "s_ready = m_ready", {"WIDTH": 2, "BEATS": 2}),
+    ("words_to_beats", "s_ready = !full || m_ready", "s_ready = m_ready", {"WORD": 1, "BEAT": 3}),
+    ("beats_to_words", "s_ready = !done || m_ready", "s_ready = m_ready", {"DATA": 1, "BEAT": 1, "WORD": 4}),
     ("stream_fifo", "wire push = s_valid && s_ready;", "wire push = s_valid;", {"WIDTH": 2, "DEPTH": 3}),
     ("credit_pipeline", "else if (start != pop)", "else if (start)", {"WIDTH": 2, "LATENCY": 3, "II": 2}),
     ("credit_pipeline", "valid <= rst_n ? {", "valid <= 1'b1 ? {", {"WIDTH": 2, "LATENCY": 3, "II": 2}),
