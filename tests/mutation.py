@@ -47,7 +47,7 @@ KINDS: dict[str, list[tuple[str, Callable[[re.Match], str]]]] = {
     "reset": [(r"if \(!rst_n\)", lambda match: "if (1'b0)"), (r"rst_n \?", lambda match: "1'b1 ?"), (r"<= rst_n &&", lambda match: "<= 1'b1 &&")],
     "memory": [(r"(?m)^([0-9a-f]+)$", lambda match: f"{int(match[1], 16) ^ 1:0{len(match[1])}x}")],
 }
-FRAMES, RESETS = 60, 6
+FRAMES, RESETS = 60, 24
 SECONDS = 6
 """Of CPU time for the proof of a faulty design; the unchanged ones take less than two."""
 DEFENCES = ("tools", "proof", "simulation", "same", "nothing")
