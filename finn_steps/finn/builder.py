@@ -6,10 +6,14 @@ import contextlib
 import io
 import logging
 import sys
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
 
 from finn_steps.finn.environment import finn_build_folder
 from finn_steps.tools.files import write_atomically
@@ -27,7 +31,7 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
     """Run `steps` on a model file with FINN's build_dataflow_cfg, in `output_dir`.
 
     steps        FINN's step names and our functions `(model, cfg)`; each leaves intermediate_models/<step>.onnx
-    build        our options; steps find them in cfg.build
+    build        our options; steps find them in cfg.build. Where they name a model, the first step reads that, and FINN opens a stand-in
     finished     names of steps that an earlier run in this folder finished: the leading ones are not run again
     around_step  a context manager for the time a step runs, entered with its name
     config       further fields of FINN's DataflowBuildConfig
@@ -36,8 +40,17 @@ def run_steps(model: Path | str, steps: Sequence[str | Step], output_dir: Path |
     """
     output_dir = Path(output_dir).absolute()
     output_dir.mkdir(parents=True, exist_ok=True)
-    with finn_build_folder(output_dir / "finn_build"):
-        _run(str(model), steps, output_dir, build, finished, around_step, config)
+    with finn_build_folder(output_dir / "finn_build"), tempfile.TemporaryDirectory(prefix="qapflow-finn-") as place:
+        opened = model if getattr(build, "model", None) is None else stand_in(Path(place))
+        _run(str(opened), steps, output_dir, build, finished, around_step, config)
+
+
+def stand_in(folder: Path) -> Path:
+    """A model for FINN to open in place of the user's: it reads every constant, and onnx 1.21 fails at some (a scalar of INT2)."""
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in ("x", "y")]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "stand_in", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph), folder / "stand_in.onnx")
+    return folder / "stand_in.onnx"
 
 
 def _run(model: str, steps, output_dir: Path, build, finished, around_step, config) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -51,6 +52,22 @@ def test_finns_steps_leave_the_network_as_it_was_imported(name, tmp_path):
     x = model_inputs(16, 500, 0)
     assert np.array_equal(Reference(tmp_path / "out" / "standard.onnx").integers(x), built.execute(built.quantise(x))) \
         or NETS[name].scales == "float"
+
+
+def test_finn_does_not_open_a_file_that_the_first_step_reads_itself(tmp_path):
+    """onnx 1.21 reads no scalar of INT2, and FINN's builder reads every constant of what it opens."""
+    model = qonnx_net(Net())
+    model.graph.initializer.append(onnx.helper.make_tensor("scalar", onnx.TensorProto.INT2, [], [1]))
+    model.graph.node.append(onnx.helper.make_node("Identity", ["scalar"], ["seen"]))
+    onnx.save(model, tmp_path / "model.onnx")
+    seen = []
+
+    def step_look(model, cfg):
+        seen.append(cfg.build.model)
+        return model
+
+    run_steps(tmp_path / "model.onnx", [step_look], tmp_path / "out", build=SimpleNamespace(model=tmp_path / "model.onnx"))
+    assert seen == [tmp_path / "model.onnx"]
 
 
 def step_wrong_value(model, cfg):

@@ -42,7 +42,7 @@ def built(path: Path, folder: Path, cache: Path) -> tuple[str, str]:
         ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
         return "hung", ""
-    others = {entry.name for entry in folder.iterdir()} - {*work, path.parent.name, "outside.bin", ".out.lock"}
+    others = {entry.name for entry in folder.iterdir()} - {*work, path.parent.name, "outside.bin", ".out.lock", ".out.partial"}
     if listing(path.parent) != before or others or list(work["tmp"].iterdir()):
         return "touched", f"{sorted(others)} {[entry.name for entry in work['tmp'].iterdir()]}"
     errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
