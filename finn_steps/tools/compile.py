@@ -33,9 +33,13 @@ def run_compiler(arguments: list[str], folder: Path | None = None) -> None:
     """Run g++ in `folder`; RuntimeError with its first error line where it fails."""
     done = run_child([compiler(), *arguments], cwd=folder)
     if done.returncode:
-        lines = done.stderr.splitlines() or ["no message"]
-        error = next((line for line in lines if "error" in line), lines[0])
-        raise RuntimeError(f"g++ failed: {error}")
+        raise RuntimeError(f"g++ failed: {reason(done.stderr)}")
+
+
+def reason(told: str) -> str:
+    """The line that says why: of the compiler "error:", of the linker "failed:"; collect2 only adds that there was one."""
+    lines = [line for line in told.splitlines() if not line.startswith("collect2:")] or ["no message"]
+    return next((line for line in lines if "error" in line or "failed:" in line), lines[0])
 
 
 @cache
