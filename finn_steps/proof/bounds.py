@@ -26,6 +26,7 @@ class Bounds:
         self._firsts: dict[Bit, int] = {}
         self._forms: dict[int, Form | None] = {}
         self._signed: dict[int, Form | None] = {}
+        self._multiples: dict[tuple[int, bool], tuple[Form, int]] = {}
 
     def expand(self, polynomial: Polynomial, stops) -> Form:
         """Polynomial.expand, with bits that are constant put in, and one node for each bit of an input."""
@@ -62,6 +63,11 @@ class Bounds:
         self._exact(number)
         return self._signed[number]
 
+    def multiple(self, number: int, signed: bool) -> tuple[Form | None, int]:
+        """See Words."""
+        self._exact(number)
+        return self._multiples.get((number, signed), (None, 0))
+
     def _exact(self, word: int) -> Form | None:
         """A sum as a number, not modulo a power of two; None where it might overflow, for all that the checker knows. Of several
         forms the simplest."""
@@ -83,7 +89,38 @@ class Bounds:
                     break
             if self._signed[word] and self._ranges[word][1] < half and _simpler(self._signed[word], self._forms[word]):
                 self._forms[word] = self._signed[word]  # the highest bit is always 0
+            if not self._forms[word] and not self._signed[word]:
+                self._multiply(word)
         return self._forms[word]
+
+    def _multiply(self, word: int) -> None:
+        """2**shift times a sum of words shifted right, of which bits fell off below: these are whole then, but for their lowest bits, and
+        what they have in common with the other terms is known."""
+        total, shift = self.graph.sums[word], self._fallen_off(word)
+        size = 1 << total.width + shift
+        for fine in (False, True) if shift else ():
+            polynomial = Polynomial(self.graph, total.width + shift)
+            polynomial.add_form(plain_form(total), 1 << shift)
+            least, most, (constant, terms) = self.bounded(self.expand(polynomial, self.before.stops), total.width + shift, fine)
+            low, high = -(-least >> shift) << shift, most >> shift << shift  # it is a multiple of 2**shift
+            for signed, begin in ((False, 0), (True, -size // 2)):
+                turns = (low - begin) // size * size
+                if high - turns < begin + size:
+                    self._multiples[word, signed] = (constant - turns, terms), shift
+            if (word, False) in self._multiples:
+                self._ranges[word] = low % size >> shift, (low % size + high - low) >> shift
+            if (word, False) in self._multiples or (word, True) in self._multiples:
+                return
+
+    def _fallen_off(self, word: int) -> int:
+        """By how many places a sum must be shifted left for each word in it to be there as a multiple of itself."""
+        polynomial, most, width = Polynomial(self.graph, self.graph.sums[word].width), 0, self.graph.sums[word].width
+        polynomial.add_form(plain_form(self.graph.sums[word]), 1)
+        for monomial, coefficient in polynomial.expand(self._stops_at_sums, self)[1].items():
+            kind, operands = self.graph.nodes[min(monomial)].kind, self.graph.nodes[min(monomial)].operands
+            if len(monomial) == 1 and kind == "sum" and min(monomial) not in self.before.bits:
+                most = max(most, operands[1] - ((coefficient & -coefficient).bit_length() - 1))
+        return most if most < width else 0
 
     def _stops_at_sums(self, node: int) -> bool:
         return self.before.stops(node) or self.graph.nodes[node].kind == "sum"

@@ -36,6 +36,9 @@ class Words(Protocol):
     def signed(self, number: int) -> Form | None:
         """What a sum is as a number whose highest bit counts negative, where that cannot overflow."""
 
+    def multiple(self, number: int, signed: bool) -> tuple[Form | None, int]:
+        """(form, shift): what 2**shift times a sum is, where it itself has no form as it is asked for."""
+
 
 class Polynomial:
     """constant + sum of coefficient * product of nodes, modulo 2**bits."""
@@ -114,33 +117,36 @@ class Polynomial:
         for node in nodes:
             alone = frozenset((node,))
             weights.append(self._take(alone) if alone in self.coefficients else 0)
-        weight, factors, form = self._reading(number, weights, words) if any(weights) else (0, [], None)
+        weight, factors, form, shift = self._reading(number, weights, words) if any(weights) else (0, [], None, 0)
         for bit, found in enumerate(weights[:len(factors)] if form else weights):
             rest = found - (weight * factors[bit] if form else 0) & self.mask
             if rest:
                 place = frozenset((total.first + bit,))
                 left[place] = left.get(place, 0) + rest
         if form:
-            self.add_form(form, weight)
+            self.add_form(form, weight >> shift)
 
-    def _reading(self, number: int, weights: list[int], words: Words) -> tuple[int, list[int], Form | None]:
-        """As which number a word is there, but for some of its lowest bits: (weight, factor of each bit, form). The factors end
-        where the bits above are always 0. No form where it is there as none."""
+    def _reading(self, number: int, weights: list[int], words: Words) -> tuple[int, list[int], Form | None, int]:
+        """As which number a word is there, but for some of its lowest bits: (weight, factor of each bit, form of 2**shift times it, shift).
+        The factors end where the bits above are always 0. No form where it is there as none."""
         total = self.graph.sums[number]
         factors = [1 << bit for bit in range(total.width)]
         start, weight = self._weight(weights, factors)
         if weight and not start and (weight << total.width) & self.mask == 0:
-            return weight, factors, plain_form(total)
+            return weight, factors, plain_form(total), 0
         form, high = words.unsigned(number)
         low = factors[: high.bit_length()]
-        found = [(start, weight, factors, plain_form(total) if (weight << total.width) & self.mask == 0 else form)]
-        found.append((*self._weight(weights[: len(low)], low), low, form))
+        found = [(start, weight, factors, plain_form(total) if (weight << total.width) & self.mask == 0 else form, 0)]
+        found.append((*self._weight(weights[: len(low)], low), low, form, 0))
+        found.append((start, weight, factors, *words.multiple(number, False)))
         signed = [*factors[:-1], -factors[-1]]
         start, weight = self._weight(weights, signed)
         if weight and start < total.width - 1:
-            found.append((start, weight, signed, words.signed(number)))
-        best = min((each for each in found if each[1] and each[3]), key=lambda each: (each[0], degree(each[3])), default=None)
-        return best[1:] if best else (0, factors, None)
+            found.append((start, weight, signed, words.signed(number), 0))
+            found.append((start, weight, signed, *words.multiple(number, True)))
+        usable = (each for each in found if each[1] and each[3] and each[1] % (1 << each[4]) == 0)
+        best = min(usable, key=lambda each: (each[0], degree(each[3])), default=None)
+        return best[1:] if best else (0, factors, None, 0)
 
     def _weight(self, weights: list[int], factors: list[int]) -> tuple[int, int]:
         """(start, weight): with which weight a word is there from bit `start` on; weight 0 where it is not."""
