@@ -18,6 +18,7 @@ ONES = ~np.uint64(0)
 class Circuit:
     """Literals are 2 * node + complement: node 0 is false, then come inputs, latches, and gates, int64 [N, 2], each after what it reads.
 
+    latches    the names that each has, between spaces
     following  literals of the latches' next values; initial: 0, 1 or, where the design leaves it open, -1
     """
 
@@ -51,7 +52,7 @@ def read_aiger(text: str) -> Circuit:
     lines = text.split("\n")
     counts = [int(field) for field in lines[0].split()[2:6]]
     rows = [[int(field) for field in line.split()] for line in lines[1:1 + sum(counts)]]
-    names = {(found[1], int(found[2])): found[3] for line in lines[1 + len(rows):] if (found := re.match(r"([ilo])(\d+) (\S+)", line))}
+    names = {(found[1], int(found[2])): found[3] for line in lines[1 + len(rows):] if (found := re.match(r"([ilo])(\d+) (.+)", line))}
     ends = np.cumsum([0, *counts])
     inputs, latches, outputs, gates = (rows[begin:end] for begin, end in zip(ends, ends[1:]))
     if [row[0] for row in inputs + latches + gates] != list(range(2, 2 * (len(inputs) + len(latches) + len(gates)) + 2, 2)):

@@ -65,7 +65,7 @@ def _begins_apart(second: Circuit, found: Classes) -> str:
         latches = [latch for circuit, latch in members if circuit]
         begins = {int(second.initial[latch]) for latch in latches} | ({number} if number < 2 else set())
         if latches and len(begins) > 1 or len(latches) > 1 and -1 in begins:
-            return "begin apart: " + ", ".join(second.latches[latch] for latch in latches[:4])
+            return "begin apart: " + ", ".join(second.latches[latch].split()[0] for latch in latches[:4])
     return ""
 
 
@@ -90,12 +90,13 @@ def classes_of(circuits: list[Circuit]) -> Classes:
 def _beginnings(circuits: list[Circuit], found: Classes) -> list[np.ndarray]:
     """uint64 [latches] of each circuit: what the second begins with, and the first in like manner: with what the register of its name has,
     else one of its class, else its constant or 0."""
-    begins = dict(zip(circuits[1].latches, circuits[1].initial.tolist()))
+    begins = {name: begin for names, begin in zip(circuits[1].latches, circuits[1].initial.tolist()) for name in names.split()}
     first = np.zeros(len(circuits[0].latches), np.int64)
     for number, members in enumerate(found):
-        usual = [begins[circuits[1].latches[latch]] for circuit, latch in members if circuit] or [number * (number < 2)]
+        usual = [int(circuits[1].initial[latch]) for circuit, latch in members if circuit] or [number * (number < 2)]
         for latch in (latch for circuit, latch in members if not circuit):
-            first[latch] = begins.get(circuits[0].latches[latch], usual[0])
+            own = [begins[name] for name in circuits[0].latches[latch].split() if name in begins]
+            first[latch] = (own or usual)[0]
     return [np.where(values > 0, ONES, np.uint64(0)) for values in (first, circuits[1].initial)]
 
 
