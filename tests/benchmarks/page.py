@@ -70,8 +70,10 @@ def ratio(ours: dict | None, peer: dict | None, key: str) -> float | None:
 
 
 def page(sections: Sequence[Section], head: str, before: str = "") -> str:
-    """The whole text. A section none of whose bars has a figure is taken from `before`, the page as it was, with its bars and its date."""
+    """The whole text. A section none of whose bars has a figure is taken from `before`, the page as it was, with its bars and its date; one
+    that was not there either is left out."""
     old, old_bars, day = blocks(before), bars_told(before), date_of(before)
+    sections = [section for section in sections if not before or section.title in old or any(map(has_figure, section.bars))]
     as_before = [section.title for section in sections if section.title in old and not any(map(has_figure, section.bars))]
     cells, reasons, text = [], "", ""
     for section in sections:

@@ -54,6 +54,7 @@ def test_a_section_without_figures_stays_as_it_was():
     assert "| x | at most 1 | 2 | **not met** |\n| y | at most 1 | 5 | met |\n" in late
     assert "\n- x, at most 1: physics\n  and more\n\n## First\n\n(Measured on 2026-01-02.)\n\nText.\n\n| a | b |\n" in late
     assert "| --- | --- |\n| 1 | 2 |\n\n## Second\n\nText." in late
+    assert page(made("", ""), "# Head\n", "# Head\n\nWritten by it, on 2026-01-02, 2 cores\n") == page([], "# Head\n"), "nothing then, nothing now"
     again = page(made("", "6"), "# Head\n\nWritten by it, on 2026-05-06, 2 cores\n", late)
     assert "## First\n\n(Measured on 2026-01-02.)\n\nText." in again and "| y | at most 1 | 6 | met |" in again
 
