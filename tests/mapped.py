@@ -45,6 +45,7 @@ def mapped_design(rtl: Path, folder: Path, family: str, strict: bool = False) ->
 
 
 def as_configured(netlist: Design) -> None:
-    """Registers whose beginning Yosys leaves open (INIT x) begin in mapped.v as the library says of their cells: FDRE with 0, FDSE with 1."""
+    """Registers and LUT memories whose beginning Yosys leaves open (INIT x) begin in mapped.v as the library says of their cells: FDRE and
+    memories with 0, FDSE with 1."""
     path = netlist.folder / "mapped.v"
-    path.write_text(re.sub(r"\.INIT\(1'hx\),?\s*", "", path.read_text()))
+    path.write_text(re.sub(r"\.INIT(_[A-H])?\(\d+'hx+\),?\s*", "", path.read_text()))

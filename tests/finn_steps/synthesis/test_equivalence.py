@@ -1,28 +1,39 @@
 """The netlist of cells that Yosys maps a design to does what the design does, under all inputs for ever: proved (tests/equivalent.py)."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from finn_steps.rtl.generate import generate
 from tests.census import _named
 from tests.equivalent import equivalence
+from tests.finn_steps.synthesis.test_mapped import STYLES
 from tests.mapped import as_configured, mapped_design
 from tests.nets import random_accelerator
 
 
-def mapped(accelerator, place):
+def mapped(accelerator, place, family="xc7"):
     generate(accelerator, place / "rtl")
-    netlist = mapped_design(place / "rtl", place / "mapped", "xc7")
+    netlist = mapped_design(place / "rtl", place / "mapped", family)
     as_configured(netlist)
     return place / "rtl", netlist.folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["jet_qap", "jet_qap_small"])
-def test_shipped_networks(tmp_path, name):
-    """As they are built by name, for 7 series."""
-    found = equivalence(*mapped(_named(name)[0], tmp_path))
+@pytest.mark.parametrize("name, family", [("jet_qap", "xc7"), ("jet_qap_small", "xc7"), ("jet_qap", "xcup")])
+def test_shipped_networks(tmp_path, name, family):
+    """As they are built by name."""
+    found = equivalence(*mapped(_named(name)[0], tmp_path, family))
+    assert found.proved, found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", ["bitplane", "serial"])
+def test_styles(tmp_path, style):
+    accelerator = random_accelerator(widths=(8, 6, 5, 3), zeros=0.4, seed=6)
+    accelerator = replace(accelerator, layers=tuple(replace(layer, folding=STYLES[style]) for layer in accelerator.layers))
+    found = equivalence(*mapped(accelerator, tmp_path))
     assert found.proved, found
 
 
