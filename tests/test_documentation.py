@@ -69,7 +69,7 @@ def own_options() -> set[str]:
 
     for name in cli.list_commands(click.Context(cli)):
         walk(cli.get_command(click.Context(cli), name))
-    programs = [*(ROOT / "tests").rglob("__main__.py"), *(ROOT / "tests" / "fuzz").rglob("*.py"), *(ROOT / "tests").glob("*.py"), *(ROOT / "tests" / "benchmarks").glob("*.py")]
+    programs = [path for folder in (".", "benchmarks", "fuzz", "fuzz/hostile") for path in (ROOT / "tests" / folder).glob("*.py")]
     return found | {option for program in programs for option in re.findall(r'add_argument\("(--[\w-]+)"', program.read_text())}
 
 
