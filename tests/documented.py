@@ -116,15 +116,18 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{MODULES}fuzz": Held("tests/fuzz/test_fuzz.py::test_command_counts_and_says_what_failed"),
     f"{MODULES}fuzz.hostile": Held("tests/fuzz/test_hostile.py"),
     f"{MODULES}fuzz.hostile --inputs 10000": Held("tests/fuzz/test_hostile.py"),
-    f"{MODULES}fuzz.hostile.builds FILE": Held("tests/fuzz/test_hostile.py::test_what_is_accepted_builds_and_is_equal_to_its_file"),
+    f"{MODULES}fuzz.hostile.builds FILE --builds 40": Held("tests/fuzz/test_hostile.py::test_what_is_accepted_builds_and_is_equal_to_its_file"),
     f"{MODULES}mutation --designs 500 --kept FILE --minutes 19": Held("tests/test_mutation.py::test_nothing_survives"),
     f"{MODULES}census [WORDS]": Held("tests/test_census.py::test_a_row"),
+    f'{MODULES}census "HGQ2 with WRAP, 8-10" --seconds 10': Held("tests/test_census.py::test_a_row"),
+    f"{MODULES}benchmarks.scale --least 1000 --most 100000 --synthesise 0": Held("tests/benchmarks/test_scale.py"),
     f"{MODULES}soak build/jet_qap --jets 10000000": Held("tests/test_soak.py::test_soak"),
     f"{MODULES}benchmarks.peers": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
     f"{MODULES}benchmarks.peers --only alkaid": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
     f"{MODULES}benchmarks.by_layer": Held("tests/finn_steps/synthesis/test_by_layer.py"),
     "python -m pytest -m slow tests/finn_steps/proof -k shipped": Held("tests/finn_steps/proof/test_prove.py"),
     "python -m pytest -m slow tests/finn_steps/synthesis/test_mapped.py": Held("tests/finn_steps/synthesis/test_mapped.py"),
+    "python -m pytest -m slow tests/finn_steps/synthesis/test_equivalence.py": Held("tests/finn_steps/synthesis/test_equivalence.py"),
 }
 
 

@@ -14,6 +14,7 @@ from finn_steps.tools.processes import run_child, side_by_side
 ROOT = Path(__file__).parents[3]
 PARENT = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and so do their children
 from finn_steps.tools.processes import run_child
 run_child(["sh", "-c", "sleep 300 & echo $$ > pid; echo $! > pid_below; mv pid_below below; wait"])
 """
