@@ -31,11 +31,11 @@ class Proof:
 
 
 def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, deadline: Deadline) -> Proof:
-    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else than the neuron; then without
-    that (`loose`), unless half of the time is over."""
-    proofs, samples = [], layer_samples(accelerator)
-    for loose in (False, True):
-        proofs.append(_guess_and_prove(graph, outputs, accelerator, inputs, deadline, loose, samples))
+    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else than the neuron; then by what no frame
+    brings about, too (`free`); then without the former (`loose`); unless half of the time is over."""
+    proofs = []
+    for loose, free in ((False, True), (False, False), (True, False)):
+        proofs.append(_guess_and_prove(graph, outputs, accelerator, inputs, deadline, loose, layer_samples(accelerator, free)))
         if not proofs[-1].not_proved or deadline.half_over:
             break
     return max(proofs, key=lambda proof: len(proof.proved))

@@ -89,7 +89,8 @@ class LayerProof:
         by_size = sorted(range(len(self.neurons)), key=lambda row: len(self.neurons[row].weights))
         constants = [Bit(row, CONSTANT, 0) for row in by_size]
         others: list[tuple[int, Bit]] = []
-        for number, samples in self.values.known.items():
+        for number in self.reads:  # inputs that no answer depends on are no bits of a neuron
+            samples = self.values.known[number]
             flip = int(samples[0]) & 1
             samples = samples ^ self.values.ones if flip else samples
             bits = signatures.get(samples.tobytes(), ())

@@ -10,9 +10,10 @@ POOL = 1 << 13
 RANDOM, OF_NEURONS, MOST_OF_NEURON = 1024, 2048, 64
 
 
-def layer_samples(accelerator: Accelerator) -> list[np.ndarray]:
+def layer_samples(accelerator: Accelerator, free: bool = False) -> list[np.ndarray]:
     """For each layer int64 [N, MW]: inputs at random, and for each neuron some that take its accumulator from the least to the
-    greatest value that was seen."""
+    greatest value that was seen. free: also some that take it over its whole range, of each input by itself, whether frames bring them
+    about or not."""
     rng = np.random.default_rng(0)
     pool, found = _frames(accelerator, rng), []
     for layer in accelerator.layers:
@@ -20,7 +21,7 @@ def layer_samples(accelerator: Accelerator) -> list[np.ndarray]:
         each = int(np.clip(OF_NEURONS // layer.MH, 4, MOST_OF_NEURON))
         places = np.linspace(0, len(pool) - 1, each).astype(int)
         chosen = [np.arange(RANDOM), *(np.argsort(accumulators[:, row], kind="stable")[places] for row in range(layer.MH))]
-        found.append(pool[np.concatenate(chosen)])
+        found.append(np.concatenate([pool[np.concatenate(chosen)], *(_sweep(layer, row, rng) for row in range(layer.MH) if free)]))
         pool = layer.execute(pool)
     return found
 

@@ -12,6 +12,7 @@ from tests.nets import random_accelerator
 ADDER = "module ternary_adder #(\n    parameter W = 4\n) (\n    input [W-1:0] a,\n    output [W-1:0] y\n);\n    assign y = a;\nendmodule\n"
 
 
+@pytest.mark.slow
 def test_a_column_of_a_ternary_adder_is_a_lut_and_nothing_in_it_is_counted(tmp_path, monkeypatch):
     """Beside it the top has one function."""
     top = "module alkaid_net(input [3:0] x, output [3:0] y, output z);\nternary_adder #(.W(4)) it(x, y);\nassign z = &x;\nendmodule\n"

@@ -1,6 +1,7 @@
 """What is counted beside Yosys' cells, on netlists small enough to count by hand."""
 
 import numpy as np
+import pytest
 
 from tests.benchmarks.counts import count_rtl
 from tests.benchmarks.cycles import k_of_n, magnitude, row
@@ -42,6 +43,7 @@ def test_pairs_share_a_signal_and_read_at_most_five():
     assert packed([frozenset({1, 2, 3}), frozenset({3, 4, 5, 6})]) == 2
 
 
+@pytest.mark.slow
 def test_counts_of_a_comparison_with_a_constant(tmp_path):
     text = ("module core(input wire clk, input wire [15:0] x, output reg y);\n"
             "  always @(posedge clk) y <= x >= 16'd12345;\nendmodule\n")

@@ -20,7 +20,7 @@ from finn_steps.proof.graph import Graph
 from finn_steps.proof.limits import Deadline
 from finn_steps.proof.prove import SECONDS, prove
 from finn_steps.rtl.generate import generate
-from tests.nets import random_accelerator, with_ranges
+from tests.nets import JET_WIDTHS, random_accelerator, with_ranges
 from tests.qonnx_nets import Net, qonnx_net
 
 STYLES = {
@@ -46,6 +46,15 @@ def small(seed=1, **options):
 def test_styles(tmp_path, style):
     result = proved(small(), tmp_path, STYLES[style], STYLES[style])
     assert result.proved == ("layer0", "layer1") and not result.not_proved
+
+
+@pytest.mark.parametrize("layers", [2, 4])
+def test_levels_that_frames_seldom_bring_about(tmp_path, layers):
+    """Of a neuron the greatest level, in one of many frames; and of the last two layers, with inputs that no neuron reads."""
+    whole = random_accelerator(JET_WIDTHS, weight_bits=4, zeros=0.9)
+    kept = whole.layers[-layers:]
+    accelerator = replace(whole, layers=kept, features=kept[0].MW, input_index=np.arange(kept[0].MW), host_input=())
+    assert not proved(accelerator, tmp_path, *(layer.folding for layer in kept)).not_proved
 
 
 @pytest.mark.parametrize("style", [style if "folded" not in style else pytest.param(style, marks=pytest.mark.slow) for style in STYLES])
