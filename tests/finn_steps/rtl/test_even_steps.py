@@ -52,6 +52,7 @@ def test_ties_to_even(shift, levels):
     assert to_even((0, 10, 11, 30, 31, 90)) == []
 
 
+@pytest.mark.slow
 def test_a_layer_of_one_input_each_in_verilator(tmp_path):
     rng, weights = np.random.default_rng(1), np.array([1, -1, 3, 1, -1])
     thresholds = np.sort([*(weight * standardised(rng, 10, 32) for weight in weights[:3]), halves_to_even(10, 4, 32), -halves_to_even(10, 4, 32)], axis=1)

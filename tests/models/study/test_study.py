@@ -128,6 +128,7 @@ def wait_for(count, out, process):
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_repeats_train_as_one_and_resume_with_the_same_table(study_file, tmp_path):
     study = read_study(study_file(base={"patience": 1, "epochs": 4, "batch_norm": "on"},
                                   arms={"plain": {}, "lottery": {"rewind": True}},
