@@ -31,8 +31,9 @@ class Proof:
 
 
 def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, deadline: Deadline) -> Proof:
-    """Guess where the layers are and prove the guesses: first as if a neuron's logic read nothing else than the neuron; then by what no frame
-    brings about, too (`free`); then without the former (`loose`); unless half of the time is over."""
+    """Guess where the layers are and prove the guesses: first by values too that no frame brings about (`free`), then without those; so far
+    as if a neuron's logic read nothing else than the neuron, at last without that, too (`loose`). No other is tried once half of the time is
+    over."""
     proofs = []
     for loose, free in ((False, True), (False, False), (True, False)):
         proofs.append(_guess_and_prove(graph, outputs, accelerator, inputs, deadline, loose, layer_samples(accelerator, free)))

@@ -1,4 +1,4 @@
-"""Values of a layer's inputs that some frame brings about: what guesses are made by. Nothing is proved by them."""
+"""Values of a layer's inputs, by which guesses are made: such as frames bring about, and others. Nothing is proved by them."""
 
 from __future__ import annotations
 

@@ -28,8 +28,25 @@ def reachable(thresholds: np.ndarray, low: int, high: int) -> tuple[int, tuple[i
     return always, tuple(np.asarray(thresholds)[always:some].tolist())
 
 
+class Counting:
+    """What counts how many of `count` thresholds an accumulator in origin..high has reached."""
+
+    count: int
+    origin: int
+    high: int
+
+    @property
+    def width(self) -> int:
+        """Bits of the greatest accumulator less origin."""
+        return max(1, (self.high - self.origin).bit_length())
+
+    @property
+    def outputs(self) -> int:
+        return self.count.bit_length()
+
+
 @dataclass(frozen=True)
-class Activation:
+class Activation(Counting):
     """Ascending `thresholds` on an accumulator in origin..high, in segments of 2**low_bits."""
 
     thresholds: tuple[int, ...]
@@ -38,9 +55,8 @@ class Activation:
     low_bits: int
 
     @property
-    def width(self) -> int:
-        """Bits of the greatest accumulator less origin."""
-        return max(1, (self.high - self.origin).bit_length())
+    def count(self) -> int:
+        return len(self.thresholds)
 
     @cached_property
     def inside(self) -> dict[int, int]:
@@ -56,10 +72,6 @@ class Activation:
     @property
     def index_bits(self) -> int:
         return self.width - self.low_bits
-
-    @property
-    def outputs(self) -> int:
-        return len(self.thresholds).bit_length()
 
     def counts(self, first: int, bits: int) -> np.ndarray:
         """int64 [2 << bits]: thresholds reached in each of 2**bits segments, below the threshold inside, then above it."""

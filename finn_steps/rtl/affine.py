@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from finn_steps.rtl import activation, truth_table
-from finn_steps.rtl.activation import LUT_INPUTS, Activation
-from finn_steps.rtl.counts import lookup_tables
+from finn_steps.rtl.activation import LUT_INPUTS, Activation, Counting
+from finn_steps.rtl.counts import function_luts
 from finn_steps.rtl.heap import best_plan, compress
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.quotient import Quotient, quotients
@@ -23,7 +23,7 @@ PRICED = 6
 
 
 @dataclass(frozen=True)
-class Affine:
+class Affine(Counting):
     """The number of `count` thresholds reached is (m * (acc - origin) + c) >> s, where that is not less than 0 or more than `count`; for
     accumulators in origin..high."""
 
@@ -34,15 +34,6 @@ class Affine:
     origin: int
     high: int
     shift: int = 0
-
-    @property
-    def width(self) -> int:
-        """Bits of the greatest accumulator less origin."""
-        return max(1, (self.high - self.origin).bit_length())
-
-    @property
-    def outputs(self) -> int:
-        return self.count.bit_length()
 
     @property
     def home(self) -> int:
@@ -73,7 +64,7 @@ class Affine:
         product = best_plan(net, terms, constant, width, accumulate=False).luts
         bits = net.input(width - self.s)
         self._limited(net, bits[:self.outputs], bits[self.outputs:])
-        return product + sum(lookup_tables(len(node.b[0][0])) for node in net.nodes if node.kind == "function") + self.width
+        return product + function_luts(net) + self.width
 
     def _terms(self, bits: list[int]) -> tuple[dict[int, int], int]:
         """(m * bits, constant), complemented bits as what they are complements of."""

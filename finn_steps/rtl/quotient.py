@@ -16,8 +16,8 @@ from functools import cached_property
 import numpy as np
 
 from finn_steps.rtl import activation, truth_table
-from finn_steps.rtl.activation import LUT_INPUTS, bit_tables
-from finn_steps.rtl.counts import lookup_tables
+from finn_steps.rtl.activation import LUT_INPUTS, Counting, bit_tables
+from finn_steps.rtl.counts import function_luts
 from finn_steps.rtl.netlist import Netlist
 
 CHAIN_INPUTS = LUT_INPUTS - 1
@@ -25,7 +25,7 @@ CHAIN_INPUTS = LUT_INPUTS - 1
 
 
 @dataclass(frozen=True)
-class Quotient:
+class Quotient(Counting):
     """The number of `count` thresholds reached is (m * (acc - start) + c) >> s, where that is not less than 0 or more than `count`; for
     accumulators in origin..high, on segments of 2**low_bits. `start`: of the block, 2**(low_bits + index_bits) values."""
 
@@ -53,15 +53,6 @@ class Quotient:
     @property
     def origin(self) -> int:
         return self.start - (self.home << self.size)
-
-    @property
-    def width(self) -> int:
-        """Bits of the greatest accumulator less origin."""
-        return max(1, (self.high - self.origin).bit_length())
-
-    @property
-    def outputs(self) -> int:
-        return self.count.bit_length()
 
     @cached_property
     def starts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -152,7 +143,7 @@ class Quotient:
         net = Netlist()
         self.apply(net, net.input(self.width))
         columns = sum(bool(a > 1 or inputs) for node in net.nodes if node.kind == "adder" for a, (inputs, _) in zip(node.a, node.b))
-        return columns + sum(lookup_tables(len(node.b[0][0])) for node in net.nodes if node.kind == "function") + self.width
+        return columns + function_luts(net) + self.width
 
 
 def _sum(net: Netlist, word: list[int], index: list[int], table: np.ndarray, width: int, carry: int = 0) -> list[int]:

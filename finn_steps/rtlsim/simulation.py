@@ -104,7 +104,7 @@ class Simulation:
     ) -> Trace:
         """One run of the batch x, int64 [N, MW], from reset.
 
-        At each cycle of `resets` (ascending) the design is reset in mid-stream and the batch sent anew; the answers are
+        At each cycle of `resets` (ascending) the design is reset in mid-stream, for one to four cycles, and the batch sent anew; the answers are
         those after the last reset. `patience` is how many cycles without any transfer count as hung. The first beat is offered
         `wait` cycles after reset. Where nothing waits (interface valid), frames come every `ii` cycles at the most, and ValueError where
         the output is to be stalled; answers that are not all equally late are a RuntimeError.

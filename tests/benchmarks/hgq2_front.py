@@ -3,8 +3,8 @@
     python -m tests.benchmarks.hgq2_front FOLDER --seed 1 --epochs 4500
 
 The recipe of HGQ2's small_jet_tagger example: four QBatchNormDense layers, weights kbi SAT_SYM, data kif WRAP, Adam on a cosine with restarts,
-beta from 5e-7 (the first tenth) by a logarithm to 1e-3, sixteen batches an epoch. Runs in an environment of its own (requirements/hgq2.txt, and
-jax or torch), resumes where it was stopped, and keeps under FOLDER one Keras file a network of the front and `log.jsonl`.
+beta from 5e-7 (the first tenth) by a logarithm to 1e-3, sixteen batches an epoch. Runs in an environment of its own (requirements/hgq2.txt, jax,
+and pandas and pyarrow for the data), resumes where it was stopped, and keeps under FOLDER one Keras file a network of the front and `log.jsonl`.
 """
 
 from __future__ import annotations

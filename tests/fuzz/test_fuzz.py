@@ -8,14 +8,16 @@ from tests.fuzz.__main__ import main
 from tests.fuzz.network import KINDS, network
 from tests.fuzz.outcome import outcome
 
-COUNTS = {"brevitas": 15, "ort": 25, "graphs": 80}
+COUNTS = {"brevitas": (15, 30), "ort": (25, 40), "graphs": (80, 130)}
+"""Of the networks of each kind those of every test run, and all."""
 EXACT = {"brevitas": 0.85, "ort": 0.6, "graphs": 0.75}
 """The least share that must be built exactly; the rest is refused in one line."""
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_networks(kind):
-    found = {seed: outcome(network(kind, seed)) for seed in range(COUNTS[kind])}
+def test_random_networks(kind, whole):
+    found = {seed: outcome(network(kind, seed)) for seed in range(COUNTS[kind][whole])}
     bad = [f"{kind} {seed}: {o.kind}: {o.detail}" for seed, o in found.items() if o.kind not in ("exact", "refused")]
     assert not bad, "\n".join(bad)
     counts = Counter(o.kind for o in found.values())
