@@ -162,12 +162,14 @@ def foldings(model: Path, asked: Asked) -> list[str]:
 def lanes(accelerator: Accelerator, ii: int) -> dict[str, dict]:
     """Every layer folded, with as many lanes as the rate needs: of the ways to share them out between PE and SIMD, PE in doublings, of those
     that keep the rate within a tenth the one of the fewest LUTs by the estimate."""
-    ways = [{layer.name: Folding("folded", *way) for layer, way in zip(accelerator.layers, each)}
-            for each in zip_longest_last(*([*shared_out(layer, ii)] for layer in accelerator.layers))]
-    prices = [[(max(share.cycles, LATE * ii), share.lut) for share in estimate(accelerator.with_foldings(way)).layers] for way in ways]
-    best = {layer.name: min(zip(column, ways), key=lambda pair: pair[0])[1][layer.name]
-            for layer, column in zip(accelerator.layers, zip(*prices))}
-    return {name: {"style": "folded", "PE": way.PE, "SIMD": way.SIMD} for name, way in best.items()}
+    found = {layer.name: Folding("folded", *next(shared_out(layer, ii))) for layer in accelerator.layers}
+    for place, layer in enumerate(accelerator.layers):
+        prices = {}
+        for way in (Folding("folded", *lanes) for lanes in shared_out(layer, ii)):
+            share = estimate(accelerator.with_foldings({**found, layer.name: way})).layers[place]
+            prices[way] = max(share.cycles, LATE * ii), share.lut
+        found[layer.name] = min(prices, key=prices.get)
+    return {name: {"style": "folded", "PE": way.PE, "SIMD": way.SIMD} for name, way in found.items()}
 
 
 def shared_out(layer: SparseLayer, ii: int) -> Iterator[tuple[int, int]]:
@@ -176,11 +178,6 @@ def shared_out(layer: SparseLayer, ii: int) -> Iterator[tuple[int, int]]:
         SIMD = -(-layer.nonzeros // (ii * PE))
         if SIMD <= layer.MW and (SIMD > 1 or PE == 1 or ii * PE < 2 * layer.nonzeros):
             yield PE, SIMD
-
-
-def zip_longest_last(*lists: list) -> Iterator[tuple]:
-    """zip, in which a list that has ended goes on with its last item."""
-    return (tuple(each[min(place, len(each) - 1)] for each in lists) for place in range(max(map(len, lists))))
 
 
 def row_of(summary: dict, cpu_s: float) -> dict:

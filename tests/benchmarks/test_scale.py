@@ -5,6 +5,10 @@ import math
 
 import pytest
 
+from finn_steps.accelerator import Folding
+from finn_steps.accelerator.simplify import simplify
+from finn_steps.folding.cost import estimate
+from finn_steps.importer.lower import import_model
 from tests.benchmarks import scale
 from tests.benchmarks.page import section_of, with_section
 from tests.benchmarks.scale import FITTED, PICTURE, TITLE, Asked, expected, fit, judged, main, run, section, settings, sizes, told_row
@@ -82,3 +86,12 @@ def test_builds(tmp_path, capsys, most, built):
 def test_a_build_that_takes_too_long_is_said_to(tmp_path, capsys):
     main(["--least", "300", "--most", "1000", "--limit", "0.2", "--output", str(tmp_path)])
     assert capsys.readouterr().out.count("not built within 0.2 s") == 2
+
+
+def test_lanes_keep_the_rate_and_cost_no_more_than_other_shares():
+    accelerator = simplify(import_model(scale.network(3000), "scale").accelerator).accelerator
+    chosen = {name: Folding(**way) for name, way in scale.lanes(accelerator, 64).items()}
+    built = estimate(accelerator.with_foldings(chosen))
+    assert all(layer.cycles <= scale.LATE * 64 for layer in built.layers)
+    wide = {layer.name: Folding("folded", min(layer.MH, -(-layer.nonzeros // 64))) for layer in accelerator.layers}
+    assert built.lut < estimate(accelerator.with_foldings(wide)).lut
