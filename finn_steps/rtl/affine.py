@@ -10,7 +10,7 @@ import numpy as np
 
 from finn_steps.rtl import activation, truth_table
 from finn_steps.rtl.activation import LUT_INPUTS, Activation, Counting
-from finn_steps.rtl.counts import function_luts
+from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.heap import best_plan, compress
 from finn_steps.rtl.netlist import Netlist
 from finn_steps.rtl.quotient import Quotient, quotients
@@ -63,8 +63,8 @@ class Affine(Counting):
         width = max(self.s + self.outputs, self.greatest.bit_length())
         product = best_plan(net, terms, constant, width, accumulate=False).luts
         bits = net.input(width - self.s)
-        self._limited(net, bits[:self.outputs], bits[self.outputs:])
-        return product + function_luts(net) + self.width
+        limited = self._limited(net, bits[:self.outputs], bits[self.outputs:])
+        return product + netlist_counts(net, [(literal, 0) for literal in limited], [0] * len(net.nodes))["functions"] + self.width
 
     def _terms(self, bits: list[int]) -> tuple[dict[int, int], int]:
         """(m * bits, constant), complemented bits as what they are complements of."""

@@ -53,11 +53,6 @@ def netlist_counts(net: Netlist, reads: Iterable[tuple[int, int]], stages: list[
     return counts
 
 
-def function_luts(net: Netlist) -> int:
-    """LUTs of all Boolean functions of a netlist."""
-    return sum(lookup_tables(len(node.b[0][0])) for node in net.nodes if node.kind == "function")
-
-
 def lookup_tables(inputs: int) -> int:
     """LUT6 of a function of so many inputs; wider ones use the slices' multiplexers."""
     return 0 if inputs == 0 else 1 if inputs <= 6 else 1 << inputs - 6

@@ -17,7 +17,7 @@ import numpy as np
 
 from finn_steps.rtl import activation, truth_table
 from finn_steps.rtl.activation import LUT_INPUTS, Counting, bit_tables
-from finn_steps.rtl.counts import function_luts
+from finn_steps.rtl.counts import netlist_counts
 from finn_steps.rtl.netlist import Netlist
 
 CHAIN_INPUTS = LUT_INPUTS - 1
@@ -141,9 +141,8 @@ class Quotient(Counting):
     def luts(self) -> int:
         """Of all of it, and the columns of the sum, as Activation.luts."""
         net = Netlist()
-        self.apply(net, net.input(self.width))
-        columns = sum(bool(a > 1 or inputs) for node in net.nodes if node.kind == "adder" for a, (inputs, _) in zip(node.a, node.b))
-        return columns + function_luts(net) + self.width
+        counts = netlist_counts(net, [(literal, 0) for literal in self.apply(net, net.input(self.width))], [0] * len(net.nodes))
+        return counts["functions"] + counts["columns"] + self.width
 
 
 def _sum(net: Netlist, word: list[int], index: list[int], table: np.ndarray, width: int, carry: int = 0) -> list[int]:
