@@ -104,7 +104,7 @@ def test_rate_above_the_clock(small_model):
         read_options(str(small_model), {"target_fps": 1e9, "clock_ns": 5.0}).target_ii_cycles
 
 
-@pytest.mark.parametrize("clock", [("--clock-ns", "5"), ()], ids=["one clock", "any clock"])
+@pytest.mark.parametrize("clock", [("--clock-ns", "5"), pytest.param((), marks=pytest.mark.slow)], ids=["one clock", "any clock"])
 def test_a_latency_that_cannot_be_is_quoted_as_given(small_model, tmp_path, clock):
     status, stderr = run("build", small_model, "--max-latency-ns", "4.5", *clock, "--output", tmp_path / "out")
     assert status == 1 and "nothing within 4.5 ns of latency" in one_error(stderr) and " ns)" in one_error(stderr)

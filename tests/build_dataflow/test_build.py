@@ -147,6 +147,7 @@ def test_failed_build_keeps_the_last_good_one(small_model, tmp_path):
     assert (output / "report" / "summary.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_killed_build_resumes(small_model, tmp_path):
     """SIGKILL in mid-build: the last good output stands; --resume goes on and ends with the same hardware."""
     output = tmp_path / "killed"

@@ -15,6 +15,7 @@ def ladder(folder):
     return Ladder("as asked", CONFIG, synthetic_tensors(CONFIG), folder)
 
 
+@pytest.mark.slow
 def test_an_interrupted_ladder_goes_on_with_the_same_rungs(tmp_path):
     whole = [(rung.key, rung.kept, rung.accuracy) for rung in itertools.islice(ladder(tmp_path / "whole").rungs(), 5)]
     for steps in (2, 4, 5):

@@ -48,7 +48,7 @@ def test_styles(tmp_path, style):
     assert result.proved == ("layer0", "layer1") and not result.not_proved
 
 
-@pytest.mark.parametrize("layers", [2, 4])
+@pytest.mark.parametrize("layers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_levels_that_frames_seldom_bring_about(tmp_path, layers):
     """Of a neuron the greatest level, in one of many frames; and of the last two layers, with inputs that no neuron reads."""
     whole = random_accelerator(JET_WIDTHS, weight_bits=4, zeros=0.9)

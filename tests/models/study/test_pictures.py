@@ -29,6 +29,7 @@ ARMS = ["width 4 bits", "width 6 bits", "lottery ticket", "no L1", "no BN", "ran
         "search", "best of search"]
 
 
+@pytest.mark.slow
 def test_every_figure_is_drawn(tmp_path):
     made_up_table(ARMS).to_csv(tmp_path / "table.csv", index=False)
     pd.DataFrame({"epoch": [0, 1] * 2, "layer": [0, 0, 1, 1], "confidence": 0.5, "diversity": 0.2}).to_csv(tmp_path / "masks.csv")
