@@ -14,10 +14,11 @@ MOST_TABLE_INPUTS, MOST_MULTIPLEXED = 24, 7
 
 
 def operands(graph: Graph, number: int) -> tuple[int, ...]:
-    """The literals that a node is computed from."""
+    """The literals that a node is computed from: of a bit of a sum, terms that do not lie above it."""
     node = graph.nodes[number]
     if node.kind == "sum":
-        return tuple(literal for literal, _ in graph.sums[node.operands[0]].terms)
+        word, bit = node.operands
+        return tuple(literal for literal, coefficient in graph.sums[word].terms if coefficient & (2 << bit) - 1)
     if node.kind == "table":
         return node.operands[0]
     return node.operands if node.kind in ("and", "xor", "mux") else ()
@@ -55,7 +56,7 @@ class Values:
     def __init__(self, graph: Graph, size: int):
         self.graph, self.size = graph, size
         self.known: dict[int, Samples] = {}
-        self._columns: dict[int, list[Samples] | None] = {}
+        self._columns: dict[int, list[Samples]] = {}
         self.ones = packed(np.ones(size, np.uint8))
         self.zeros = np.zeros_like(self.ones)
 
@@ -127,26 +128,29 @@ class Values:
 
     def forget(self) -> None:
         """Sums that could not be added up, since more may be known now."""
-        self._columns = {number: columns for number, columns in self._columns.items() if columns is not None}
+        self._columns = {number: columns for number, columns in self._columns.items() if len(columns) == self.graph.sums[number].width}
 
     def _sum(self, number: int, bit: int) -> Samples | None:
         columns = self.columns(number)
-        return None if columns is None else columns[bit]
+        return columns[bit] if bit < len(columns) else None
 
-    def columns(self, number: int) -> list[Samples] | None:
-        """The bits of a sum, the least significant first; None where one of its terms is not known."""
+    def columns(self, number: int) -> list[Samples]:
+        """The bits of a sum, the least significant first; those only that no unknown term has a part in."""
         if number not in self._columns:
             total = self.graph.sums[number]
             values = [self.literal(literal) for literal, _ in total.terms]
-            known = all(value is not None for value in values)
-            self._columns[number] = self._added(total, values) if known else None
+            unknown = (coefficient for value, (_, coefficient) in zip(values, total.terms) if value is None)
+            width = min((_lowest_bit(coefficient) for coefficient in unknown), default=total.width)
+            self._columns[number] = self._added(total, values)[:width] if width else []
         return self._columns[number]
 
-    def _added(self, total: Sum, values: list[Samples]) -> list[Samples]:
-        """Adds up column by column. A coefficient above the half stands for a negative one, and that for the complement."""
+    def _added(self, total: Sum, values: list[Samples | None]) -> list[Samples]:
+        """Adds up what is known, column by column. A coefficient above the half stands for a negative one, and that for the complement."""
         half, constant = 1 << total.width - 1, total.constant
         columns: list[list[Samples]] = [[] for _ in range(total.width)]
         for value, (_, coefficient) in zip(values, total.terms):
+            if value is None:
+                continue
             if coefficient > half:
                 constant, coefficient, value = constant + coefficient, 2 * half - coefficient, value ^ self.ones
             for bit in range(coefficient.bit_length()):
@@ -168,6 +172,10 @@ class Values:
                 carries.append(a & b)
             column.insert(0, either if c is None else either ^ c)
         return column[0] if column else self.zeros
+
+
+def _lowest_bit(number: int) -> int:
+    return (number & -number).bit_length() - 1
 
 
 def table_values(bits: int, inputs: int) -> np.ndarray:

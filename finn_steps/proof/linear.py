@@ -17,6 +17,8 @@ from finn_steps.proof.specification import Code, Neuron
 
 SOME = 48
 """Samples that are looked at before all of them."""
+MOST_FOLLOWERS = 12
+"""Of bits that are left of a sum and follow the accumulator by themselves."""
 
 
 class Followers:
@@ -58,8 +60,9 @@ class Followers:
     def _integer(self, word: int) -> np.ndarray | None:
         """int64: the samples of a sum; None where they are not known, or too wide."""
         if word not in self._integers:
-            columns = self.values.columns(word) if self.graph.sums[word].width < 63 else None
-            self._integers[word] = None if columns is None else sum(
+            width = self.graph.sums[word].width
+            columns = self.values.columns(word) if width < 63 else []
+            self._integers[word] = None if len(columns) < width else sum(
                 (unpacked(column, self.values.size).astype(np.int64) << bit for bit, column in enumerate(columns)), np.int64(0))
         return self._integers[word]
 
@@ -91,23 +94,43 @@ class Followers:
         bits = bit + 1 + shift
         polynomial = Polynomial(self.graph, bits)
         polynomial.add_form(plain_form(self.graph.sums[word]) if word >= 0 else (0, {frozenset((-word,)): 1}), -1 << shift)
-        constant, left = self.bounds.expand(polynomial, self.before.stops)
-        constant, left = self._take_inputs(neuron, left, constant + sign * neuron.bias, sign, bits)
+        whole = self.bounds.expand(polynomial, self.before.stops)
+        constant, left = self._take_inputs(neuron, whole, sign, bits)
         low, high, _ = self.bounds.bounded((constant, left), bits)
         if high - low >= 1 << shift:
             low, high, _ = self.bounds.bounded((constant, left), bits, fine=True)
         if high - low >= 1 << shift:
+            low = self._least_by_followers(neuron, whole, sign, shift, bits)
+        if low is None:
             raise NotUnderstood(f"{neuron.name}: its sum is not that of its weights: {len(left)} bits differ, "
                                 f"such as {self._where(min(min(left, key=len)))}")
         return sign, shift, low
+
+    def _least_by_followers(self, neuron: Neuron, whole: Form, sign: int, shift: int, bits: int) -> int | None:
+        """The least of what is left of sign * accumulator, where all that is left follows the accumulator too once some multiple of it is
+        taken: as the lowest bits do, that no adder took up. None where it is not so, or does not lie in 2**shift values."""
+        for more in (0, *(way << place for place in range(1, bits) for way in (1, -1, 3, -3))):
+            constant, left = self._take_inputs(neuron, whole, sign + more, bits)
+            if len(left) > MOST_FOLLOWERS or any(len(monomial) > 1 for monomial in left):
+                continue
+            remainder = constant - more * neuron.accumulators
+            for (node,), coefficient in left.items():
+                place = self.place(neuron, node)
+                if place is None:
+                    break
+                remainder = remainder + coefficient * (place[0] * neuron.accumulators - place[2] >> place[1] & 1)
+            else:
+                return _least_of(remainder % (1 << bits), shift, bits)
+        return None
 
     def _where(self, number: int) -> str:
         bits = self.before.bits.get(number)
         return f"bit {bits[0].index} of input {bits[0].row}" if bits else f"{self.graph.nodes[number].kind} {number}"
 
-    def _take_inputs(self, neuron: Neuron, left: dict[Monomial, int], constant: int, sign: int, bits: int) -> Form:
-        """Add sign * (weights @ inputs) to a form: what is left of it."""
-        mask = (1 << bits) - 1
+    def _take_inputs(self, neuron: Neuron, form: Form, sign: int, bits: int) -> Form:
+        """Add sign * accumulator to a form: what is left of it, modulo 2**bits. `sign` may be any number."""
+        mask, (constant, left) = (1 << bits) - 1, form
+        constant += sign * neuron.bias
         symbols: dict[Bit, int] = defaultdict(int)
         nodes: dict[Bit, list[int]] = defaultdict(list)
         rest: dict[Monomial, int] = {}
@@ -182,6 +205,14 @@ def _follows(accumulator: np.ndarray, samples: np.ndarray, width: int, shift: in
     apart = accumulator - (samples << shift)
     apart = (apart - apart[0] + size // 2 & size - 1) - size // 2
     return int(apart.max()) - int(apart.min()) < 1 << shift
+
+
+def _least_of(values: np.ndarray, shift: int, bits: int) -> int | None:
+    """From where on some numbers modulo 2**bits lie in 2**shift values; None where they do not."""
+    values = np.unique(values)
+    gaps = np.diff(values, append=values[0] + (1 << bits))
+    widest = int(gaps.argmax())
+    return int(values[(widest + 1) % len(values)]) if (1 << bits) - gaps[widest] < 1 << shift else None
 
 
 def _centred(coefficient: int, bits: int) -> int:

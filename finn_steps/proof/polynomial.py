@@ -105,14 +105,14 @@ class Polynomial:
                 self._add(rest | product, coefficient * factor)
 
     def _expand_word(self, number: int, left: dict[Monomial, int], stops, words: Words) -> None:
-        """All bits of a sum at once; those of the greatest numbers come first, so none is above them. A sum of which bits are
-        left in products with no other gate stays as it is."""
+        """All bits of a sum at once; those of the greatest numbers come first, so none is above them. Products of its bits with no
+        other gate stay as they are."""
         total: Sum = self.graph.sums[number]
         weights, nodes = [], range(total.first, total.first + total.width)
         while products := {other for node in nodes for monomial in self.places[node] if len(monomial) > 1 for other in monomial}:
             gates = [other for other in products if self.graph.nodes[other].kind in GATES and not stops(other)]
             if not gates:
-                return
+                break
             self._substitute(max(gates))
         for node in nodes:
             alone = frozenset((node,))

@@ -95,7 +95,7 @@ class Neuron:
         self.bias, self.odt, self.parts = int(layer.bias[row]), layer.layer.odt, layer.parts(row)
         reaches = [self._reach(sources, groups) for groups in ways or [[]]]
         self.low, self.high = max(low for low, _ in reaches), min(high for _, high in reaches)
-        self.spacing = math.gcd(*self.weights.values()) or 1
+        self.spacing = math.gcd(*(weight * sources[k].spacing for k, weight in self.weights.items() if sources[k].low < sources[k].high)) or 1
 
     def _reach(self, sources: list[Source], groups: list[tuple[list[int], np.ndarray]]) -> tuple[int, int]:
         """Least and greatest that the accumulator may be."""
