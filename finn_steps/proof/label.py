@@ -106,6 +106,8 @@ class _Circuit:
         sort = self.manager.mk_bv_sort(total.width)
         term = self.manager.mk_bv_value(sort, total.constant)
         for literal, coefficient in total.terms:
+            if literal & ~1 and node_of(literal) not in self.terms:  # it lies above all bits that are read
+                continue
             one = self.literal(literal)
             wide = one if total.width == 1 else self.manager.mk_term(Kind.BV_ZERO_EXTEND, [one], [total.width - 1])
             product = self.manager.mk_term(Kind.BV_MUL, [wide, self.manager.mk_bv_value(sort, coefficient)])

@@ -17,6 +17,8 @@ from finn_steps.proof.specification import Code, Neuron
 
 SOME = 48
 """Samples that are looked at before all of them."""
+MOST_BITS = 40
+"""Of a word that is looked at."""
 MOST_FOLLOWERS = 12
 """Of bits that are left of a sum and follow the accumulator by themselves."""
 
@@ -29,7 +31,7 @@ class Followers:
         self.values, self.accumulators = values, accumulators
         self.bounds = Bounds(graph, before)
         self._places: dict[tuple[int, int, int], tuple[int, int, int] | None] = {}
-        self._integers: dict[int, np.ndarray | None] = {}
+        self._integers: dict[int, tuple[np.ndarray, int]] = {}
 
     def place(self, neuron: Neuron, number: int) -> tuple[int, int, int] | None:
         """(sign, shift, origin): a node is bit `shift` of sign * accumulator - origin, proved; None where it is not known to
@@ -57,13 +59,12 @@ class Followers:
                 self._places[key] = None
         return self._places[key]
 
-    def _integer(self, word: int) -> np.ndarray | None:
-        """int64: the samples of a sum; None where they are not known, or too wide."""
+    def _integer(self, word: int) -> tuple[np.ndarray, int]:
+        """int64: the samples of a sum, of those of its lowest bits that are known; and how many these are, at most MOST_BITS."""
         if word not in self._integers:
-            width = self.graph.sums[word].width
-            columns = self.values.columns(word) if width < 63 else []
-            self._integers[word] = None if len(columns) < width else sum(
-                (unpacked(column, self.values.size).astype(np.int64) << bit for bit, column in enumerate(columns)), np.int64(0))
+            columns = self.values.columns(word)[:MOST_BITS]
+            self._integers[word] = sum((unpacked(column, self.values.size).astype(np.int64) << bit for bit, column in enumerate(columns)),
+                                       np.zeros(self.values.size, np.int64)), len(columns)
         return self._integers[word]
 
     def _guess(self, neuron: Neuron, word: int, bit: int) -> tuple[int, int] | None:
@@ -74,8 +75,8 @@ class Followers:
                 return None
             samples, width = unpacked(self.values.known[-word], self.values.size).astype(np.int64), 1
         else:
-            samples, width = self._integer(word), bit + 1
-            if samples is None or width > 40:
+            (samples, known), width = self._integer(word), bit + 1
+            if width > known:
                 return None
             samples = samples & (1 << width) - 1
         accumulator = self.accumulators[:, neuron.row]
