@@ -14,7 +14,7 @@ from finn_steps.proof.graph import Graph, literal_of, node_of
 from finn_steps.proof.label import prove_label
 from finn_steps.proof.layer import LayerProof
 from finn_steps.proof.limits import Deadline, NotUnderstood
-from finn_steps.proof.rows import Rows, joined, pairs_of, with_pairs
+from finn_steps.proof.rows import Rows, pairs_of, with_pairs
 from finn_steps.proof.samples import layer_samples
 from finn_steps.proof.specification import twos_complement
 
@@ -73,13 +73,12 @@ class _Attempt:
             raise NotUnderstood(f"too large: {len(order)} functions, the limit is {MOST_NODES}")
         boundary, self.proofs = inputs, []
         self.after: list[Boundary] = []
-        pairs, used = (), set()
+        pairs = ()
         for layer, following, integers in zip(accelerator.layers, [*accelerator.layers[1:], None], samples):
             deadline.check()
-            rows = Rows(layer, joined(layer, pairs, used), pairs_of(layer, following))
+            rows = Rows(layer, pairs_of(layer, following))
             self.proofs.append(LayerProof(graph, rows, boundary, order, with_pairs(integers, pairs), deadline))
             boundary, pairs = self.proofs[-1].boundary(refused[layer.name], loose), rows.pairs
-            used = self.proofs[-1].pairs_there(boundary)
             self.after.append(boundary)
 
     def run(self) -> None:
@@ -121,10 +120,15 @@ class _Attempt:
         return wanted
 
     def _whole(self, proof: LayerProof, after: Boundary) -> list[str]:
-        """Where it is not known what is read of a layer, a whole spelling of each neuron must be there, and right."""
-        reasons = []
-        for neuron in proof.needed():
-            spelled = after.spelled(neuron.row)
+        """Where it is not known what is read of a layer, a whole spelling of each neuron must be there, and right; of two rows that are a
+        pair, theirs or that of the pair."""
+        reasons, spelled_of = [], {neuron.row: after.spelled(neuron.row) for neuron in proof.neurons}
+        as_pair = {row: pair for row, pair in after.pairs.items() if spelled_of[pair.u] is None or spelled_of[pair.h] is None}
+        left_out = {row for pair in as_pair.values() for row in (pair.u, pair.h)} | (after.pairs.keys() - as_pair.keys())
+        for neuron in proof.neurons:
+            spelled = spelled_of[neuron.row]
+            if neuron.row in left_out:
+                continue
             if spelled is None:
                 reasons.append(f"{neuron.name}: its output is not to be found in the design")
             else:

@@ -11,6 +11,7 @@ import numpy as np
 
 from finn_steps.proof.evaluate import Values, packed
 from finn_steps.proof.graph import literal_of
+from finn_steps.proof.rows import Pair
 from finn_steps.proof.specification import MOST_ACCUMULATORS, Code, Neuron, Source
 
 MOST_INPUTS_TOGETHER, CHUNK = 1 << 15, 1 << 17
@@ -33,10 +34,12 @@ class Boundary:
     bits      node -> the bits that it is, one for each row and spelling that it fits; the first is the one that is relied on
     used      (node, Bit) pairs on which a proof relies
     neurons, before   what gives these values, and from what; none for the inputs of a first layer
+    pairs     of rows, by the row that is their value
     """
 
-    def __init__(self, sources: list[Source], codes: list[dict[str, Code]], neurons: list[Neuron] = (), before: Boundary | None = None):
-        self.sources, self.codes = sources, codes
+    def __init__(self, sources: list[Source], codes: list[dict[str, Code]], neurons: list[Neuron] = (), before: Boundary | None = None,
+                 pairs: dict[int, Pair] | None = None):
+        self.sources, self.codes, self.pairs = sources, codes, pairs or {}
         self.neurons, self.before = neurons, before
         self.bits: dict[int, list[Bit]] = {}
         self.used: set[tuple[int, Bit]] = set()
@@ -149,6 +152,10 @@ class Boundary:
             if all(bit in self.nodes for bit in changing) and (changing or self.sources[row].low == self.sources[row].high):
                 return [(literal_of(self.nodes[bit][0]) ^ self.nodes[bit][1], code, bit.index) for bit in changing]
         return None
+
+    def pairs_read(self, weights: dict[int, int]) -> dict[int, Pair]:
+        """Of the pairs those that a sum with such weights can read as one."""
+        return {row: pair for row, pair in self.pairs.items() if weights.get(pair.u) and weights.get(pair.h) == pair.ratio * weights[pair.u]}
 
     def used_as(self, node: int, bit: Bit) -> None:
         self.used.add((node, bit))

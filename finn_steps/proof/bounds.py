@@ -21,6 +21,7 @@ class Bounds:
 
     def __init__(self, graph: Graph, before: Boundary):
         self.graph, self.before = graph, before
+        self._first_alike = {row: rows[0] for rows, _ in before.alike() for row in rows}
         self._inputs_of: dict[int, frozenset[int]] = {}
         self._ranges: dict[int, tuple[int, int]] = {}
         self._firsts: dict[Bit, int] = {}
@@ -141,11 +142,11 @@ class Bounds:
         return start, start + span, (constant + start - low, found)
 
     def _origin_of(self, node: int) -> tuple[str, int]:
-        """What the value of a node goes with: an input, a sum, or nothing else."""
+        """What the value of a node goes with: an input (of rows of one sum the first), a sum, or nothing else."""
         bits = self.before.bits.get(node)
         if bits:
             self.before.used_as(node, bits[0])
-            return "input", bits[0].row
+            return "input", self._first_alike.get(bits[0].row, bits[0].row)
         kind = self.graph.nodes[node].kind
         return (kind, self.graph.nodes[node].operands[0]) if kind == "sum" else (kind, node)
 

@@ -45,7 +45,7 @@ class LayerProof:
         self.neurons = [Neuron(layer, row, before.sources, [alike, before.values_of(np.flatnonzero(layer.weights[row]).tolist())])
                         for row in range(len(layer.weights))]
         self.integers = integers
-        self.accumulators = self.integers @ layer.weights.T + layer.bias
+        self.accumulators = self.integers[:, : layer.layer.MW] @ layer.weights.T + layer.bias
         self.values = Values(graph, len(self.integers))
         before.assign(self.values, self.integers)
         for number in order:
@@ -53,7 +53,6 @@ class LayerProof:
         self._order = order
         self._kinds: dict[frozenset[int], int] = {}
         self.reads = self._reads(order)
-        self.pairs: set[int] = set()
         self.followers = Followers(graph, before, self.values, self.accumulators)
 
     def _reads(self, order: list[int]) -> dict[int, int]:
@@ -75,8 +74,10 @@ class LayerProof:
         """The outputs of this layer, found among the nodes by their samples; none of the (node, row) in `refused`. A node
         that reads other inputs than the row does is taken only if `loose`, and there is no other. Nodes that never change
         are taken for functions of the smallest row that reads as much: constants, because of what the row can reach."""
-        inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(neuron.weights)) for neuron in self.neurons]
-        found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons], self.neurons, self.before)
+        reads = [neuron.weights.keys() | self.before.pairs_read(neuron.weights).keys() for neuron in self.neurons]
+        inputs = [sum(1 << place for rows, place in self._kinds.items() if not rows.isdisjoint(own)) for own in reads]
+        found = Boundary([neuron.source for neuron in self.neurons], [neuron.codes for neuron in self.neurons], self.neurons, self.before,
+                         self.layer.by_row)
         signatures: dict[bytes, list[Bit]] = defaultdict(list)
         for neuron in self.neurons:
             outputs = neuron.output(self.accumulators[:, neuron.row])
@@ -107,28 +108,6 @@ class LayerProof:
                 found.bits.setdefault(number, []).append(bit)
         self._leave_out(found, self._derived(found))
         return found
-
-    def pairs_there(self, found: Boundary) -> set[int]:
-        """Numbers of the pairs of rows that the design seems to build as one: all their bits are there, and not those of the two. What is
-        a bit of such a pair is no bit of its rows."""
-        there = self.pairs = set()
-        for number, pair in enumerate(self.layer.pairs):
-            whole = found.spelled(len(self.layer.own) + number) is not None
-            if whole and (found.spelled(pair.u) is None or found.spelled(pair.h) is None):
-                there.add(number)
-        gone = self._joined()
-        kept = {node: [bit for bit in bits if bit.row not in gone] for node, bits in found.bits.items()}
-        found.bits = {node: bits for node, bits in kept.items() if bits}
-        found.__dict__.pop("nodes", None)
-        return there
-
-    def _joined(self) -> set[int]:
-        return {row for number in self.pairs for row in (self.layer.pairs[number].u, self.layer.pairs[number].h)}
-
-    def needed(self) -> list[Neuron]:
-        """Rows, and pairs for those that are in pairs."""
-        own, joined = len(self.layer.own), self._joined()
-        return [neuron for neuron in self.neurons if (neuron.row not in joined if neuron.row < own else neuron.row - own in self.pairs)]
 
     @staticmethod
     def _leave_out(found: Boundary, derived: list[int]) -> None:

@@ -13,7 +13,7 @@ from finn_steps.proof.evaluate import Values, unpacked
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.limits import NotUnderstood
 from finn_steps.proof.polynomial import Form, Monomial, Polynomial, plain_form
-from finn_steps.proof.specification import Code, Neuron
+from finn_steps.proof.specification import CONSTANT, Code, Neuron
 
 SOME = 48
 """Samples that are looked at before all of them."""
@@ -53,10 +53,11 @@ class Followers:
         """_origin, remembered; None where it cannot be proved."""
         key = neuron.row, word, top
         if key not in self._places:
+            self._places[key] = None  # for what asks again on the way
             try:
                 self._places[key] = self._origin(neuron, word, top)
             except NotUnderstood:
-                self._places[key] = None
+                pass
         return self._places[key]
 
     def _integer(self, word: int) -> tuple[np.ndarray, int]:
@@ -152,12 +153,12 @@ class Followers:
             first, *others = self.before.bits[numbers[0]]
             for other in (first, *others):
                 meant[Bit(other.row, other.code, other.index)] = plain, first.inverted ^ other.inverted
-        for k, weight in neuron.weights.items():
+        for k, weight in self._terms(neuron, nodes).items():
             source = self.before.sources[k]
             if source.low == source.high:
                 constant += sign * weight * source.low
                 continue
-            name, code = self._spelled(neuron, k, meant)
+            name, code = self._spelled(neuron, k, meant, sign * weight, mask)
             constant += sign * weight * code.offset
             for index, wanted in enumerate(code.weights):
                 amount, values = sign * weight * wanted, code.bit(source.values, index)
@@ -186,19 +187,30 @@ class Followers:
                 rest[frozenset((node,))] = rest.get(frozenset((node,)), 0) + _centred(coefficient, bits)
         return constant, rest
 
-    def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]]) -> tuple[str, Code]:
-        """The code in which input k is read: of those of which all bits that are not constant are there, the one of which most
-        are read."""
+    def _terms(self, neuron: Neuron, nodes: dict[Bit, list[int]]) -> dict[int, int]:
+        """The weights of a neuron; of two inputs that are a pair, that of the pair, unless there are bits that are of the two alone."""
+        weights = dict(neuron.weights)
+        read = [{bit.row for bit in self.before.bits[number]} for numbers in nodes.values() for number in numbers]
+        for row, pair in self.before.pairs_read(weights).items():
+            if all(row in rows or rows.isdisjoint((pair.u, pair.h)) for rows in read):
+                weights[row] = weights.pop(pair.u)
+                del weights[pair.h]
+        return weights
+
+    def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]], factor: int, mask: int) -> tuple[str, Code]:
+        """The code in which input k is read: of those of which all bits are there that are not constant, and matter with such a factor, the
+        one of which most are read."""
         source, best = self.before.sources[k], None
         for name, code in self.before.codes[k].items():
-            changing = [Bit(k, name, index) for index in range(len(code.weights)) if changes(code, source, index)]
-            if changing and all(bit in self.before.nodes for bit in changing):
+            changing = [Bit(k, name, index) for index, weight in enumerate(code.weights) if factor * weight & mask and changes(code, source, index)]
+            if name != CONSTANT and all(bit in self.before.nodes for bit in changing):
                 read = sum(bit in meant for bit in changing)
                 if best is None or read > best[0]:
                     best = read, name, code
         if best is None:
             raise NotUnderstood(f"{neuron.name}: input {k} is not to be found in the design, or not in a way that the checker knows")
         return best[1:]
+
 
 def _follows(accumulator: np.ndarray, samples: np.ndarray, width: int, shift: int) -> bool:
     """Whether some samples are floor((accumulator - origin) / 2**shift) mod 2**width for some origin."""

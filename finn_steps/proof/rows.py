@@ -24,10 +24,9 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """weights: of the layer's own rows, over the inputs and pairs of inputs that the layer in front gives."""
+    """The rows of a layer, and behind them its pairs."""
 
     layer: SparseLayer
-    own: np.ndarray
     pairs: tuple[Pair, ...] = ()
 
     @property
@@ -36,16 +35,20 @@ class Rows:
 
     @cached_property
     def weights(self) -> np.ndarray:
-        """int64 [MH + pairs, inputs]."""
-        return self.own[[*range(len(self.own)), *(pair.u for pair in self.pairs)]]
+        """int64 [MH + pairs, MW]."""
+        return self.layer.weights[[*range(self.layer.MH), *(pair.u for pair in self.pairs)]]
 
     @cached_property
     def bias(self) -> np.ndarray:
-        return self.layer.bias[[*range(len(self.own)), *(pair.u for pair in self.pairs)]]
+        return self.layer.bias[[*range(self.layer.MH), *(pair.u for pair in self.pairs)]]
+
+    @property
+    def by_row(self) -> dict[int, Pair]:
+        return {self.layer.MH + number: pair for number, pair in enumerate(self.pairs)}
 
     def parts(self, row: int) -> list[tuple[int, int]]:
         """(row of the layer, factor): what a row's value adds up."""
-        pair = self.pairs[row - len(self.own)] if row >= len(self.own) else None
+        pair = self.by_row.get(row)
         return [(row, 1)] if pair is None else [(pair.u, 1), (pair.h, pair.ratio)]
 
 
@@ -75,17 +78,6 @@ def _ratio(u: np.ndarray, h: np.ndarray) -> int | None:
         return None
     ratio = int(h[place] // u[place])
     return ratio if np.array_equal(h, ratio * u) else None
-
-
-def joined(layer: SparseLayer, before: tuple[Pair, ...], used: set[int]) -> np.ndarray:
-    """int64 [MH, MW + pairs]: the weights over inputs, then pairs of them: of pairs whose numbers are in `used` the pair is read, and not
-    what it is made of."""
-    own = np.concatenate([layer.weights, np.zeros((layer.MH, len(before)), np.int64)], axis=1)
-    for number in used:
-        pair = before[number]
-        own[:, layer.MW + number] = own[:, pair.u]
-        own[:, [pair.u, pair.h]] = 0
-    return own
 
 
 def with_pairs(integers: np.ndarray, pairs: tuple[Pair, ...]) -> np.ndarray:
