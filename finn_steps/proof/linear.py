@@ -153,7 +153,7 @@ class Followers:
             first, *others = self.before.bits[numbers[0]]
             for other in (first, *others):
                 meant[Bit(other.row, other.code, other.index)] = plain, first.inverted ^ other.inverted
-        for k, weight in self._terms(neuron, nodes).items():
+        for k, weight in self._terms(neuron, nodes, sign, mask).items():
             source = self.before.sources[k]
             if source.low == source.high:
                 constant += sign * weight * source.low
@@ -187,29 +187,34 @@ class Followers:
                 rest[frozenset((node,))] = rest.get(frozenset((node,)), 0) + _centred(coefficient, bits)
         return constant, rest
 
-    def _terms(self, neuron: Neuron, nodes: dict[Bit, list[int]]) -> dict[int, int]:
-        """The weights of a neuron; of two inputs that are a pair, that of the pair, unless there are bits that are of the two alone."""
+    def _terms(self, neuron: Neuron, nodes: dict[Bit, list[int]], sign: int, mask: int) -> dict[int, int]:
+        """The weights of a neuron; of two inputs that are a pair, that of the pair, unless there are bits that are of the two alone, and all of
+        these."""
         weights = dict(neuron.weights)
         read = [{bit.row for bit in self.before.bits[number]} for numbers in nodes.values() for number in numbers]
         for row, pair in self.before.pairs_read(weights).items():
-            if all(row in rows or rows.isdisjoint((pair.u, pair.h)) for rows in read):
+            apart = any(row not in rows and not rows.isdisjoint((pair.u, pair.h)) for rows in read)
+            if not apart or not all(self._spellings(k, sign * weights[k], mask) for k in (pair.u, pair.h)):
                 weights[row] = weights.pop(pair.u)
                 del weights[pair.h]
         return weights
 
     def _spelled(self, neuron: Neuron, k: int, meant: dict[Bit, tuple[Bit, int]], factor: int, mask: int) -> tuple[str, Code]:
-        """The code in which input k is read: of those of which all bits are there that are not constant, and matter with such a factor, the
-        one of which most are read."""
-        source, best = self.before.sources[k], None
-        for name, code in self.before.codes[k].items():
-            changing = [Bit(k, name, index) for index, weight in enumerate(code.weights) if factor * weight & mask and changes(code, source, index)]
-            if name != CONSTANT and all(bit in self.before.nodes for bit in changing):
-                read = sum(bit in meant for bit in changing)
-                if best is None or read > best[0]:
-                    best = read, name, code
-        if best is None:
+        """The code in which input k is read: of those that are there the one of which most bits are read."""
+        found = self._spellings(k, factor, mask)
+        if not found:
             raise NotUnderstood(f"{neuron.name}: input {k} is not to be found in the design, or not in a way that the checker knows")
-        return best[1:]
+        name = max(found, key=lambda name: sum(bit in meant for bit in found[name]))
+        return name, self.before.codes[k][name]
+
+    def _spellings(self, k: int, factor: int, mask: int) -> dict[str, list[Bit]]:
+        """Codes of which all bits are there that are not constant, and matter with such a factor; and these bits."""
+        source, found = self.before.sources[k], {}
+        for name, code in self.before.codes[k].items():
+            bits = [Bit(k, name, index) for index, weight in enumerate(code.weights) if factor * weight & mask and changes(code, source, index)]
+            if name != CONSTANT and all(bit in self.before.nodes for bit in bits):
+                found[name] = bits
+        return found
 
 
 def _follows(accumulator: np.ndarray, samples: np.ndarray, width: int, shift: int) -> bool:
