@@ -90,7 +90,7 @@ class Bounds:
                     break
             if self._signed[word] and self._ranges[word][1] < half and _simpler(self._signed[word], self._forms[word]):
                 self._forms[word] = self._signed[word]  # the highest bit is always 0
-            if not self._forms[word] and not self._signed[word]:
+            if not self._forms[word]:
                 self._multiply(word)
         return self._forms[word]
 

@@ -8,6 +8,8 @@ from finn_steps.accelerator import Accelerator, SparseLayer
 
 POOL = 1 << 13
 RANDOM, OF_NEURONS, MOST_OF_NEURON = 1024, 2048, 64
+APART = 256
+"""Of an input by itself: values at even steps of the sum that it is made from."""
 
 
 def layer_samples(accelerator: Accelerator, free: bool = False) -> list[np.ndarray]:
@@ -15,37 +17,38 @@ def layer_samples(accelerator: Accelerator, free: bool = False) -> list[np.ndarr
     greatest value that was seen. free: also some that take it over its whole range by each input apart, whether frames bring them
     about or not; inputs that are rows of one sum stay together."""
     rng = np.random.default_rng(0)
-    pool, found, before = _frames(accelerator, rng), [], None
+    pool, found = _frames(accelerator, rng), []
+    inputs = np.linspace(accelerator.layers[0].input_low, accelerator.layers[0].input_high, APART).astype(np.int64)
+    groups = [[k] for k in range(accelerator.layers[0].MW)]
     for layer in accelerator.layers:
         accumulators = pool @ layer.weights.T + layer.bias
         each = int(np.clip(OF_NEURONS // layer.MH, 4, MOST_OF_NEURON))
         places = np.linspace(0, len(pool) - 1, each).astype(int)
         chosen = [np.arange(RANDOM), *(np.argsort(accumulators[:, row], kind="stable")[places] for row in range(layer.MH))]
-        apart = _of_one_sum(before, layer.MW) if free else []
-        found.append(np.concatenate([pool[np.concatenate(chosen)], *(_apart(layer, row, pool, apart, rng) for row in range(layer.MH) if free)]))
-        pool, before = layer.execute(pool), layer
+        found.append(np.concatenate([pool[np.concatenate(chosen)], *(_apart(row, inputs, groups, rng) for row in layer.weights if free)]))
+        layer = layer.taking(np.stack([inputs[0], inputs[-1]]))
+        sums = np.linspace(layer.accumulator_min, layer.accumulator_max, APART).astype(np.int64)
+        pool, inputs, groups = layer.execute(pool), np.stack([layer.answers(each) for each in sums]), _of_one_sum(layer)
     return found
 
 
-def _of_one_sum(before: SparseLayer | None, inputs: int) -> list[list[int]]:
-    """The inputs of a layer, those together that are rows of equal weights and bias of the layer `before` it."""
-    if before is None:
-        return [[k] for k in range(inputs)]
+def _of_one_sum(layer: SparseLayer) -> list[list[int]]:
+    """Its rows, those together that have equal weights and bias."""
     alike: dict[bytes, list[int]] = {}
-    for row in range(before.MH):
-        alike.setdefault(before.weights[row].tobytes() + before.bias[row].tobytes(), []).append(row)
+    for row in range(layer.MH):
+        alike.setdefault(layer.weights[row].tobytes() + layer.bias[row].tobytes(), []).append(row)
     return list(alike.values())
 
 
-def _apart(layer: SparseLayer, row: int, pool: np.ndarray, groups: list[list[int]], rng: np.random.Generator) -> np.ndarray:
-    """int64 [MOST_OF_NEURON, MW]: a row's accumulator from its least to its greatest value, each group of inputs as it is somewhere in the
-    pool."""
-    share, found = np.linspace(0, 1, MOST_OF_NEURON), np.empty((MOST_OF_NEURON, layer.MW), np.int64)
+def _apart(weights: np.ndarray, inputs: np.ndarray, groups: list[list[int]], rng: np.random.Generator) -> np.ndarray:
+    """int64 [MOST_OF_NEURON, MW]: a row's accumulator from its least to its greatest value, each group of inputs as somewhere in `inputs`,
+    int64 [N, MW], the others."""
+    share, found = np.linspace(0, 1, MOST_OF_NEURON), np.empty((MOST_OF_NEURON, len(weights)), np.int64)
     for group in groups:
-        part = pool[:, group] @ layer.weights[row, group]
-        keep = (rng.random(MOST_OF_NEURON) < 0.3) & (share > 0) & (share < 1) | (not layer.weights[row, group].any())
+        part = inputs[:, group] @ weights[group]
+        keep = (rng.random(MOST_OF_NEURON) < 0.3) & (share > 0) & (share < 1) | (not weights[group].any())
         end = np.where(rng.random(MOST_OF_NEURON) < share, part.argmax(), part.argmin())
-        found[:, group] = pool[np.where(keep, rng.integers(len(pool), size=MOST_OF_NEURON), end)][:, group]
+        found[:, group] = inputs[np.where(keep, rng.integers(len(inputs), size=MOST_OF_NEURON), end)][:, group]
     return found
 
 
