@@ -13,7 +13,7 @@ from finn_steps.proof.graph import Graph
 from finn_steps.proof.polynomial import Form, Monomial, Polynomial, degree, plain_form
 from finn_steps.proof.specification import CONSTANT
 
-MOST_TOGETHER, MOST_LEAVES = 16, 14
+MOST_TOGETHER, MOST_LEAVES, MOST_SHIFT = 16, 14, 16
 
 
 class Bounds:
@@ -96,13 +96,24 @@ class Bounds:
 
     def _multiply(self, word: int) -> None:
         """2**shift times a sum of words shifted right, of which bits fell off below: these are whole then, but for their lowest bits, and
-        what they have in common with the other terms is known."""
-        total, shift = self.graph.sums[word], self._fallen_off(word)
+        what they have in common with the other terms is known. Where words in it are known as multiples only, by as much more."""
+        shift, more = self._fallen_off(word), 1
+        while shift and more and shift <= MOST_SHIFT:
+            left = self._shifted(word, shift)
+            if (word, False) in self._multiples or (word, True) in self._multiples:
+                return
+            more = max((self._multiples[other, False][1] for other in self._words(left) if (other, False) in self._multiples), default=0)
+            shift += more
+
+    def _shifted(self, word: int, shift: int) -> dict[Monomial, int]:
+        """Try it with one shift; what is left of the expansion."""
+        total = self.graph.sums[word]
         size = 1 << total.width + shift
-        for fine in (False, True) if shift else ():
-            polynomial = Polynomial(self.graph, total.width + shift)
-            polynomial.add_form(plain_form(total), 1 << shift)
-            least, most, (constant, terms) = self.bounded(self.expand(polynomial, self.before.stops), total.width + shift, fine)
+        polynomial = Polynomial(self.graph, total.width + shift)
+        polynomial.add_form(plain_form(total), 1 << shift)
+        expanded = self.expand(polynomial, self.before.stops)
+        for fine in (False, True):
+            least, most, (constant, terms) = self.bounded(expanded, total.width + shift, fine)
             low, high = -(-least >> shift) << shift, most >> shift << shift  # it is a multiple of 2**shift
             for signed, begin in ((False, 0), (True, -size // 2)):
                 turns = (low - begin) // size * size
@@ -111,17 +122,23 @@ class Bounds:
             if (word, False) in self._multiples:
                 self._ranges[word] = low % size >> shift, (low % size + high - low) >> shift
             if (word, False) in self._multiples or (word, True) in self._multiples:
-                return
+                break
+        return expanded[1]
+
+    def _words(self, terms: dict[Monomial, int]) -> set[int]:
+        """The sums of which bits are in some terms."""
+        return {self.graph.nodes[node].operands[0] for monomial in terms for node in monomial
+                if self.graph.nodes[node].kind == "sum" and node not in self.before.bits}
 
     def _fallen_off(self, word: int) -> int:
         """By how many places a sum must be shifted left for each word in it to be there as a multiple of itself."""
-        polynomial, most, width = Polynomial(self.graph, self.graph.sums[word].width), 0, self.graph.sums[word].width
+        polynomial, most = Polynomial(self.graph, self.graph.sums[word].width), 0
         polynomial.add_form(plain_form(self.graph.sums[word]), 1)
         for monomial, coefficient in polynomial.expand(self._stops_at_sums, self)[1].items():
             kind, operands = self.graph.nodes[min(monomial)].kind, self.graph.nodes[min(monomial)].operands
             if len(monomial) == 1 and kind == "sum" and min(monomial) not in self.before.bits:
                 most = max(most, operands[1] - ((coefficient & -coefficient).bit_length() - 1))
-        return most if most < width else 0
+        return most if most <= MOST_SHIFT else 0
 
     def _stops_at_sums(self, node: int) -> bool:
         return self.before.stops(node) or self.graph.nodes[node].kind == "sum"
