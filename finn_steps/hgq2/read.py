@@ -37,10 +37,11 @@ def read_chain(model) -> Chain:
                          "[batch, features]")
     steps: list[Step] = []
     tensor = model.inputs[0]
+    chain = type(model).__name__ == "Sequential"  # its layers have a node for each time that one was added behind them
     for layer in model.layers:
-        if type(layer).__name__ != "InputLayer" and layer.input is not tensor:
+        if not chain and type(layer).__name__ != "InputLayer" and layer.input is not tensor:
             raise ValueError(f"layer {layer.name} ({type(layer).__name__}) does not read the one before it; supported: a chain of layers")
-        tensor = layer.output
+        tensor = None if chain else layer.output
         steps += _layer(layer)
     return Chain(int(model.inputs[0].shape[1]), tuple(steps))
 

@@ -68,6 +68,17 @@ def test_exact_against_keras(tmp_path, overflow, rounding):
 
 
 @with_keras
+def test_a_sequential_model_is_a_chain(tmp_path):
+    """Whose layers Keras has called anew for each one added, as HGQ2's own examples write them."""
+    import keras
+
+    path, layers = tmp_path / "net.keras", random_net(seed=5).layers
+    keras.Sequential([keras.layers.Input((8,)), *layers[1:]]).save(path)
+    accelerator, x = simplify(import_model(converted(path)).accelerator).accelerator, samples(8)
+    assert np.array_equal(accelerator.dequantise(accelerator.execute(accelerator.quantise(x))), KerasFile(path).outputs(x))
+
+
+@with_keras
 def test_a_softmax_at_the_end_is_the_hosts(tmp_path):
     path = tmp_path / "net.keras"
     model = random_net(last="softmax")
