@@ -50,12 +50,12 @@ class TrainConfig:
     hidden layer beside the weights, equally many of each tile that the next layer reads (0: all have weights); the temperature
     falls linearly from `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a
     `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
-    For widths (models/widths), every weight has digits and every feature and neuron bits of its own, and one walk leads from a
-    float net of `dense_epochs` to one of `least_area` LUTs (the training's own sum for an unrolled core), `walk_steps` batches of 512
-    after each cut. Soft labels are the mean of `teachers` float nets of `teacher_epochs` and, with `trees`, a quarter of boosted trees,
-    and `label_share` of the labels themselves. A network of the front is fitted for `front_steps` below `front_from` LUTs, and again
-    wherever the area has fallen to `front_ratio` of the last one's; the smallest with at least `goal` on validation is kept, without
-    `goal` the best on validation. The other fields of fitting, and the bits, are not read.
+    For widths (models/widths), every weight, feature and neuron has bits of its own, learned under a price for LUTs that rises from
+    `first_price` to `last_price` (nats of cross-entropy for a LUT) in `walk_steps` batches of 1,024: one walk leads from random weights to
+    a network of `least_area` LUTs (the training's own sum for an unrolled core) or its last step. The learning rate falls to zero `rests`
+    times on the way, and each is a network of the front. Soft labels are the mean of `teachers` float nets of `teacher_epochs` and, with
+    `trees`, a quarter of boosted trees, and `label_share` of the labels themselves. The smallest of the front with at least `goal` on
+    validation is kept, without `goal` the best on validation. The other fields of fitting, and the bits, are not read.
     """
 
     dataset: str = "qapjets"
@@ -104,10 +104,10 @@ class TrainConfig:
 
     least_area: float = 250.0
     goal: float | None = None
-    walk_steps: int = 300
-    front_steps: int = 4000
-    front_from: float = 3200.0
-    front_ratio: float = 0.85
+    walk_steps: int = 40000
+    rests: int = 25
+    first_price: float = 6e-6
+    last_price: float = 2e-4
     teachers: int = 4
     teacher_epochs: int = 30
     trees: bool = True
@@ -169,13 +169,15 @@ class TrainConfig:
             self.by_layer(name, len(self.hidden))
 
     def _check_widths(self) -> None:
-        for name in ("walk_steps", "front_steps", "teacher_epochs"):
+        for name in ("walk_steps", "rests", "teacher_epochs"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be at least 1")
-        if not 0 < self.least_area <= self.front_from:
-            raise ValueError(f"least_area ({self.least_area}) must be above 0 and at most front_from ({self.front_from})")
-        if not 0 < self.front_ratio < 1:
-            raise ValueError(f"front_ratio ({self.front_ratio}) must be between 0 and 1")
+        if self.rests > self.walk_steps:
+            raise ValueError(f"rests ({self.rests}) must be at most walk_steps ({self.walk_steps})")
+        if self.least_area <= 0:
+            raise ValueError(f"least_area ({self.least_area}) must be above 0")
+        if not 0 < self.first_price <= self.last_price:
+            raise ValueError(f"first_price ({self.first_price}) must be above 0 and at most last_price ({self.last_price})")
         if not 0 <= self.label_share <= 1 or self.teachers < 0:
             raise ValueError(f"label_share ({self.label_share}) must be a share between 0 and 1, teachers ({self.teachers}) at least 0")
         if self.method == "widths" and (self.task != "classes" or not self.hidden or self.start or self.float_start):

@@ -1,4 +1,4 @@
-"""A WidthNet as QONNX: centred features, then for each layer its rounding, its limits, a Quant that says the widths, and the product.
+"""A Network as QONNX: centred features, then for each layer its rounding, its limits, a Quant that says the widths, and the product.
 
 Rounding is half up, which neither Quant nor Round does: Mul, Add 0.5, Floor. Biases are moved to whole accumulator units (of each neuron's
 own), so that all numbers behind the first rounding are exact in float32.
@@ -6,63 +6,65 @@ own), so that all numbers behind the first rounding are exact in float32.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from models.widths.digits import FINEST
-from models.widths.network import WidthNet
+from models.widths.network import Network
 
 OPSET, IR = 17, 8
 QONNX = "qonnx.custom_op.general"
 
 
-def units(net: WidthNet) -> list[np.ndarray]:
+def units(net: Network) -> list[np.ndarray]:
     """float64 [MH] of each layer: the value of one unit of each sum."""
     found = []
-    for place, weight in enumerate(net.effective()[0]):
+    for weight, fraction in zip(net.weights, net.fraction):
         whole = np.round(weight.numpy().astype(np.float64) * 2.0**-FINEST).astype(np.int64)
-        lowest = np.where(whole != 0, whole & -whole, 2**40) * 2.0**FINEST * 2.0 ** -net.shape.fraction[place].numpy().astype(np.float64)
+        lowest = np.where(whole != 0, whole & -whole, 2**40) * 2.0**FINEST * 2.0 ** -fraction.numpy().astype(np.float64)
         found.append(lowest.min(1))
     return found
 
 
-def snap(net: WidthNet) -> None:
-    """Move each bias to a whole number of its sum's units: down, where it is rounded behind, which changes nothing; else the nearest."""
-    biases = net.views(net.flat)[1]
+def snapped(net: Network) -> Network:
+    """Each bias moved to a whole number of its sum's units: down, where it is rounded behind, which changes nothing; else the nearest."""
+    biases = []
     for place, unit in enumerate(units(net)):
-        bias = biases[place].numpy().astype(np.float64)
+        bias = net.biases[place].numpy().astype(np.float64)
         if place < net.layers - 1:
-            half = 0.5 * 2.0 ** -net.shape.fraction[place + 1].numpy().astype(np.float64)
+            half = 0.5 * 2.0 ** -net.fraction[place + 1].numpy().astype(np.float64)
             unit = np.minimum(unit, half)
-            bias[...] = np.floor(bias / unit) * unit
+            bias = np.floor(bias / unit) * unit
         else:
             finite = np.where(unit < 2.0**20, unit, 2.0**-8)
-            bias[...] = np.round(bias / finite) * finite
-        biases[place].copy_(biases[place].new_tensor(bias))
+            bias = np.round(bias / finite) * finite
+        biases.append(net.biases[place].new_tensor(bias))
+    return replace(net, biases=biases)
 
 
-def emit(net: WidthNet, mean: np.ndarray, std: np.ndarray, name: str) -> onnx.ModelProto:
+def emit(net: Network, mean: np.ndarray, std: np.ndarray, name: str) -> onnx.ModelProto:
     """Raw features float32 [N, F] -> logits [N, classes]."""
     graph = _Graph()
     graph.add("Sub", "standardise", mean)
     graph.add("Div", "standardise", std)
-    weights, biases = net.effective()
     for place in range(net.layers):
         where = f"quantiser{place}"
-        low, high, one = (limit.numpy() for limit in net.limits[place])
+        low, high, one = (limit.numpy() for limit in net.limits(place))
         graph.add("Mul", where, 1 / one)
         graph.add("Add", where, np.float32(0.5))
         graph.add("Floor", where)
         graph.add("Max", where, low)
         graph.add("Min", where, high)
         signed = int(place == 0)
-        bits = np.maximum(net.shape.bits[place].numpy(), 1 + signed)
+        bits = np.maximum(net.bits[place].numpy(), 1 + signed)
         graph.add("Quant", where, np.float32(1), np.float32(0), bits, signed=signed, narrow=0, rounding_mode="ROUND")
         graph.add("Mul", where, one)
-        graph.add("MatMul", f"layer{place}", weights[place].numpy().T)
-        graph.add("Add", f"layer{place}", biases[place].numpy())
-    return graph.model(name, len(mean), len(biases[-1]))
+        graph.add("MatMul", f"layer{place}", net.weights[place].numpy().T)
+        graph.add("Add", f"layer{place}", net.biases[place].numpy())
+    return graph.model(name, len(mean), len(net.biases[-1]))
 
 
 class _Graph:

@@ -12,38 +12,31 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from models.widths.emit import emit, snap
-from models.widths.network import Shape, WidthNet
+from models.widths.emit import emit, snapped
+from models.widths.network import Network
 
 
 @dataclass
 class WidthModel:
     """`net` on features of which `centre` [F] is taken and that are divided by `reach` [F], float32."""
 
-    net: WidthNet
+    net: Network
     centre: Tensor
     reach: Tensor
 
     @classmethod
-    def of(cls, net: WidthNet, flat: Tensor, centre: Tensor, reach: Tensor) -> WidthModel:
-        """A deployable copy, with the numbers `flat`."""
-        copy = net.copy()
-        copy.flat.copy_(flat)
-        snap(copy)
-        return cls(copy, centre, reach)
-
-    @property
-    def shape(self) -> Shape:
-        return self.net.shape
+    def of(cls, net: Network, centre: Tensor, reach: Tensor) -> WidthModel:
+        """Deployable: tidied, its biases as the hardware can hold them."""
+        return cls(snapped(net.tidied()), centre, reach)
 
     @property
     def weights(self) -> list[Tensor]:
-        """[MH, MW] of each layer, before they are rounded."""
-        return self.net.views(self.net.flat)[0]
+        """[MH, MW] of each layer, as the hardware has them, in real values."""
+        return self.net.weights
 
     def quantised_weights(self) -> list[Tensor]:
-        """The weights as the hardware has them, in real values."""
-        return self.net.effective()[0]
+        """The same: a widths network is always quantised."""
+        return self.net.weights
 
     def __call__(self, x: Tensor) -> Tensor:
         """Raw features [N, F] -> logits [N, classes]."""

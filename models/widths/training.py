@@ -1,4 +1,4 @@
-"""A training of method `widths`: soft labels, a float start, the walk, and the network of the front that is kept."""
+"""A training of method `widths`: soft labels, the walk, and the network of the front that is kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from models.configuration import TrainConfig
 from models.tensors import Tensors
 from models.widths.model import WidthModel, prepared
-from models.widths.start import float_weights, start_from
 from models.widths.teacher import soft_labels
 from models.widths.walk import Plan, Walk
 
@@ -35,21 +34,20 @@ def train_front(config: TrainConfig, tensors: Tensors, report: Report) -> Iterat
     centre, reach = prepared(tensors.train.x)
     x = (tensors.train.x - centre) / reach
     targets = labels(config, tensors, report)
-    weights, biases = float_weights(x.clamp(-2, 2), targets, config.hidden, config.dense_epochs or config.epochs, config.seed)
-    plan = Plan(config.walk_steps, config.front_steps, config.front_from, config.front_ratio, config.least_area)
-    return reached(Walk(start_from(weights, biases, x), x, targets, plan, config.seed), tensors, centre, reach, report)
+    plan = Plan(config.walk_steps, config.rests, config.first_price, config.last_price, config.least_area)
+    return reached(Walk(config.hidden, x, targets, plan, config.seed), tensors, centre, reach, report)
 
 
 @torch.no_grad()
 def reached(walk: Walk, tensors: Tensors, centre: Tensor, reach: Tensor, report: Report) -> Iterator[FrontNet]:
     """What the walk comes by, with its score on validation; features are centred by `centre` and divided by `reach`."""
     for stop in walk.stops():
-        model = WidthModel.of(stop.net, stop.net.flat, centre, reach)
+        model = WidthModel.of(stop.net, centre, reach)
         logits = model(tensors.validation.x)
         loss = F.cross_entropy(logits * stop.net.sharpness, tensors.validation.y).item()
         score = right_share(logits, tensors.validation.y)
         kept = tuple(int(weight.count_nonzero()) for weight in model.quantised_weights())
-        report(f"widths, {stop.area:.0f} LUT", walk.rounds, loss)
+        report(f"widths, {stop.area:.0f} LUT", stop.step, loss)
         yield FrontNet(model, stop.area, kept, score, loss)
 
 

@@ -1,126 +1,120 @@
-"""One run from large to small: cut what moves the answers least for each LUT, fit again, and so on; and keep the front."""
+"""One run from large to small: slopes of the loss and of the LUTs together, under a rising price for LUTs, and a network kept at each rest."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from models.widths.area import area
-from models.widths.fit import Batches, adam_of, fit
-from models.widths.moves import Moves, Trial, apply
-from models.widths.network import WidthNet
+from models.widths.area import area, area_slopes
+from models.widths.layout import Layout, all_of
+from models.widths.learner import Learner
+from models.widths.network import Network
 
-SAMPLES = 3072
-"""On which moves are tried."""
-TRIED = 128
-"""Moves of weights that are tried on samples: those that the curvature thinks best."""
-NARROW = 4500
-"""LUTs below which digits are taken from weights and bits from features and neurons: above, weights go whole, and each feature has so many
-readers that its bits seem to cost more than they will."""
-LENIENCE, PATIENCE = 2.0, 0.002
-RATE, BATCH = 2e-3, 512
+RATE, BATCH = 5e-3, 1024
+FASTER = 3.0
+"""Of the rate: for the bits of weights."""
+FIRST_BETA, SECOND_BETA = 0.1, 0.001
+"""Of a step's slope that goes into Adam's first and second moment."""
+HELD = 0.05
+"""Of the walk at its first price."""
+PRICED = 8
+"""Steps from one look at the LUTs' slopes to the next."""
+INPUT_FRACTION, INPUT_WHOLE, FRACTION, WHOLE, WEIGHT_FRACTION = 6.0, 1.3, 4.0, 2.0, 3.0
+"""Bits at the start, behind and before the binary point."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """steps: fits after each cut; front_steps: of each network of the front; front_from, ratio: its first is below so many LUTs, each next
-    below `ratio` of the one before; least: LUTs at which the walk ends."""
+    """steps: batches of the whole walk; rests: how often the rate falls to zero on the way, each a network of the front; first_price,
+    last_price: nats of cross-entropy for a LUT; least: LUTs at which the walk ends early."""
 
-    steps: int = 300
-    front_steps: int = 4000
-    front_from: float = 3200.0
-    ratio: float = 0.85
+    steps: int = 40000
+    rests: int = 25
+    first_price: float = 6e-6
+    last_price: float = 2e-4
     least: float = 250.0
+
+    @property
+    def cycle(self) -> int:
+        """Steps from rest to rest."""
+        return self.steps // self.rests
+
+    def price(self, step: int) -> float:
+        way = max(0.0, (step / self.steps - HELD) / (1 - HELD))
+        return self.first_price * (self.last_price / self.first_price) ** way
+
+    def rate(self, step: int) -> float:
+        return RATE * (0.5 + 0.5 * math.cos(math.pi * (step % self.cycle) / self.cycle))
 
 
 @dataclass(frozen=True)
 class Stop:
-    """A network of the front, fitted to its end, and LUTs by the training's own sum."""
+    """A network of the front, tidied, and LUTs by the training's own sum."""
 
-    net: WidthNet
+    net: Network
     area: float
-    price: float
+    step: int
 
 
 class Walk:
-    """`net` on features x [N, F] (centred, not quantised) and targets [N, classes]; `stops()` yields the front, from large to small."""
+    """On features x [N, F] (centred, not quantised) and targets [N, classes]; `stops()` yields the front, from large to small."""
 
-    def __init__(self, net: WidthNet, x: Tensor, targets: Tensor, plan: Plan, seed: int):
-        self.net, self.x, self.targets, self.plan, self.seed = net, x, targets, plan, seed
-        self.adam, self.batches = adam_of(net), Batches(len(x), BATCH, seed)
+    def __init__(self, hidden: tuple[int, ...], x: Tensor, targets: Tensor, plan: Plan, seed: int):
+        self.x, self.targets, self.plan = x, targets, plan
         self.generator = torch.Generator().manual_seed(seed)
-        self.rounds, self.price = 0, 0.0
-
-    @property
-    def area(self) -> float:
-        return area(self.net.shape, self.net.effective()[0])
+        self.learner = fresh((x.shape[1], *hidden, targets.shape[1]), self.generator)
+        self.moments, self.batches = [torch.zeros_like(self.learner.vector) for _ in range(2)], self._batches()
 
     def stops(self) -> Iterator[Stop]:
-        self._fit(2 * self.plan.steps)
-        below, now = self.plan.front_from, self.area
-        while now > self.plan.least:
-            self.round(now)
-            now = self.area
-            if now < below:
-                below = now * self.plan.ratio
-                yield self._stop(now)
+        smallest = math.inf
+        for number in range(self.plan.rests):
+            self._cycle(number * self.plan.cycle)
+            net = self.learner.network().tidied()
+            if not all(bits.any() for bits in net.bits):
+                return
+            found = area(net)
+            if found < smallest:
+                smallest = found
+                yield Stop(net, found, (number + 1) * self.plan.cycle)
+            if found < self.plan.least:
+                return
+            self.moments = self.learner.compact(*self.moments)
 
-    def round(self, now: float) -> None:
-        """From `now` LUTs to some per cent fewer."""
-        self.rounds += 1
-        goal = now * (0.12 if now > 2 * NARROW else 0.06 if now > NARROW else 0.03)
-        rows = torch.randperm(len(self.x), generator=self.generator)[:SAMPLES]
-        trial = Trial(self.net, self.x[rows], self.seed + self.rounds)
-        taken, self.price = cut(trial, goal, now < NARROW)
-        apply(self.net, bearable(trial, taken))
-        self._fit(self.plan.steps if now > 1500 else self.plan.steps * 3 // 2)
+    def _cycle(self, first: int) -> None:
+        features = self.x[:, self.learner.living[0]].contiguous()
+        for step in range(first, first + self.plan.cycle):
+            if step % PRICED == 0 or step == first:
+                priced = area_slopes(self.learner)
+            rows = next(self.batches)
+            slopes = self.learner.slopes(features[rows], self.targets[rows]).add_(priced, alpha=self.plan.price(step))
+            self._adam(slopes, self.plan.rate(step), step + 1)
 
-    def _fit(self, steps: int) -> None:
-        fit(self.net, self.adam, self.net.features(self.x), self.targets, self.batches, steps, RATE, True)
+    def _batches(self) -> Iterator[Tensor]:
+        size = min(BATCH, len(self.x))
+        while True:
+            yield from torch.randperm(len(self.x), generator=self.generator)[: len(self.x) // size * size].split(size)
 
-    def _stop(self, now: float) -> Stop:
-        """A copy of the network, fitted with a rate that falls to zero."""
-        copy = self.net.copy()
-        fit(copy, adam_of(copy), copy.features(self.x), self.targets, self.batches, self.plan.front_steps, RATE, True)
-        return Stop(copy, area(copy.shape, copy.effective()[0]), self.price)
-
-
-def cut(trial: Trial, goal: float, narrow: bool) -> tuple[Moves, float]:
-    """The moves that save at least `goal` LUTs for the least divergence a LUT, and the price of the last of them. `narrow`: digits and bits
-    too, tried on the samples; else whole weights by their curvature."""
-    found = trial.fewer_weights()
-    if narrow:
-        found = Moves.joined([found, trial.fewer_digits()])
-        found = trial.sampled(found.of(torch.argsort(found.loss / -found.area.clamp_max(-0.5))[:TRIED]))
-        found = Moves.joined([found, trial.bits()])
-    return chosen(found, found.loss / -found.area.clamp_max(-0.5), goal)
+    def _adam(self, slopes: Tensor, rate: float, step: int) -> None:
+        first, second = self.moments
+        first.lerp_(slopes, FIRST_BETA)
+        second.lerp_(slopes.square_(), SECOND_BETA)
+        spread = second.sqrt().div_(math.sqrt(1 - (1 - SECOND_BETA) ** step)).add_(1e-8)
+        change = (first / spread).mul_(rate / (1 - (1 - FIRST_BETA) ** step))
+        change[all_of(self.learner.layout.weight_fractions)] *= FASTER
+        self.learner.vector.sub_(change)
 
 
-def bearable(trial: Trial, taken: Moves) -> Moves:
-    """The first of `taken`, half as many again and again until together they move the answers at most LENIENCE times as far as the sum of what
-    each does alone, or by PATIENCE: changes of neighbours add up."""
-    while len(taken) > 1:
-        copy = trial.net.copy()
-        apply(copy, taken)
-        together = trial.divergence(copy.logits(trial.x))
-        if together <= max(LENIENCE * float(taken.loss.sum()), PATIENCE):
-            break
-        taken = taken.of(torch.arange(len(taken) // 2))
-    return taken
-
-
-def chosen(found: Moves, ratio: Tensor, goal: float) -> tuple[Moves, float]:
-    """Those of least ratio until |area| reaches the goal, one for each weight and each feature or neuron; and the last's ratio."""
-    taken, names, total, price = [], set(), 0.0, 0.0
-    for row in torch.argsort(ratio, stable=True).tolist():
-        name = (int(found.kind[row] > 0), int(found.layer[row]), int(found.at[row]))
-        if total >= goal or name in names:
-            continue
-        names.add(name)
-        taken.append(row)
-        total += abs(float(found.area[row]))
-        price = float(ratio[row])
-    return found.of(torch.tensor(taken, dtype=torch.int64)), price
+def fresh(sizes: tuple[int, ...], generator: torch.Generator) -> Learner:
+    """Random weights, and the bits at the start."""
+    layout = Layout(sizes)
+    vector = torch.zeros(layout.size)
+    for layer, shape in enumerate(layout.shapes):
+        layout.matrix(vector, layout.weights, layer).copy_(torch.randn(shape, generator=generator) * math.sqrt(2 / shape[1]))
+        vector[layout.fractions[layer]] = FRACTION if layer else INPUT_FRACTION
+        vector[layout.wholes[layer]] = WHOLE if layer else INPUT_WHOLE
+    vector[all_of(layout.weight_fractions)] = WEIGHT_FRACTION
+    return Learner(layout, vector)

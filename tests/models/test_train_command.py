@@ -85,8 +85,8 @@ def test_committed_networks_pass_the_rule_by_which_they_are_held():
     assert all(record["zeros"] >= 0.9 for record in scores.values())
 
 
-WALK = [word for field in ("method=widths", "dense_epochs=2", "walk_steps=3", "front_steps=3", "front_from=1000", "least_area=700", "teachers=1",
-                           "teacher_epochs=1", "front_ratio=0.9", "trees=false") for word in ("--set", field)]
+WALK = [word for field in ("method=widths", "walk_steps=24", "rests=6", "first_price=1e-3", "last_price=1e-2", "least_area=1", "teachers=1",
+                           "teacher_epochs=1", "trees=false") for word in ("--set", field)]
 
 
 def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
