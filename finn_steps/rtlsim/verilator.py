@@ -12,7 +12,8 @@ from subprocess import CompletedProcess
 
 from finn_steps.tools.processes import run_child
 
-VERILATING = ("--cc", "-O3", "--assert", "--x-initial", "unique", "-Wno-fatal", "-Wno-lint", "-Wno-style")
+VERILATING = ("--cc", "-O3", "-fno-table", "--assert", "--x-initial", "unique", "-Wno-fatal", "-Wno-lint", "-Wno-style")
+"""-fno-table: looking for expressions that could be tables takes up to a third of Verilator's time, and few of ours are."""
 SPLIT = ("--output-split", "10000", "--output-split-cfuncs", "2000")
 """Files and functions of so many operations at most: g++ takes more than its share of time and memory for a long function."""
 
