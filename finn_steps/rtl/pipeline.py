@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from finn_steps.rtl import truth_table
@@ -11,12 +12,14 @@ from finn_steps.rtl.netlist import Function, Netlist, Node
 from finn_steps.rtl.retiming import retimed
 
 WIDTH = 120
+BIT = re.compile(r"(\w+)\[(\d+)\]")
 WIDE = 8
 """A netlist that has a function of so many inputs has hundreds of them: an expression may name each input a hundred times, and
-simulators compile for minutes. There, functions are written as constant tables. (Without wide ones expressions are the better: Yosys
-makes 1 % more LUTs of jet_qap's functions as tables, but 2 % fewer of an 8-bit network's.)"""
-TABLED = 5
-"""Inputs from which on a function is a table there."""
+simulators compile for minutes. There, functions are written as constant tables."""
+TABLED, MANY = 5, 3500
+"""Inputs from which on a function is a table there, and in a netlist that has so MANY of these: Verilator, g++ and what reads the netlist for
+the proof take half the time. (Yosys' counts differ by a per cent or two either way: 7,655 LUT of an 8-bit 16-32-5 as expressions, 7,656 as
+tables; jet_qap_small 1,130 and 1,148. Small netlists are soon read.)"""
 CLOCKED = 16_384
 """Assignments of one always_ff block at most: Yosys' proc_dff takes time by their square (0.16 s for a thousand, 40 s for so many). Other
 blocks change counts by a per cent either way, as other names do (jet_qap_small cut into eleven: 1,057 LUT, in one 1,065), so that only
@@ -92,7 +95,8 @@ class Writer:
 
     def __init__(self, net: Netlist, stages: list[int], ages: list[int | None], bus: str = "x", prefix: str = "n", taps: int = 0):
         self.net, self.stages, self.ages, self.bus, self.prefix, self.taps = net, stages, ages, bus, prefix, taps
-        self.tabled = any(len(inputs) >= WIDE for node in net.nodes for inputs, _ in node.b)
+        sizes = [len(inputs) for node in net.nodes for inputs, _ in node.b]
+        self.tabled = sum(size >= TABLED for size in sizes) >= MANY or max(sizes, default=0) >= WIDE
         self.declared: set[str] = set()
 
     def nodes(self) -> list[str]:
@@ -183,14 +187,27 @@ def clocked(assignments: list[str]) -> list[str]:
 
 
 def concatenation(bits: list[str]) -> str:
-    """{bits}, the first as the least significant, broken into lines."""
-    if len(bits) == 1:
-        return bits[0]
+    """{bits}, the first as the least significant, broken into lines; neighbouring bits of a word are a part of it."""
+    parts = slices(bits)
+    if len(parts) == 1:
+        return parts[0]
     lines, line = [], ""
-    for bit in reversed(bits):
+    for bit in reversed(parts):
         if line and len(line) + len(bit) > WIDTH:
             lines.append(line)
             line = ""
         line += f"{bit}, "
     lines.append(line[:-2])
     return "{" + "\n            ".join(lines) + "}"
+
+
+def slices(bits: list[str]) -> list[str]:
+    """The same bits, runs word[i], word[i + 1], ... of them as word[k:i]."""
+    found: list[tuple[str, int, int]] = []
+    for bit in bits:
+        word, place = (match[1], int(match[2])) if (match := BIT.fullmatch(bit)) else (bit, -1)
+        if found and place > 0 and found[-1][0] == word and found[-1][2] == place - 1:
+            found[-1] = (word, found[-1][1], place)
+        else:
+            found.append((word, place, place))
+    return [word if low < 0 else f"{word}[{low}]" if low == high else f"{word}[{high}:{low}]" for word, low, high in found]

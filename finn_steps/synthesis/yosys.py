@@ -15,6 +15,8 @@ from finn_steps.tools.cache import cache_folder, cached, content_key
 from finn_steps.tools.processes import run_child
 
 FAMILIES = ("xcup", "xc7")
+TABLES = Path(__file__).with_name("tables.v")
+"""Makes LUTs of constant tables (rtl/pipeline.py) before synth_xilinx, which would unfold each by itself: a third of its time."""
 MULTIPLIERS = "multiplier_group.sv"
 """DSP blocks are allowed to designs that have this module, whose products are asked to be in them."""
 STRICT = "-nobram -nolutram -nosrl"
@@ -76,7 +78,8 @@ def synthesise(folder: Path | str, family: str, strict: bool = False, top: str =
     files = [name for name in (folder / "filelist.f").read_text().split("\n") if name]
     contents = {name: (folder / name).read_bytes() for name in [*files, *sorted(path.name for path in folder.glob("*.mem"))]}
     script = commands(files, family, strict, top)
-    key = content_key(Path(__file__).read_bytes(), version(), *script, *(part for item in contents.items() for part in item))
+    asked = (Path(__file__).read_bytes(), TABLES.read_bytes(), version(), family, str(strict), top, *files)
+    key = content_key(*asked, *(part for item in contents.items() for part in item))
 
     def run(workplace: Path) -> None:
         result = _run_yosys(script, contents, timeout)
@@ -92,6 +95,7 @@ def commands(files: list[str], family: str, strict: bool, top: str) -> list[str]
     return [
         *(f'read_verilog -sv -defer "{name}"' for name in files),
         f"hierarchy -check -top {top}",
+        f'techmap -map "{TABLES}"',
         f"synth_xilinx -family {family} -top {top} -flatten -noiopad -noclkbuf{options}",
         "tee -q -o stat.json stat -json",
         "delete t:FD* t:SRL* t:RAMB* t:DSP*",

@@ -54,10 +54,10 @@ def child(folder: str) -> None:
     from pyosys import libyosys
 
     os.chdir(folder)
-    *reads, hierarchy, whole = commands(list(Design.load(folder).files), "xc7", False, "finn_accel")[:-3]
+    *reads, hierarchy, tables, whole = commands(list(Design.load(folder).files), "xc7", False, "finn_accel")[:-3]
     yosys, rows = libyosys.Design(), []
     labels = [(label, [f"{whole} -run {label}:{after}"]) for label, after in zip(LABELS, (*LABELS[1:], "edif"))]
-    parts = [("read", [*reads, hierarchy]), ("proc", ["proc"]), ("flatten", ["flatten"]), *labels]
+    parts = [("read", [*reads, hierarchy]), ("tables", [tables]), ("proc", ["proc"]), ("flatten", ["flatten"]), *labels]
     for label, lines in parts:
         before, begun = spent(), time.monotonic()
         for line in lines:

@@ -55,6 +55,20 @@ def test_registers_in_several_blocks(tmp_path, monkeypatch):
     assert len(blocks) > 3 and all(block.split("    end\n")[0].count("<=") <= 20 for block in blocks)
 
 
+def test_functions_as_tables_of_which_there_are_many(tmp_path, monkeypatch):
+    layers = random_accelerator(widths=(16, 8, 4), zeros=0.5, seed=3).layers
+    few = unrolled_core(layers, "core_under_test").verilog
+    monkeypatch.setattr(pipeline, "MANY", 10)
+    core = check(layers, tmp_path)
+    assert "localparam" not in few and core.verilog.count("localparam logic [31:0]") > 3 and len(core.verilog) < len(few)
+
+
+def test_neighbouring_bits_are_part_of_a_word():
+    bits = ["a[3]", "a[4]", "a[5]", "b[6]", "a[6]", "a[8]", "~a[9]", "x", "x", "c[0]", "c[1]", "c[1]", "c[0]", "1'b0", "1'b1"]
+    assert pipeline.slices(bits) == ["a[5:3]", "b[6]", "a[6]", "a[8]", "~a[9]", "x", "x", "c[1:0]", "c[1]", "c[0]", "1'b0", "1'b1"]
+    assert pipeline.concatenation(["a[3]", "a[4]"]) == "a[4:3]" and pipeline.concatenation(["a[1]", "b", "b"]) == "{b, b, a[1]}"
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_float_scales(tmp_path, seed):
     accelerator = random_accelerator(widths=(16, 8, 4), zeros=0.5, seed=seed, scales="float")

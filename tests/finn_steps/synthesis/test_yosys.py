@@ -3,6 +3,7 @@
 import pytest
 
 from finn_steps.synthesis import synthesise, yosys
+from tests.mapped import run_passes
 
 DESIGN = """
 module finn_accel (
@@ -55,3 +56,23 @@ def test_memory_cells_are_counted_by_their_luts():
     assert (result.lut, result.lutram, result.bram, result.ff, result.logic_levels) == (12, 9, 3, 5, 5)
     with pytest.raises(RuntimeError, match="RAM9000"):
         yosys.count({"RAM9000": 1}, 0)
+
+
+TABLED = """
+module tabled (input wire logic [4:0] a, input wire logic [2:0] b, input wire logic [7:0] word, output logic [3:0] y);
+  localparam logic [31:0] LONG = 32'hdead1e55;
+  localparam logic [7:0] SHORT = 8'h96;
+  localparam logic [4:0] CUT = 5'h13;
+  assign y = {LONG[a], SHORT[{a[4], a[0], a[2]}], word[b], CUT[b]};
+endmodule
+"""
+
+
+def test_only_whole_constant_tables_become_luts(tmp_path):
+    (tmp_path / "tabled.sv").write_text(TABLED)
+    read = ["read_verilog -sv tabled.sv", "hierarchy -top tabled", "proc"]
+    tables = next(line for line in yosys.commands([], "xc7", False, "tabled") if line.startswith("techmap"))
+    run_passes([*read, "rename tabled gold", "design -stash gold", *read, tables, "select -assert-count 2 t:$lut",
+                "select -assert-count 2 t:$shiftx", "rename tabled gate", "design -stash gate", "design -copy-from gold gold",
+                "design -copy-from gate gate", "miter -equiv -ignore_gold_x -make_assert -flatten gold gate miter", "hierarchy -top miter",
+                "sat -verify -prove-asserts -set-def-inputs -ignore_unknown_cells miter"], tmp_path)
