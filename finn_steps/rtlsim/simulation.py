@@ -59,8 +59,7 @@ class Simulation:
     def prepare() -> None:
         """Compile what every simulation is linked with and most include, once on a machine."""
         folder = default_cache_folder("rtlsim")
-        library(folder)
-        header(folder, LEVELS[0])
+        library(folder, header(folder, LEVELS[0]))
 
     @classmethod
     def build(cls, rtl_folder: Path | str, cache_folder: Path | str | None = None, samples: int = 0) -> Simulation:

@@ -109,7 +109,7 @@ def in_a_process(folder: str, level: str) -> dict:
 
 def compile_here(folder: str, level: str) -> dict:
     cache = Path(folder, f"cache{level}")
-    header(cache, level), library(cache)
+    library(cache, header(cache, level))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     samples = 0 if level == compiler.LEVELS[0] else MANY
     simulation = Simulation.build(Path(folder, "rtl"), cache, samples)
