@@ -18,7 +18,7 @@ from build_dataflow.summary import summarise
 from finn_steps.finn.builder import run_steps
 from finn_steps.importer.model_file import read_model
 from finn_steps.original.user_file import external_files
-from finn_steps.rtlsim import Simulation
+from finn_steps.rtl import heap
 from finn_steps.steps import step_import_qonnx, step_infer_sparse_mvau
 
 
@@ -54,7 +54,7 @@ def build(options: BuildOptions, output: Path, resume: bool = False, progress: P
     options = with_clock(options)
     folder = OutputFolder(output)
     with folder.locked(), beside_steps():
-        begin(steps.SIMULATION, Simulation.prepare)
+        begin(steps.PLANNER, heap.prepare)
         folder.start(resume)
         done = record_options(folder, options, resume)
         around = recorder(folder.partial, progress)

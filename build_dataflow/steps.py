@@ -37,12 +37,14 @@ from finn_steps.folding.delay import registers_every, widest_sum
 from finn_steps.folding.devices import within_device
 from finn_steps.folding.streams import save_accelerator
 from finn_steps.folding.tune import Limits
+from finn_steps.rtl import heap
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
 from finn_steps.verification.stimulus import corner_inputs
 
-SIMULATION, SYNTHESIS, PROOFS = "simulation", "synthesis", "proofs"
-"""What runs beside the steps: what every simulation needs, from the beginning; the others from step_generate_rtl on."""
+PLANNER, SIMULATION, SYNTHESIS, PROOFS = "planner", "simulation", "synthesis", "proofs"
+"""What runs beside the steps: the planner's compiling from the beginning; that of what every simulation needs, from
+step_hold_to_original on; the others from step_generate_rtl on."""
 LEAST_FRAMES, MOST_FRAMES, BENCH_WORK = 32, 1000, 400_000
 """Of deploy/core/tb: its frames, at least and at most, and LUTs (by the estimate) times cycles of a run at full rate, for Icarus has to go
 through all of them."""
@@ -50,6 +52,7 @@ through all of them."""
 
 def step_hold_to_original(model, cfg):
     """The network as imported against the user's own file, before anything is built; and what looks suspicious in it."""
+    begin(SIMULATION, Simulation.prepare)
     folder, build = Path(cfg.output_dir), cfg.build
     keep_original(Path(build.model), folder)
     keep_training(Path(build.model), folder)
@@ -68,6 +71,7 @@ def step_choose_folding(model, cfg):
     """Style, PE, SIMD and pipelining of every layer, from the targets or from the user's folding_config.json; what it will take."""
     folder, build = Path(cfg.output_dir), cfg.build
     accelerator = accelerator_from_model(model)
+    result_of(PLANNER, heap.prepare)
     if build.folding is not None:
         foldings = read_foldings(build.folding, accelerator)
     else:

@@ -107,6 +107,11 @@ def best_plan(net: Netlist, terms: dict[int, int], constant: int, width: int, ac
     return _plan(iter(told), width, accumulate)
 
 
+def prepare() -> None:
+    """Compile heap_planner.cpp, once on a machine."""
+    _planner()
+
+
 @lru_cache(maxsize=1)
 def _planner():
     function = ctypes.CDLL(str(shared_library([PLANNER], FLAGS))).plan_heap
