@@ -12,15 +12,17 @@ from pathlib import Path
 from finn_steps.finn.stand_ins import left_out
 
 NO_VIVADO = "/no-vivado"
+LEFT_OUT = ("torch", "sklearn", "pandas", "sympy")
+"""What FINN imports for its layer norm, for estimators of area that are not there, and for arithmetic with sizes that have names."""
 
 
 def prepare_finn(whole: bool = False) -> None:
     """Make `import finn...` work, and register our operators.
 
     finn.xsi looks for Vivado when one of its names is first used, and finn's builder does so at import; where there is none (no
-    XILINX_VIVADO) every such name becomes a function that raises RuntimeError when called. FINN's layer norm and its estimators of area do
-    without torch and scikit-learn, and so cannot be used, but where `whole` is asked for and these are installed. FINN_BUILD_DIR, where FINN puts generated code, and FINN_SETTINGS are
-    set where they are not, so that FINN reads and writes nothing in the home folder.
+    XILINX_VIVADO) every such name becomes a function that raises RuntimeError when called. FINN does without LEFT_OUT, and so what
+    needs them cannot be used, but where `whole` is asked for and these are installed. FINN_BUILD_DIR, where FINN puts generated code, and
+    FINN_SETTINGS are set where they are not, so that FINN reads and writes nothing in the home folder.
     """
     if "FINN_BUILD_DIR" not in os.environ:
         os.environ["FINN_BUILD_DIR"] = str(Path(tempfile.gettempdir()) / f"finn_build_{os.getuid()}")
@@ -31,7 +33,7 @@ def prepare_finn(whole: bool = False) -> None:
     for name in () if Path(os.environ.get("XILINX_VIVADO", NO_VIVADO)).is_dir() else finn.xsi._LAZY_NAMES:
         if name not in vars(finn.xsi):
             setattr(finn.xsi, name, _needs_vivado(name))
-    with left_out(*(name for name in ("torch", "sklearn") if not whole or find_spec(name) is None)):
+    with left_out(*(name for name in LEFT_OUT if not whole or find_spec(name) is None)):
         import finn.builder.build_dataflow as build_dataflow
 
     build_dataflow.get_vivado_root = lambda: os.environ.get("XILINX_VIVADO", NO_VIVADO)

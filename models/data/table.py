@@ -6,14 +6,16 @@ import difflib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow.parquet as pq
 
 from models.data.dataset import Dataset, make_dataset
 from models.data.files import sha256_of
 from models.data.split import SPLIT_SEED
+
+if TYPE_CHECKING:  # a build without a table needs no pandas, which takes half a second to import
+    import pandas as pd
 
 SUFFIXES = (".csv", ".parquet", ".npz")
 MAX_CLASSES = 100
@@ -108,6 +110,8 @@ def _check_column(path: Path, name: str, columns, option: str) -> None:
 
 
 def _check_numeric(path: Path, frame: pd.DataFrame) -> None:
+    import pandas as pd
+
     words = [str(name) for name in frame.columns if not pd.api.types.is_numeric_dtype(frame[name])]
     if words:
         way_out = " ".join(f"--drop {name}" for name in words[:3])
@@ -116,6 +120,8 @@ def _check_numeric(path: Path, frame: pd.DataFrame) -> None:
 
 def _read(path: Path, as_text: tuple[str, ...]) -> pd.DataFrame:
     """The file; columns in `as_text` of a .csv come as they are written there, whatever they look like."""
+    import pandas as pd
+
     try:
         if path.suffix == ".csv":
             _check_width(path)
@@ -136,6 +142,8 @@ def _check_width(path: Path) -> None:
 
 
 def _check_cells(path: Path) -> None:
+    import pyarrow.parquet as pq
+
     about = pq.read_metadata(path)
     if (size := about.num_rows * about.num_columns * 8) > MOST_BYTES:
         raise ValueError(f"{about.num_rows:,} rows of {about.num_columns:,} columns take {size / 2**20:,.0f} MB; supported: up to "
@@ -196,6 +204,8 @@ def _npz_answers(path: Path, table: dict, label: str, rows: int, task: str) -> t
     if task == "regression" and labels.ndim <= 2 and len(labels) == rows and np.issubdtype(labels.dtype, np.number):
         y = labels.reshape(rows, -1)
         return _finite(path, (label,), y.astype(np.float64)), [label if y.shape[1] == 1 else f"{label}{i}" for i in range(y.shape[1])]
+    import pandas as pd
+
     if labels.shape != (rows,):
         raise ValueError(f"{path}: X must be numbers [rows, features] and '{label}' [rows], not {list(table['X'].shape)} and "
                          f"{list(labels.shape)}")
