@@ -25,14 +25,18 @@ from pathlib import Path
 import numpy as np
 
 from finn_steps.accelerator import Accelerator, Folding
+from finn_steps.accelerator.simplify import simplify
+from finn_steps.hgq2.emit import emit
+from finn_steps.importer.lower import import_model
 from finn_steps.proof.prove import prove
 from finn_steps.rtl.generate import generate
 from finn_steps.rtlsim import Simulation
-from tests.nets import random_accelerator, random_inputs
+from tests.finn_steps.hgq2.chains import random_chain
+from tests.nets import random_accelerator
 from tests.same import ROUNDS, does_the_same
 
 STYLES = {"unrolled": Folding(), "bitplane": Folding("bitplane", digits=2), "serial": Folding("serial", max_cycles=12),
-          "folded": Folding("folded", PE=2, SIMD=2)}
+          "folded": Folding("folded", PE=2, SIMD=2), "float scales": Folding(), "neurons that wrap": Folding()}
 KINDS: dict[str, list[tuple[str, Callable[[re.Match], str]]]] = {
     "weight": [(r"\[(\d+)\](?=[,}])", lambda match: f"[{int(match[1]) ^ 1}]")],
     "sign": [(r"\n        - \{", lambda match: "\n        + {"), (r"~(?=n\d)", lambda match: "")],
@@ -99,7 +103,8 @@ def caught_by(folder: Path, accelerator: Accelerator, mutant: Mutant, cache: Pat
 
 def simulates(simulation: Simulation, accelerator: Accelerator) -> bool:
     """Whether the answers are right: back to back, with gaps and stalls, and after resets in mid-stream."""
-    x = random_inputs(np.random.default_rng(0), FRAMES, accelerator.MW, accelerator.idt)
+    low, high = accelerator.layers[0].input_low, accelerator.layers[0].input_high
+    x = np.concatenate([[low, high], np.random.default_rng(0).integers(low, high + 1, (FRAMES - 2, len(low)))])
     y = accelerator.execute(x)
     runs = [{}, {"input_gaps": 0.3}, {"output_stalls": 0.4}, {"input_gaps": 0.5, "output_stalls": 0.5}]
     runs += [{"output_stalls": 0.3, "resets": (23 + 7 * number, 57 + 11 * number), "seed": number} for number in range(RESETS)]
@@ -119,12 +124,20 @@ class Source:
     changes: Iterator[Mutant]
 
 
+def network(style: str, seed: int) -> Accelerator:
+    """A small network, to be built in one of STYLES."""
+    if style == "neurons that wrap":
+        accelerator = simplify(import_model(emit(random_chain((6, 5, 4, 3), "WRAP", "RND", seed), "wraps")).accelerator).accelerator
+    else:
+        accelerator = random_accelerator(widths=(6, 4, 3), zeros=0.4, seed=seed, scales="float" if style == "float scales" else "pow2")
+    return replace(accelerator, layers=tuple(replace(layer, folding=STYLES[style]) for layer in accelerator.layers))
+
+
 def sources(base: Path, seed: int, styles: int = len(STYLES)) -> list[Source]:
     """One of each of the first `styles` styles. RuntimeError where the proof or the simulation does not pass it: then nothing could be told of its changes."""
     found = []
-    for number, (style, folding) in enumerate(list(STYLES.items())[:styles]):
-        accelerator = random_accelerator(widths=(6, 4, 3), zeros=0.4, seed=seed + number)
-        accelerator = replace(accelerator, layers=tuple(replace(layer, folding=folding) for layer in accelerator.layers))
+    for number, style in enumerate(list(STYLES)[:styles]):
+        accelerator = network(style, seed + number)
         generate(accelerator, base / style)
         proof = prove(base / style, accelerator, SECONDS)
         if proof.not_proved:
