@@ -44,18 +44,18 @@ def prove_layers(graph: Graph, outputs: list[list[int]], accelerator: Accelerato
 
 def _guess_and_prove(graph: Graph, outputs: list[list[int]], accelerator: Accelerator, inputs: Boundary, deadline: Deadline,
                      loose: bool, samples: list[np.ndarray]) -> Proof:
-    """Guesses that fail are not made again, ROUNDS times, or until half of the time is over."""
+    """Guesses that fail are not made again, ROUNDS times, or until half of the time is over; of all attempts the one that proves the most."""
     refused: dict[str, set[tuple[int, int]]] = {layer.name: set() for layer in accelerator.layers}
-    first = None
-    for _ in range(ROUNDS):
-        attempt = _Attempt(graph, outputs, accelerator, inputs, refused, deadline, loose, samples)
-        attempt.run()
-        first = first or attempt
-        if not attempt.failed or deadline.half_over:
+    attempts: list[_Attempt] = []
+    while len(attempts) < ROUNDS:
+        attempts.append(_Attempt(graph, outputs, accelerator, inputs, refused, deadline, loose, samples))
+        attempts[-1].run()
+        if not attempts[-1].failed or deadline.half_over:
             break
-        for layer, nodes in attempt.failed.items():
+        for layer, nodes in attempts[-1].failed.items():
             refused[layer] |= nodes
-    reasons = {name: first.reasons.get(name, reason) for name, reason in attempt.reasons.items()}
+    best, first = min(attempts, key=lambda attempt: len(attempt.reasons)), attempts[0]
+    reasons = {name: first.reasons.get(name, reason) for name, reason in best.reasons.items()}
     return Proof(tuple(layer.name for layer in accelerator.layers if layer.name not in reasons), reasons)
 
 

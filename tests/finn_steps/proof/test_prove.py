@@ -18,8 +18,9 @@ from finn_steps.importer.lower import import_model
 from finn_steps.proof.from_file.prove import prove_file
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.limits import Deadline
-from finn_steps.proof.prove import SECONDS, prove
+from finn_steps.proof.prove import PATIENT_SECONDS, SECONDS, prove
 from finn_steps.rtl.generate import generate
+from tests.census import designs
 from tests.nets import JET_WIDTHS, random_accelerator, with_ranges
 from tests.qonnx_nets import Net, qonnx_net
 
@@ -231,3 +232,18 @@ def test_shipped_networks(tmp_path, name):
     generate(accelerator, tmp_path)
     assert not prove(tmp_path, accelerator).not_proved
     assert not prove_file(options.model, accelerator).not_proved
+
+
+@pytest.mark.parametrize("design", [
+    "HGQ2 with WRAP, 12-9-7-3, unrolled", "HGQ2 with WRAP, 16-12-8-5, unrolled", "random 8-6-5-3, pow2, seed 3, bitplane",
+    *(pytest.param(name, marks=pytest.mark.slow) for name in (
+        "random jets, 4 bit, 90 % zeros, float, unrolled", "random jets, 6 bit, 90 % zeros, float, unrolled",
+        "random jets, 4 bit, 75 % zeros, pow2, unrolled", "random jets, 4 bit, 75 % zeros, float, unrolled",
+        "onnxruntime, 8 bits, 16-32-5, as chosen for II 1", "unsw_nb15-mlp-w2a2, as chosen for II 1"))])
+def test_designs_of_the_census(tmp_path, design):
+    makers = {", ".join(key): maker for key, maker in designs(tmp_path).items()}
+    if design not in makers:
+        pytest.skip("its file is not here")
+    accelerator, _ = makers[design]()
+    generate(accelerator, tmp_path / "rtl")
+    assert not prove(tmp_path / "rtl", accelerator, PATIENT_SECONDS).not_proved
