@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import takewhile
 
 import numpy as np
 
 from finn_steps.accelerator import Accelerator
-from finn_steps.proof.from_file.exact import UNIT, run
+from finn_steps.proof.from_file.exact import UNIT, Step, run
 from finn_steps.proof.limits import NotUnderstood
 
 
@@ -17,11 +18,24 @@ def check_answer(chain, accelerator: Accelerator, sums: dict) -> None:
     if accelerator.labels is not None:
         _check_labels(chain, accelerator, sums)
     elif accelerator.layers[-1].thresholds is None:
-        _check_scales(accelerator, sums)
+        _check_scales(chain, accelerator, sums)
 
 
-def _check_scales(accelerator: Accelerator, sums: dict) -> None:
-    """The host's first factor and amount are the file's, within a rounding to float32 of the greatest answer."""
+def _check_scales(chain, accelerator: Accelerator, sums: dict) -> None:
+    """The host's first factor and amount are the file's, within a rounding to float32 of the greatest answer: as the sums leave the layer, or
+    behind some of the affine steps that follow."""
+    steps = list(takewhile(lambda step: step.affine, chain.layers[-1].after))
+    reasons = []
+    for count in range(len(steps) + 1):
+        try:
+            _same_scales(accelerator, {row: _carried(steps[:count], row, *ends) for row, ends in sums.items()})
+            return
+        except NotUnderstood as reason:
+            reasons.append(reason)
+    raise reasons[0]
+
+
+def _same_scales(accelerator: Accelerator, sums: dict) -> None:
     operations, layer = list(accelerator.host_output), accelerator.layers[-1]
     factors, amounts = np.ones(len(sums)), np.zeros(len(sums))
     if operations and operations[0].op == "mul" and any(np.float32(float(unit or 1)) != 1 for unit, _ in sums.values()):
@@ -63,6 +77,11 @@ def _behind(chain, row: int, unit: Fraction | None, offset: Fraction) -> tuple[F
     steps = chain.layers[-1].after
     if not all(step.affine for step in steps):
         raise NotUnderstood("what the file does to its last sums is not affine")
+    return _carried(steps, row, unit, offset)
+
+
+def _carried(steps: list[Step], row: int, unit: Fraction | None, offset: Fraction) -> tuple[Fraction | None, Fraction]:
+    """(unit, offset) behind affine steps."""
     if unit is None:
         return None, run(steps, (offset, offset), row)[0]
     (zero, _), (one, _) = (run(steps, (total, total), row) for total in (offset, offset + unit))

@@ -24,6 +24,7 @@ class Step:
     rounds   in floats its result is rounded, by u of its size (of `size`, if given)
     levels   what comes out are whole numbers, few of them: a quantiser
     affine   factor * x + amount
+    wraps    not monotone, but where it begins again: the steps in front of it are
     """
 
     node: str
@@ -31,6 +32,7 @@ class Step:
     rounds: bool = False
     levels: bool = False
     affine: bool = False
+    wraps: bool = False
     size: Callable[[Interval, int], Fraction] | None = None
 
 
@@ -97,6 +99,22 @@ def off(node: str, roundings: int) -> Step:
 def monotone(node: str, function: Callable[[Fraction, int], Fraction], **facts) -> Step:
     """Any function (value, channel) that ascends."""
     return Step(node, lambda x, c: (function(x[0], c), function(x[1], c)), **facts)
+
+
+def wrapping(node: str, moduli: list[Fraction], floored: bool) -> Step:
+    """x modulo a number, by channel, with the sign of x, or `floored`: with that of the number, which is above 0."""
+    def one(x: Fraction, m: Fraction) -> Fraction:
+        rest = abs(x) % m
+        return x % m if floored else rest if x >= 0 else -rest
+
+    def wrapped(x: Interval, c: int) -> Interval:
+        (low, high), m = x, moduli[c]
+        turns = {floor(end / m) if floored or end >= 0 else ceil(end / m) for end in x}
+        if len(turns) == 1:
+            return one(low, m), one(high, m)
+        most = m - 1 if all(end.denominator == 1 for end in (low, high, m)) else m
+        return Fraction(0) if floored or low >= 0 else -most, Fraction(0) if not floored and high <= 0 else most
+    return Step(node, wrapped, wraps=True)
 
 
 def half_even(x: Fraction) -> int:

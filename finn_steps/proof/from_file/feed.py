@@ -12,7 +12,8 @@ from finn_steps.proof.limits import NotUnderstood
 @dataclass(frozen=True)
 class Feed:
     """What a channel of the file carries: factor * q + offset, q in low..high the integer of `row` of the layer before (None where
-    the channel is always `offset`). `lost`: (layer, reason) where that is not known; then q is some number in low..high, and the row
+    the channel is always `offset`). partner: (another row, ratio) where the integer is that of `row` + ratio * that of the other, which
+    no other channel is: neurons that wrap. `lost`: (layer, reason) where that is not known; then q is some number in low..high, and the row
     is one of none but this channel, below 0."""
 
     row: int | None
@@ -21,6 +22,7 @@ class Feed:
     low: int | Fraction = 0
     high: int | Fraction = 0
     lost: tuple[str, str] | None = None
+    partner: tuple[int, int] | None = None
 
     @property
     def size(self) -> Fraction:

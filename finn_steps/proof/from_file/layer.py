@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 from qonnx.core.datatype import DataType
@@ -48,10 +49,21 @@ class Layer:
     def __init__(self, theirs: FileLayer, ours: SparseLayer, feeds: list[Feed], proof: Proof):
         self.theirs, self.ours, self.incoming, self.proof = theirs, ours, feeds, proof
         self.ranges = {**dict.fromkeys(range(ours.MW), (0, 0)), **{feed.row: (feed.low, feed.high) for feed in feeds}}
+        self.partners = {feed.row: feed.partner for feed in feeds if feed.partner}
         self.rows: dict[tuple, list[int]] = defaultdict(list)
         for row in range(ours.MH):
-            weights = {int(k): Fraction(int(ours.weights[row, k])) for k in np.flatnonzero(ours.weights[row])}
-            self.rows[_shape(weights)].append(row)
+            weights = self.weights_of(row)
+            if weights is not None:
+                self.rows[_shape({k: Fraction(weight) for k, weight in weights.items()})].append(row)
+
+    def weights_of(self, row: int) -> dict[int, int] | None:
+        """Of a row of the Accelerator, over what comes in: of an integer that is two of its inputs, that of the first; None where it reads
+        them otherwise."""
+        weights = {int(k): int(self.ours.weights[row, k]) for k in np.flatnonzero(self.ours.weights[row])}
+        for u, (h, ratio) in self.partners.items():
+            if weights.pop(h, 0) != ratio * weights.get(u, 0):
+                return None
+        return weights
 
     def feeds(self) -> list[Feed]:
         """What the layer gives, by channel of the file; where it is not proved, `lost` says why."""
@@ -66,12 +78,20 @@ class Layer:
         if low == high:
             return Feed(None, offset=low)
         lost = own.lost or (self.ours.name, f"{self.theirs.name}, row {row}: its weights are not those of any neuron of {self.ours.name}")
-        for candidate in () if own.lost else self.rows.get(_shape(own.weights), ()):
+        for candidate in () if own.lost else self._candidates(own):
             try:
-                return own.held_to(candidate)
+                return own.held_to(*candidate)
             except NotUnderstood as reason:
                 lost = self.ours.name, str(reason)
         return Feed(-1 - row, Fraction(1), Fraction(0), low, high, lost)
+
+    def _candidates(self, own: _Row) -> Iterator[tuple[int, ...]]:
+        """Neurons with a row's weights; of a row that wraps, pairs of such with one sum."""
+        rows = self.rows.get(_shape(own.weights), [])
+        yield from ((row,) for row in rows)
+        for u, h in permutations(rows, 2) if own.wraps else ():
+            if self.weights_of(u) == self.weights_of(h) and self.ours.bias[u] == self.ours.bias[h]:
+                yield u, h
 
     def answers(self) -> tuple[str, str] | None:
         """Of the last layer: None, or the layer that is not proved and why."""
@@ -117,6 +137,11 @@ class _Row:
         levels = [place for place, step in enumerate(theirs.after) if step.levels]
         self.deciding = theirs.after[: levels[-1] + 1] if levels else []
         self.behind = theirs.after[levels[-1] + 1:] if levels else theirs.after
+        self.before_wrap = self.deciding[: next((place for place, step in enumerate(self.deciding) if step.wraps), len(self.deciding))]
+
+    @property
+    def wraps(self) -> bool:
+        return len(self.before_wrap) < len(self.deciding)
 
     @property
     def levels(self) -> Interval:
@@ -132,8 +157,9 @@ class _Row:
 
     def sum_of(self, neuron: int) -> tuple[Fraction | None, Fraction]:
         """(unit, offset): the row's sum is unit * accumulator + offset; unit is None where the sum is always offset."""
-        ours = self.layer.ours
-        weights = {int(k): int(ours.weights[neuron, k]) for k in np.flatnonzero(ours.weights[neuron])}
+        ours, weights = self.layer.ours, self.layer.weights_of(neuron)
+        if weights is None:
+            raise NotUnderstood(f"{self._name(neuron)}: it reads two integers that are one of the file's otherwise than as that one")
         moving = {k for k in {*weights, *self.weights} if self.layer.ranges[k][0] != self.layer.ranges[k][1]}
         units = {self.weights.get(k, Fraction(0)) / weights[k] if weights.get(k) else None for k in moving}
         if len(units) > 1 or None in units or Fraction(0) in units:
@@ -149,40 +175,74 @@ class _Row:
     def _name(self, neuron: int) -> str:
         return f"{self.layer.ours.name}, neuron {neuron}"
 
-    def held_to(self, neuron: int) -> Feed:
-        """The neuron's output as what the row carries."""
-        unit, offset = self.sum_of(neuron)
-        return _Steps(self, neuron, Fraction(0) if unit is None else unit, offset).feed()
+    def held_to(self, *neurons: int) -> Feed:
+        """The output of a neuron as what the row carries, or of two with one sum."""
+        unit, offset = self.sum_of(neurons[0])
+        return _Steps(self, neurons, Fraction(0) if unit is None else unit, offset).feed()
 
 
 class _Steps:
-    """The levels of a row against the thresholds of a neuron; sum = unit * accumulator + offset."""
+    """The levels of a row against the thresholds of a neuron, or of two with one sum; sum = unit * accumulator + offset."""
 
-    def __init__(self, row: _Row, neuron: int, unit: Fraction, offset: Fraction):
-        self.row, self.neuron, self.unit, self.offset = row, neuron, unit, offset
-        ours = row.layer.ours
-        ends = [(int(w) * low, int(w) * high) for k, w in enumerate(ours.weights[neuron]) if w
-                for low, high in [row.layer.ranges[k]]]
-        self.low, self.high = (int(ours.bias[neuron]) + sum(map(choose, ends)) for choose in (min, max))
-        self.thresholds = ours.thresholds[neuron]
+    def __init__(self, row: _Row, neurons: tuple[int, ...], unit: Fraction, offset: Fraction):
+        self.row, self.neurons, self.unit, self.offset = row, neurons, unit, offset
+        self.neuron, ours = neurons[0], row.layer.ours
+        ends = [(weight * low, weight * high) for k, weight in row.layer.weights_of(self.neuron).items() for low, high in [row.layer.ranges[k]]]
+        self.low, self.high = (int(ours.bias[self.neuron]) + sum(map(choose, ends)) for choose in (min, max))
+        self.thresholds = [ours.thresholds[neuron] for neuron in neurons]
         self.least, self.step = int(DataType[ours.odt].min()), 2 if ours.odt == "BIPOLAR" else 1
+        self.ratio = 0
         self.found: list[Undecided] = []
 
     def feed(self) -> Feed:
-        low, high = self.output(self.low), self.output(self.high)
-        first, last = self.value(self.low), self.value(self.high)
+        starts = [self.low, *sorted({int(t) for part in self.thresholds for t in part if self.low < t <= self.high})]
+        ends = [*(start - 1 for start in starts[1:]), self.high]
+        if len(self.neurons) == 2:
+            self.ratio = self._ratio(starts)
+        least, most = (choose(starts, key=self.output) for choose in (min, max))
+        low, high = self.output(least), self.output(most)
+        first, last = self.value(least), self.value(most)
         if first is None or last is None:
             raise NotUnderstood(f"{self.row._name(self.neuron)}: its least or greatest value is not decided")
         factor = (last - first) / (high - low) if high != low else Fraction(0)
         offset = first - factor * low
-        reached = sorted({int(t) for t in self.thresholds if self.low < t <= self.high})
-        for start, way in [*((t, 1) for t in reached), *((t - 1, -1) for t in reached), (self.low, 1), (self.high, -1)]:
+        for start, way in [*((start, 1) for start in starts), *((end, -1) for end in ends)]:
             self._walk(start, way, lambda q: factor * q + offset)
+        if self.row.wraps:
+            self._no_turns(starts, ends)
         self.row.layer.proof.undecided += dict.fromkeys(self.found)
-        return Feed(self.neuron if high != low else None, factor, offset, low, high)
+        partner = (self.neurons[1], self.ratio) if self.ratio else None
+        return Feed(self.neuron if high != low else None, factor, offset, low, high, partner=partner)
+
+    def _no_turns(self, starts: list[int], ends: list[int]) -> None:
+        """Between two thresholds what the file wraps stays the same, so it cannot go round."""
+        for start, end in zip(starts, ends):
+            totals = (self.unit * accumulator + self.offset for accumulator in (start, end))
+            first, last = (run(self.row.before_wrap, (total, total), self.row.row) for total in totals)
+            if first != last:
+                raise NotUnderstood(f"{self.row._name(self.neuron)}: what the file wraps changes between accumulators {start} and {end}")
+
+    def _ratio(self, starts: list[int]) -> int:
+        """With which u + ratio * h is what the file gives, up to factor and offset: from three accumulators, to be proved for all."""
+        counts = {start: self._counts(start) for start in starts}
+        for first, second in zip(starts, starts[1:]):
+            other = next((start for start in starts if counts[start][1] != counts[first][1]), None)
+            if counts[first][1] == counts[second][1] and other is not None:
+                values = [self.value(start) for start in (first, second, other)]
+                if None in values or values[0] == values[1]:
+                    continue
+                factor = (values[1] - values[0]) / (counts[second][0] - counts[first][0])
+                ratio = ((values[2] - values[0]) / factor - (counts[other][0] - counts[first][0])) / (counts[other][1] - counts[first][1])
+                if ratio and ratio.denominator == 1:
+                    return int(ratio)
+        raise NotUnderstood(f"{self.row._name(self.neuron)}: it and neuron {self.neurons[1]} are not together what the file gives")
+
+    def _counts(self, accumulator: int) -> list[int]:
+        return [self.least + self.step * int(np.searchsorted(part, accumulator, side="right")) for part in self.thresholds]
 
     def output(self, accumulator: int) -> int:
-        return self.least + self.step * int(np.searchsorted(self.thresholds, accumulator, side="right"))
+        first, *second = self._counts(accumulator)
+        return first + self.ratio * second[0] if second else first
 
     def value(self, accumulator: int) -> Fraction | None:
         """By exact arithmetic; None where that cannot decide, which takes an irrational number."""

@@ -9,7 +9,7 @@ from math import ceil, floor
 import numpy as np
 import onnx
 
-from finn_steps.proof.from_file.exact import ROUNDINGS, Step, monotone, moved, off, product, rational, root, scaled
+from finn_steps.proof.from_file.exact import ROUNDINGS, Step, monotone, moved, off, product, rational, root, scaled, wrapping
 from finn_steps.proof.limits import NotUnderstood
 
 UNCHANGED = ("Identity", "Dropout", "Flatten", "Reshape", "Squeeze", "Unsqueeze")
@@ -87,6 +87,12 @@ def _sub(operator: Operator) -> list[Step]:
     if place:
         return moved(operator.name, [-amount for amount in amounts])
     return _negative(operator) + moved(operator.name, amounts)
+
+
+def _mod(operator: Operator) -> list[Step]:
+    if not operator.other() or any(modulus <= 0 for modulus in operator.channels(1)):
+        raise NotUnderstood(f"node {operator.name} divides by the data, or by a number that is not above 0")
+    return [wrapping(operator.name, operator.channels(1), not operator.attributes.get("fmod", 0))]
 
 
 def _negative(operator: Operator) -> list[Step]:
@@ -240,7 +246,7 @@ def _batch_norm(operator: Operator) -> list[Step]:
 
 
 _MAKERS: dict[str, Callable[[Operator], list[Step]]] = {
-    "Add": _add, "Sub": _sub, "Mul": _mul, "Div": _div, "Neg": _negative, "Relu": _relu, "LeakyRelu": _leaky, "PRelu": _leaky,
+    "Add": _add, "Sub": _sub, "Mul": _mul, "Div": _div, "Mod": _mod, "Neg": _negative, "Relu": _relu, "LeakyRelu": _leaky, "PRelu": _leaky,
     "Clip": _clip, "Min": _min_max, "Max": _min_max, "Round": _rounding, "Floor": _rounding, "Ceil": _rounding, "Cast": _cast,
     "Quant": _quant, "IntQuant": _quant, "BipolarQuant": _bipolar, "QuantizeLinear": _quantise_linear,
     "DequantizeLinear": _dequantise_linear, "MultiThreshold": _multi_threshold, "BatchNormalization": _batch_norm,

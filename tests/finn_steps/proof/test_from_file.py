@@ -12,11 +12,13 @@ import pytest
 from finn_steps.accelerator.fixed_point import FixedInput
 from finn_steps.accelerator.label import with_label
 from finn_steps.accelerator.simplify import simplify
+from finn_steps.hgq2.emit import emit
 from finn_steps.importer.input_quant import InputQuant
 from finn_steps.importer.lower import import_model
 from finn_steps.proof.from_file.exact import ROUNDINGS, root
 from finn_steps.proof.from_file.prove import prove_file
 from finn_steps.steps import simplified_network
+from tests.finn_steps.hgq2.chains import random_chain
 from tests.qonnx_nets import Net, qonnx_net
 
 SMALL = Net(widths=(5, 6, 4, 3), zeros=0.4)
@@ -90,6 +92,43 @@ def test_other_integers_are_not_proved(tmp_path, name):
     bias = last.bias.copy()
     bias[1] += 1
     assert list(prove_file(path, changed(accelerator, len(accelerator.layers) - 1, bias=bias)).not_proved) == [last.name]
+
+
+def chain_of_hgq2(tmp_path, overflow, rounding, seed, widths=(8, 7, 6, 4)):
+    path = tmp_path / "net.onnx"
+    model = emit(random_chain(widths, overflow, rounding, seed), "net")
+    path.write_bytes(model if isinstance(model, bytes) else model.SerializeToString())
+    return path, simplify(import_model(path).accelerator).accelerator
+
+
+@pytest.mark.parametrize("overflow, rounding, seed", [
+    ("WRAP", "RND", 0), ("WRAP", "TRN", 1), ("WRAP", "RND_CONV", 2), ("SAT", "RND", 1), ("SAT_SYM", "TRN", 0)])
+def test_chains_of_hgq2(tmp_path, overflow, rounding, seed):
+    path, accelerator = chain_of_hgq2(tmp_path, overflow, rounding, seed)
+    proof = prove_file(path, accelerator)
+    assert proof.proved == tuple(layer.name for layer in accelerator.layers) and not proof.undecided
+
+
+@pytest.mark.parametrize("widths", [(5, 4, 3), pytest.param((8, 7, 6, 4), marks=pytest.mark.slow)])
+def test_neurons_that_wrap_elsewhere_are_not_proved(tmp_path, widths):
+    """Of the thresholds that an accumulator can reach every third, of every row of two that are a neuron; and a weight by which the pair is
+    read."""
+    path, accelerator = chain_of_hgq2(tmp_path, "WRAP", "RND", 0, widths)
+    for number, (layer, following) in enumerate(zip(accelerator.layers, accelerator.layers[1:])):
+        sums = [layer.weights[row].tobytes() + layer.bias[row].tobytes() for row in range(layer.MH)]
+        pairs = [row for row in range(layer.MH) if sums.count(sums[row]) == 2]
+        inside = (layer.thresholds > layer.accumulator_min[:, None] + 1) & (layer.thresholds < layer.accumulator_max[:, None])
+        for row in pairs:
+            for place in np.flatnonzero(inside[row])[::3]:
+                thresholds = layer.thresholds.copy()
+                thresholds[row, place] += 1
+                other = changed(accelerator, number, thresholds=np.sort(thresholds, axis=1))
+                assert np.array_equal(np.sort(thresholds, axis=1), layer.thresholds) or prove_file(path, other).not_proved
+            reader = int(np.flatnonzero(following.weights[:, row])[0])
+            weights = following.weights.copy()
+            weights[reader, row] += 1
+            assert prove_file(path, changed(accelerator, number + 1, weights=weights)).not_proved
+    assert pairs
 
 
 def test_a_hosts_scale_of_its_own_is_not_proved(tmp_path):
