@@ -15,6 +15,10 @@ from finn_steps.proof.specification import CONSTANT
 
 MOST_TOGETHER, MOST_LEAVES, MOST_SHIFT = 16, 14, 16
 
+Fineness = frozenset | None
+"""Whether bits of sums of few inputs are tried with these: all but those in the set; none at all."""
+COARSE, FINE = None, frozenset()
+
 
 class Bounds:
     """Of forms over the nodes of a design above a boundary."""
@@ -76,7 +80,7 @@ class Bounds:
             total = self.graph.sums[word]
             self._forms[word], self._signed[word], self._ranges[word] = None, None, (0, (1 << total.width) - 1)
             half = 1 << total.width - 1
-            for stops, fine in product((self._stops_at_sums, self.before.stops), (False, True)):
+            for stops, fine in product((self._stops_at_sums, self.before.stops), (COARSE, FINE)):
                 polynomial = Polynomial(self.graph, total.width)
                 polynomial.add_form(plain_form(total), 1)
                 low, high, form = self.bounded(self.expand(polynomial, stops), total.width, fine)
@@ -112,7 +116,7 @@ class Bounds:
         polynomial = Polynomial(self.graph, total.width + shift)
         polynomial.add_form(plain_form(total), 1 << shift)
         expanded = self.expand(polynomial, self.before.stops)
-        for fine in (False, True):
+        for fine in (COARSE, FINE):
             least, most, (constant, terms) = self.bounded(expanded, total.width + shift, fine)
             low, high = -(-least >> shift) << shift, most >> shift << shift  # it is a multiple of 2**shift
             for signed, begin in ((False, 0), (True, -size // 2)):
@@ -143,10 +147,10 @@ class Bounds:
     def _stops_at_sums(self, node: int) -> bool:
         return self.before.stops(node) or self.graph.nodes[node].kind == "sum"
 
-    def bounded(self, form: Form, bits: int, fine: bool = False) -> tuple[int, int, Form]:
+    def bounded(self, form: Form, bits: int, fine: Fineness = None) -> tuple[int, int, Form]:
         """(least, greatest, form'): a form with the same values modulo 2**bits, and how far it reaches at most; the least is not
         negative and less than 2**bits. What depends on the same inputs or bits is tried together; all else is taken to be
-        independent. With `fine`, bits of sums of few inputs are tried with these."""
+        independent."""
         constant, terms = form
         low, span, found = constant, 0, defaultdict(int)
         for group in sorted(self._groups(terms, fine), key=len):
@@ -167,14 +171,16 @@ class Bounds:
         kind = self.graph.nodes[node].kind
         return (kind, self.graph.nodes[node].operands[0]) if kind == "sum" else (kind, node)
 
-    def _keys(self, node: int, in_product: bool, fine: bool) -> list[tuple]:
+    def _keys(self, node: int, in_product: bool, fine: Fineness) -> list[tuple]:
         """What a node goes with."""
-        if fine and self._few(node):
-            return [self._origin_of(leaf) for leaf in self._few(node)]
+        if few := self._few(node, fine):
+            return [self._origin_of(leaf) for leaf in few]
         return [("bit", node) if in_product and self.graph.nodes[node].kind == "sum" else self._origin_of(node)]
 
-    def _few(self, node: int) -> frozenset[int]:
-        """The bits of inputs that a bit of a sum is a function of, where they are few; else none."""
+    def _few(self, node: int, fine: Fineness) -> frozenset[int]:
+        """The bits of inputs that a bit of a sum is a function of, where they are few and `fine` asks for it; else none."""
+        if fine is None or node in fine:
+            return frozenset()
         if node not in self._inputs_of:
             leaves = frozenset()
             if self.graph.nodes[node].kind == "sum" and node not in self.before.bits:
@@ -184,7 +190,7 @@ class Bounds:
             self._inputs_of[node] = leaves if few else frozenset()
         return self._inputs_of[node]
 
-    def _groups(self, terms: dict[Monomial, int], fine: bool) -> list[dict[Monomial, int]]:
+    def _groups(self, terms: dict[Monomial, int], fine: Fineness) -> list[dict[Monomial, int]]:
         """Products that depend on the same, directly or through others, together. Bits of sums are apart from each other, unless
         all are by themselves."""
         products = {node for monomial in terms if len(monomial) > 1 for node in monomial}
@@ -206,11 +212,11 @@ class Bounds:
             groups.setdefault(find(keys[monomial]), {})[monomial] = coefficient
         return list(groups.values())
 
-    def _together(self, terms: dict[Monomial, int], bits: int, low: int, fine: bool) -> tuple[int, int, dict[Monomial, int]]:
+    def _together(self, terms: dict[Monomial, int], bits: int, low: int, fine: Fineness) -> tuple[int, int, dict[Monomial, int]]:
         """(least, greatest, terms') of a group, with the same values modulo 2**bits, which are chosen to lie close together; of
         several ways the one in which low + least is the least modulo 2**bits."""
         nodes = sorted({node for monomial in terms for node in monomial})
-        few = {node: self._few(node) for node in nodes if fine and self._few(node)}
+        few = {node: leaves for node in nodes if (leaves := self._few(node, fine))}
         alone = all(len(monomial) == 1 for monomial in terms) and not few
         if alone and self.graph.nodes[nodes[0]].kind == "sum" and nodes[0] not in self.before.bits:
             word = self.graph.nodes[nodes[0]].operands[0]

@@ -8,7 +8,7 @@ from collections import defaultdict
 import numpy as np
 
 from finn_steps.proof.boundary import Bit, Boundary, changes
-from finn_steps.proof.bounds import Bounds
+from finn_steps.proof.bounds import COARSE, FINE, Bounds
 from finn_steps.proof.evaluate import Values, unpacked
 from finn_steps.proof.graph import Graph
 from finn_steps.proof.limits import NotUnderstood
@@ -98,11 +98,12 @@ class Followers:
         polynomial.add_form(plain_form(self.graph.sums[word]) if word >= 0 else (0, {frozenset((-word,)): 1}), -1 << shift)
         whole = self.bounds.expand(polynomial, self.before.stops)
         constant, left = self._take_inputs(neuron, whole, sign, bits)
-        low, high, _ = self.bounds.bounded((constant, left), bits)
-        if high - low >= 1 << shift:
-            low, high, _ = self.bounds.bounded((constant, left), bits, fine=True)
-        if high - low >= 1 << shift:
-            low = self._least_by_followers(neuron, whole, sign, shift, bits)
+        fallen_off = frozenset(node for monomial, coefficient in left.items() if abs(coefficient) < 1 << shift for node in monomial)
+        for fine in (COARSE, FINE, fallen_off):
+            low, high, _ = self.bounds.bounded((constant, left), bits, fine)
+            if high - low < 1 << shift:
+                return sign, shift, low
+        low = self._least_by_followers(neuron, whole, sign, shift, bits)
         if low is None:
             raise NotUnderstood(f"{neuron.name}: its sum is not that of its weights: {len(left)} bits differ, "
                                 f"such as {self._where(min(min(left, key=len)))}")
