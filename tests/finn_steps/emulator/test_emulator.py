@@ -5,7 +5,7 @@ from qonnx.core.datatype import DataType
 from finn_steps.accelerator import Accelerator, SparseLayer
 from finn_steps.emulator import Emulator
 from finn_steps.verification.stimulus import corner_inputs
-from tests.nets import random_accelerator, random_inputs
+from tests.nets import random_accelerator, random_inputs, with_ranges
 
 
 @pytest.mark.parametrize("scales", ["pow2", "float"])
@@ -61,3 +61,15 @@ def test_refuses_accumulators_beyond_32_bits():
     assert not Emulator.can(wide) and Emulator.can(random_accelerator((4, 3, 2), seed=0))
     with pytest.raises(ValueError, match="layer0: accumulators .* do not fit"):
         Emulator(wide)
+
+
+def test_an_input_beyond_its_own_range_is_refused_where_another_may_be_as_large():
+    accelerator = with_ranges(random_accelerator(widths=(6, 5, 4), seed=3), seed=4, most=5)
+    first = accelerator.layers[0]
+    narrow = int(np.argmin(first.input_high))
+    x = np.clip(np.zeros((3, first.MW), np.int8), first.input_low, first.input_high).astype(np.int8)
+    assert np.array_equal(Emulator(accelerator).execute(x), accelerator.execute(x))
+    x[1, narrow] = first.input_high.max()
+    assert first.input_high[narrow] < first.input_high.max()
+    with pytest.raises(ValueError, match=f"input {narrow} takes"):
+        Emulator(accelerator).execute(x)
