@@ -158,7 +158,8 @@ def test_a_compiler_ends_with_the_build(model, tmp_path, ending):
     assert not list(builds.cache.rglob(f"{cache.WORKPLACE}*")) and not builds.output.exists()
 
 
-@pytest.mark.parametrize("limit", [2_000, pytest.param(200_000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [2_000, 200_000])
 def test_no_room_for_what_a_build_makes(model, tmp_path, limit):
     """A limit on the size of files, which meets the output folder, the cache and the programs that a build starts; and none."""
     builds = Builds(model, tmp_path, "--no-synthesis", "--no-proof")

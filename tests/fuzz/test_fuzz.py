@@ -8,7 +8,7 @@ from tests.fuzz.__main__ import main
 from tests.fuzz.network import KINDS, network
 from tests.fuzz.outcome import outcome
 
-COUNTS = {"brevitas": (15, 30), "ort": (25, 40), "graphs": (80, 130)}
+COUNTS = {"brevitas": (12, 30), "ort": (20, 40), "graphs": (60, 130)}
 """Of the networks of each kind those of every test run, and all."""
 EXACT = {"brevitas": 0.85, "ort": 0.6, "graphs": 0.75}
 """The least share that must be built exactly; the rest is refused in one line."""
