@@ -9,7 +9,6 @@ import numpy as np
 
 from build_dataflow.jsonfile import read_json, write_json
 from models.data.samples import Samples
-from models.metrics.curves import performance_file, performance_of, performance_of_labels
 
 PERFORMANCE, TRAINING = "performance.json", "training.json"
 
@@ -17,6 +16,8 @@ PERFORMANCE, TRAINING = "performance.json", "training.json"
 def write_performance(folder: Path, samples: Samples, answers: dict[str, tuple[np.ndarray | None, np.ndarray]]) -> None:
     """report/performance.json: of each net its scores float [N, outputs], or None where it answers with labels alone, and its labels
     int64 [N], against the samples' own."""
+    from models.metrics.curves import performance_file, performance_of, performance_of_labels  # scikit-learn takes a second to import
+
     def told(scores: np.ndarray | None, labels: np.ndarray) -> dict:
         by_labels = performance_of_labels(labels, samples.y, samples.classes)
         return by_labels if scores is None else {**performance_of(scores, samples.y, samples.classes), **by_labels}

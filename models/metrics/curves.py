@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import confusion_matrix, roc_curve
 
 from models.metrics.performance import auc, binomial_error, signal_score
-from models.metrics.roc import confusion_matrix, roc_curve
 
 SCHEMA = 1
 SIGNAL_EFFICIENCY = np.linspace(0, 1, 201)
@@ -33,13 +33,13 @@ def performance_of(scores: np.ndarray, y: np.ndarray, classes: Sequence[str]) ->
 def performance_of_labels(answered: np.ndarray, y: np.ndarray, classes: Sequence[str]) -> dict:
     """Of answers that are labels, int64 [N]: without scores there is no ROC. An answer beyond the classes is wrong, and in no column."""
     share = float(np.mean(answered == y))
-    counts = confusion_matrix(y, answered, len(classes))
+    counts = confusion_matrix(y, answered, labels=np.arange(len(classes)))
     return {"accuracy": share, "accuracy_error": rounded(binomial_error(share, len(y))), "samples": len(y), "confusion": counts.tolist()}
 
 
 def roc_of(scores: np.ndarray, y: np.ndarray, signal: int) -> dict:
     """At each signal efficiency the least background efficiency that a cut on the score gives, interpolated between cuts."""
-    area, (background, efficiency) = auc(scores, y, signal), roc_curve(y == signal, signal_score(scores, signal), corners=False)
+    area, (background, efficiency, _) = auc(scores, y, signal), roc_curve(y == signal, signal_score(scores, signal), drop_intermediate=False)
     reached, first = np.unique(efficiency, return_index=True)
     shares = np.interp(SIGNAL_EFFICIENCY, reached, background[first]).tolist()
     return {"auc": rounded(area.value), "auc_error": rounded(area.error), "background_efficiency": [rounded(share) for share in shares]}

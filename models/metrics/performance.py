@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-
-from models.metrics.roc import roc_area, roc_curve
+from sklearn.metrics import roc_auc_score, roc_curve
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ def accuracy(scores: np.ndarray, y: np.ndarray) -> Value:
 def auc(scores: np.ndarray, y: np.ndarray, signal: int) -> Value:
     """Area under the ROC of class `signal` against all others. Error: Hanley and McNeil 1982."""
     is_signal = y == signal
-    area = roc_area(is_signal, signal_score(scores, signal))
+    area = float(roc_auc_score(is_signal, signal_score(scores, signal)))
     signals, backgrounds = int(is_signal.sum()), int((~is_signal).sum())
     q1, q2 = area / (2 - area), 2 * area**2 / (1 + area)
     variance = area * (1 - area) + (signals - 1) * (q1 - area**2) + (backgrounds - 1) * (q2 - area**2)
@@ -43,7 +42,7 @@ def background_efficiency(scores: np.ndarray, y: np.ndarray, signal: int, signal
     """Share of other classes' samples accepted where `signal_efficiency` of class `signal` is, interpolated on the ROC.
     Binomial error of the background sample."""
     is_signal = y == signal
-    false_positive, true_positive = roc_curve(is_signal, signal_score(scores, signal))
+    false_positive, true_positive, _ = roc_curve(is_signal, signal_score(scores, signal))
     share = float(np.interp(signal_efficiency, true_positive, false_positive))
     return Value(share, binomial_error(share, int((~is_signal).sum())))
 
