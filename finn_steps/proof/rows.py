@@ -52,15 +52,20 @@ class Rows:
         return [(row, 1)] if pair is None else [(pair.u, 1), (pair.h, pair.ratio)]
 
 
+def of_one_sum(layer: SparseLayer) -> list[list[int]]:
+    """Its rows, those together that have equal weights and bias."""
+    alike: dict[bytes, list[int]] = {}
+    for row in range(layer.MH):
+        alike.setdefault(layer.weights[row].tobytes() + layer.bias[row].tobytes(), []).append(row)
+    return list(alike.values())
+
+
 def pairs_of(layer: SparseLayer, following: SparseLayer | None) -> tuple[Pair, ...]:
     """Pairs of rows of a layer that the next one reads as one; no row is in two of them."""
     if following is None or layer.thresholds is None:
         return ()
-    alike: dict[bytes, list[int]] = {}
-    for row in range(layer.MH):
-        alike.setdefault(layer.weights[row].tobytes() + layer.bias[row].tobytes(), []).append(row)
     found: list[Pair] = []
-    for rows in alike.values():
+    for rows in of_one_sum(layer):
         left = list(rows)
         for u in rows:
             for h in [row for row in left if row != u and u in left]:

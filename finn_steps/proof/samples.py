@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from finn_steps.accelerator import Accelerator, SparseLayer
+from finn_steps.proof.rows import of_one_sum
 
 POOL = 1 << 13
 RANDOM, OF_NEURONS, MOST_OF_NEURON = 1024, 2048, 64
@@ -28,16 +29,8 @@ def layer_samples(accelerator: Accelerator, free: bool = False) -> list[np.ndarr
         found.append(np.concatenate([pool[np.concatenate(chosen)], *(_apart(row, inputs, groups, rng) for row in layer.weights if free)]))
         layer = layer.taking(np.stack([inputs[0], inputs[-1]]))
         sums = np.linspace(layer.accumulator_min, layer.accumulator_max, APART).astype(np.int64)
-        pool, inputs, groups = layer.execute(pool), np.stack([layer.answers(each) for each in sums]), _of_one_sum(layer)
+        pool, inputs, groups = layer.execute(pool), np.stack([layer.answers(each) for each in sums]), of_one_sum(layer)
     return found
-
-
-def _of_one_sum(layer: SparseLayer) -> list[list[int]]:
-    """Its rows, those together that have equal weights and bias."""
-    alike: dict[bytes, list[int]] = {}
-    for row in range(layer.MH):
-        alike.setdefault(layer.weights[row].tobytes() + layer.bias[row].tobytes(), []).append(row)
-    return list(alike.values())
 
 
 def _apart(weights: np.ndarray, inputs: np.ndarray, groups: list[list[int]], rng: np.random.Generator) -> np.ndarray:
