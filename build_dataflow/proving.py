@@ -29,7 +29,8 @@ def prove_build(folder: Path, build: BuildOptions) -> None:
     seconds = PATIENT_SECONDS if build.require_proof else SECONDS
     quant = [] if build.input_quant is None else [json.dumps(asdict(build.input_quant))]
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    done = run_child([sys.executable, "-m", "build_dataflow.proving", folder, str(seconds), *quant], env={**os.environ, "PYTHONPATH": path})
+    command = [sys.executable, "-m", "build_dataflow.proving", folder, str(seconds), *quant]
+    done = run_child(command, waits=True, env={**os.environ, "PYTHONPATH": path})
     if done.returncode:
         error = (done.stderr.strip().splitlines() or ["no message"])[-1]
         nothing = dict.fromkeys(_layers(folder), f"the process of the proof ended with exit code {done.returncode} ({error})")

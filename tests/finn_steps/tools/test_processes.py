@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from finn_steps.tools import processes
 from finn_steps.tools.processes import run_child, side_by_side
 
 ROOT = Path(__file__).parents[3]
@@ -58,11 +59,30 @@ def test_a_program_that_takes_too_long_ends_with_all_that_it_started(tmp_path):
     wait_for(lambda: not alive(int((tmp_path / "below").read_text())))
 
 
-def test_an_error_beside_it_ends_a_program(tmp_path):
+def test_a_program_that_waits_starts_when_a_core_is_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "cores", lambda: 2)
+    holding = ["sh", "-c", "while [ ! -e go ]; do sleep 0.02; done; touch over"]
+    with side_by_side() as pool:
+        first = [pool.submit(run_child, holding, cwd=tmp_path) for _ in range(2)]
+        wait_for(lambda: processes._taken[0] == 2)
+        waiting = pool.submit(run_child, ["test", "-e", "over"], timeout=20, waits=True, cwd=tmp_path)
+        assert run_child(["test", "-e", "over"], cwd=tmp_path).returncode == 1, "what does not wait begins at once"
+        time.sleep(0.2)
+        assert not waiting.done()
+        (tmp_path / "go").touch()
+        assert waiting.result().returncode == 0 and all(each.result().returncode == 0 for each in first)
+    assert processes._taken[0] == 0
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_an_error_beside_it_ends_a_program_and_those_that_wait(tmp_path, monkeypatch, others):
+    monkeypatch.setattr(processes, "cores", lambda: 1)
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt), side_by_side(2) as pool:
         pool.submit(run_child, ["sh", "-c", "echo $$ > p; mv p pid; sleep 300"], cwd=tmp_path)
         wait_for((tmp_path / "pid").exists)
+        for _ in range(others):
+            pool.submit(run_child, ["sleep", "300"], waits=True)
         raise KeyboardInterrupt
     assert time.monotonic() - started < 100
     wait_for(lambda: not alive(int((tmp_path / "pid").read_text())))
