@@ -26,7 +26,7 @@ struct Random {
         z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
         return z ^ (z >> 31);
     }
-    double share() { return (next() >> 11) * 0x1.0p-53; }
+    double share() { return (next() >> 11) * (1.0 / (1ull << 53)); }
 };
 
 // Open and closed for runs of 1 to 128 cycles, short ones as likely as long ones; closed for `share` of the time.

@@ -11,7 +11,7 @@ from finn_steps.rtlsim.verilator import verilator_root, verilator_version
 from finn_steps.tools.cache import cached, content_key
 from finn_steps.tools.compile import compiler_version, run_compiler
 
-FLAGS = ("-std=c++17", "-w", "-pthread")
+FLAGS = ("-std=c++14", "-w", "-pthread")
 UNIT = {"-O0": 2_000_000, "-O1": 1_000_000}
 """Bytes of C++ compiled at once, by level, more only if a file of Verilator's is larger: g++ takes 250 to 300 MB for them. Fewer would read
 the header more often than they share the work."""
