@@ -204,13 +204,13 @@ def _npz_answers(path: Path, table: dict, label: str, rows: int, task: str) -> t
     if task == "regression" and labels.ndim <= 2 and len(labels) == rows and np.issubdtype(labels.dtype, np.number):
         y = labels.reshape(rows, -1)
         return _finite(path, (label,), y.astype(np.float64)), [label if y.shape[1] == 1 else f"{label}{i}" for i in range(y.shape[1])]
-    import pandas as pd
-
     if labels.shape != (rows,):
         raise ValueError(f"{path}: X must be numbers [rows, features] and '{label}' [rows], not {list(table['X'].shape)} and "
                          f"{list(labels.shape)}")
     if "classes" in table and np.issubdtype(labels.dtype, np.integer):
         return labels, [str(name) for name in table["classes"]]
+    import pandas as pd
+
     return _encode(path, label, pd.Series(labels))
 
 
