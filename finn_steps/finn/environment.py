@@ -12,8 +12,9 @@ from pathlib import Path
 from finn_steps.finn.stand_ins import left_out
 
 NO_VIVADO = "/no-vivado"
-LEFT_OUT = ("torch", "sklearn", "pandas", "sympy")
-"""What FINN imports for its layer norm, for estimators of area that are not there, and for arithmetic with sizes that have names."""
+LEFT_OUT = ("torch", "sklearn", "pandas", "sympy", "scipy", "networkx", "finn.builder.passes")
+"""What FINN imports for its layer norm and its softmax, for estimators of area that are not there, for arithmetic with sizes that have names,
+for several FPGAs, and for another frontend."""
 
 
 def prepare_finn(whole: bool = False) -> None:

@@ -18,13 +18,16 @@ class StandIn:
 
 
 class _Finder(MetaPathFinder, Loader):
-    """Finds every module of the packages `names`: one that has whatever is asked of it."""
+    """Finds the modules `names` and all below them: one that has whatever is asked of it."""
 
     def __init__(self, names: tuple[str, ...]):
         self.names = names
 
+    def within(self, fullname: str) -> bool:
+        return any(fullname == name or fullname.startswith(f"{name}.") for name in self.names)
+
     def find_spec(self, fullname, path=None, target=None):
-        return ModuleSpec(fullname, self, is_package=True) if fullname.partition(".")[0] in self.names else None
+        return ModuleSpec(fullname, self, is_package=True) if self.within(fullname) else None
 
     def create_module(self, spec):
         module = ModuleType(spec.name)
@@ -42,14 +45,17 @@ def _attribute(module: str, name: str) -> type[StandIn]:
 
 
 @contextmanager
-def left_out(*packages: str) -> Iterator[None]:
-    """Within, an import of one of `packages`, or below it, gives a stand-in; but for those that were imported before. Afterwards
+def left_out(*modules: str) -> Iterator[None]:
+    """Within, an import of one of `modules`, or below it, gives a stand-in; but for those that were imported before. Afterwards
     importing them gives the real ones."""
-    finder = _Finder(tuple(name for name in packages if name not in sys.modules))
+    finder = _Finder(tuple(name for name in modules if name not in sys.modules))
     sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
         sys.meta_path.remove(finder)
-        for name in [name for name in sys.modules if name.partition(".")[0] in finder.names]:
+        for name in filter(finder.within, list(sys.modules)):
+            package, _, module = name.rpartition(".")
+            if package in sys.modules:
+                vars(sys.modules[package]).pop(module, None)
             del sys.modules[name]
