@@ -53,8 +53,10 @@ class TrainConfig:
     For widths (models/widths), every weight, feature and neuron has bits of its own, learned under a price for LUTs that rises from
     `first_price` to `last_price` (nats of cross-entropy for a LUT) in `walk_steps` batches of 1,024: one walk leads from random weights to
     a network of `least_area` LUTs (the training's own sum for an unrolled core) or its last step. The learning rate falls to zero `rests`
-    times on the way, and each is a network of the front. Soft labels are the mean of `teachers` float nets of `teacher_epochs` and, with
-    `trees`, a quarter of boosted trees, and `label_share` of the labels themselves. The smallest of the front with at least `goal` on
+    times on the way, and each is a network of the front. From the last one, annealing (models/widths/anneal.py) leads to `annealed` more,
+    by so many `trials` each, at prices from `first_annealed_price` to `last_annealed_price` (0 networks: none). Soft labels are the mean
+    of `teachers` float nets of `teacher_epochs` and, with `trees`, a quarter of boosted trees, none of which has seen the sample, and
+    `label_share` of the labels themselves. The smallest of the front with at least `goal` on
     validation is kept, without `goal` the best on validation. The other fields of fitting, and the bits, are not read.
     """
 
@@ -108,6 +110,10 @@ class TrainConfig:
     rests: int = 25
     first_price: float = 6e-6
     last_price: float = 2e-4
+    annealed: int = 0
+    first_annealed_price: float = 8e-6
+    last_annealed_price: float = 1.5e-4
+    trials: int = 500000
     teachers: int = 4
     teacher_epochs: int = 30
     trees: bool = True
@@ -169,15 +175,18 @@ class TrainConfig:
             self.by_layer(name, len(self.hidden))
 
     def _check_widths(self) -> None:
-        for name in ("walk_steps", "rests", "teacher_epochs"):
+        for name in ("walk_steps", "rests", "teacher_epochs", "trials"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be at least 1")
         if self.rests > self.walk_steps:
             raise ValueError(f"rests ({self.rests}) must be at most walk_steps ({self.walk_steps})")
         if self.least_area <= 0:
             raise ValueError(f"least_area ({self.least_area}) must be above 0")
-        if not 0 < self.first_price <= self.last_price:
-            raise ValueError(f"first_price ({self.first_price}) must be above 0 and at most last_price ({self.last_price})")
+        for first, last in (("first_price", "last_price"), ("first_annealed_price", "last_annealed_price")):
+            if not 0 < getattr(self, first) <= getattr(self, last):
+                raise ValueError(f"{first} ({getattr(self, first)}) must be above 0 and at most {last} ({getattr(self, last)})")
+        if self.annealed < 0:
+            raise ValueError(f"annealed ({self.annealed}) must be at least 0")
         if not 0 <= self.label_share <= 1 or self.teachers < 0:
             raise ValueError(f"label_share ({self.label_share}) must be a share between 0 and 1, teachers ({self.teachers}) at least 0")
         if self.method == "widths" and (self.task != "classes" or not self.hidden or self.start or self.float_start):

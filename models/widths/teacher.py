@@ -1,17 +1,27 @@
-"""Soft labels: what several float networks and boosted trees say of the training part, and the labels themselves."""
+"""Soft labels: what several float networks and boosted trees say of the training part, each sample by those that have not seen it.
+
+What a network says of the samples that it was trained on is too sure, and repeats their noise.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from sklearn.model_selection import KFold
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 HIDDEN = (128, 64, 32)
 DROPOUT = 0.1
 BATCH = 512
+FOLDS = 5
+TREES = 0.25
+"""Share of the trees beside networks."""
 
 
+@torch.enable_grad()
 def float_net(x: Tensor, y: Tensor, classes: int, epochs: int, seed: int) -> nn.Sequential:
     """Of standardised features [N, F] and labels [N]; one cycle of AdamW."""
     torch.manual_seed(seed)
@@ -45,14 +55,23 @@ def boosted(x: np.ndarray, y: np.ndarray, seed: int):
     return model.fit(x, y)
 
 
-def soft_labels(x: Tensor, y: Tensor, classes: int, nets: int, trees: bool, epochs: int, seed: int) -> Tensor:
-    """float32 [N, classes]: the mean of what `nets` float networks say of x and, for a quarter (for all, if there are no nets), the trees."""
+def soft_labels(x: Tensor, y: Tensor, classes: int, nets: int, trees: bool, epochs: int, seed: int,
+                report: Callable[[int], None] = lambda fold: None) -> Tensor:
+    """float32 [N, classes]: of each of FOLDS parts the mean of what `nets` float networks, trained on the others, say of it and, for a quarter
+    (for all, if there are no nets), the trees. `report` gets the number of the part."""
     told = torch.zeros(len(x), classes)
-    made = [float_net(x, y, classes, epochs, seed + number) for number in range(nets)]
-    with torch.no_grad():
-        for net in made:
-            told += net(x).softmax(1) / nets
+    for fold, (seen, rest) in enumerate(KFold(FOLDS, shuffle=True, random_state=seed).split(x)):
+        report(fold)
+        told[rest] = _said(x[seen], y[seen], x[rest], classes, nets, trees, epochs, seed + fold * (nets + 1))
+    return told
+
+
+@torch.no_grad()
+def _said(x: Tensor, y: Tensor, of: Tensor, classes: int, nets: int, trees: bool, epochs: int, seed: int) -> Tensor:
+    told = torch.zeros(len(of), classes)
+    for number in range(nets):
+        told += float_net(x, y, classes, epochs, seed + number)(of).softmax(1) / nets
     if trees:
-        share = 0.25 if nets else 1.0
-        told = (1 - share) * told + share * torch.tensor(boosted(x.numpy(), y.numpy(), seed).predict_proba(x.numpy()), dtype=torch.float32)
+        share = TREES if nets else 1.0
+        told = (1 - share) * told + share * torch.tensor(boosted(x.numpy(), y.numpy(), seed).predict_proba(of.numpy()), dtype=torch.float32)
     return told

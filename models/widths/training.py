@@ -1,4 +1,4 @@
-"""A training of method `widths`: soft labels, the walk, and the network of the front that is kept."""
+"""A training of method `widths`: soft labels, the walk, the annealing, and the network of the front that is kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch.nn import functional as F
 
 from models.configuration import TrainConfig
 from models.tensors import Tensors
+from models.widths.anneal import Cooling, annealed
 from models.widths.model import WidthModel, prepared
 from models.widths.teacher import soft_labels
-from models.widths.walk import Plan, Walk
+from models.widths.walk import Plan, Stop, Walk
 
 Report = Callable[[str, int, float], None]
 
@@ -30,25 +31,33 @@ class FrontNet:
 
 
 def train_front(config: TrainConfig, tensors: Tensors, report: Report) -> Iterator[FrontNet]:
-    """The front of one walk, from large to small, each network as it is reached. Deterministic: every random choice from config.seed."""
+    """The front of one walk and of the annealing after it, from large to small, each network as it is reached. Deterministic on one
+    processor: every random choice from config.seed."""
     centre, reach = prepared(tensors.train.x)
-    x = (tensors.train.x - centre) / reach
-    targets = labels(config, tensors, report)
+    x, targets = (tensors.train.x - centre) / reach, labels(config, tensors, report)
+    for stop in stops(config, x, targets, report):
+        yield reached(stop, tensors, centre, reach, report)
+
+
+def stops(config: TrainConfig, x: Tensor, targets: Tensor, report: Report) -> Iterator[Stop]:
     plan = Plan(config.walk_steps, config.rests, config.first_price, config.last_price, config.least_area)
-    return reached(Walk(config.hidden, x, targets, plan, config.seed), tensors, centre, reach, report)
+    last = None
+    for last in Walk(config.hidden, x, targets, plan, config.seed).stops():
+        yield last
+    if last and config.annealed:
+        cooling = Cooling(config.annealed, config.trials, config.first_annealed_price, config.last_annealed_price)
+        yield from annealed(last.net, x, targets, cooling, config.seed, lambda trials, loss: report("annealing, trial", trials, loss))
 
 
 @torch.no_grad()
-def reached(walk: Walk, tensors: Tensors, centre: Tensor, reach: Tensor, report: Report) -> Iterator[FrontNet]:
-    """What the walk comes by, with its score on validation; features are centred by `centre` and divided by `reach`."""
-    for stop in walk.stops():
-        model = WidthModel.of(stop.net, centre, reach)
-        logits = model(tensors.validation.x)
-        loss = F.cross_entropy(logits * stop.net.sharpness, tensors.validation.y).item()
-        score = right_share(logits, tensors.validation.y)
-        kept = tuple(int(weight.count_nonzero()) for weight in model.quantised_weights())
-        report(f"widths, {stop.area:.0f} LUT", stop.step, loss)
-        yield FrontNet(model, stop.area, kept, score, loss)
+def reached(stop: Stop, tensors: Tensors, centre: Tensor, reach: Tensor, report: Report) -> FrontNet:
+    """With its score on validation; features are centred by `centre` and divided by `reach`."""
+    model = WidthModel.of(stop.net, centre, reach)
+    logits = model(tensors.validation.x)
+    loss = F.cross_entropy(logits * stop.net.sharpness, tensors.validation.y).item()
+    kept = tuple(int(weight.count_nonzero()) for weight in model.quantised_weights())
+    report(f"widths, {stop.area:.0f} LUT", stop.step, loss)
+    return FrontNet(model, stop.area, kept, right_share(logits, tensors.validation.y), loss)
 
 
 def labels(config: TrainConfig, tensors: Tensors, report: Report) -> Tensor:
@@ -57,8 +66,8 @@ def labels(config: TrainConfig, tensors: Tensors, report: Report) -> Tensor:
     hard = F.one_hot(y, classes).float()
     if not config.teachers and not config.trees:
         return hard
-    report("teachers", 0, 0.0)
-    soft = soft_labels(x, y, classes, config.teachers, config.trees, config.teacher_epochs, config.seed)
+    soft = soft_labels(x, y, classes, config.teachers, config.trees, config.teacher_epochs, config.seed,
+                       lambda fold: report("teachers, part", fold, 0.0))
     return config.label_share * hard + (1 - config.label_share) * soft
 
 
