@@ -19,7 +19,8 @@ assert not [name for name in sys.modules if within(name)], "left out"
 inside = lambda value: within(str(getattr(value, "__name__" if isinstance(value, ModuleType) else "__module__", "")))
 print(*sorted({name for name, module in list(sys.modules.items()) for value in list(vars(module).values()) if inside(value)}))
 import finn.builder.passes, networkx, pandas, scipy.special, sklearn.base, sympy, torch
-assert scipy.special.softmax([0.0, 0.0])[0] == 0.5 and networkx.path_graph(3).size() == 2 and not isinstance(finn.builder.passes.step_passes_frontend, type)
+assert scipy.special.softmax([0.0, 0.0])[0] == 0.5 and networkx.path_graph(3).size() == 2
+assert not isinstance(finn.builder.passes.step_passes_frontend, type)
 assert torch.zeros(2).sum() == 0 and sklearn.base.BaseEstimator() and sympy.Integer(2) + 1 == 3 and len(pandas.DataFrame({"a": [1]})) == 1
 """
 
@@ -31,7 +32,8 @@ def test_only_what_a_build_never_uses_has_stand_ins():
     held = set(done.stdout.split())
     fpgadataflow = "finn.transformation.fpgadataflow"
     assert held == {
-        "finn.custom_op.fpgadataflow.layernorm", "finn.custom_op.fpgadataflow.hwsoftmax", "finn.qor.estimator", f"{fpgadataflow}.multifpga.graph",
+        "finn.custom_op.fpgadataflow.layernorm", "finn.custom_op.fpgadataflow.hwsoftmax", "finn.qor.estimator",
+        f"{fpgadataflow}.multifpga.graph",
         "finn.analysis.fpgadataflow.empirical_qor_estimation", "finn.qor.database", "finn.qor.features", "finn.builder.build_dataflow_steps",
         f"{fpgadataflow}.simulation", f"{fpgadataflow}.simulation_connected",
         "onnx_ir._core", "onnx_ir._symbolic_shapes",
