@@ -136,5 +136,5 @@ def section_of(text: str, title: str) -> str:
 def with_section(text: str, section: Section) -> str:
     """The page with this section, and its bars below the table, in the place of the one of its title, or at its end."""
     bars = markdown_table(("on", "bar", "measured", ""), [bar.cells for bar in section.bars])
-    new, old = f"{section_text(section)}\n{bars}", section_of(text, section.title)
+    new, old = section_text(section) + (f"\n{bars}" if section.bars else ""), section_of(text, section.title)
     return text.replace(old, new) if old else text + new

@@ -1,4 +1,4 @@
-"""Runs the peers side by side with us and writes docs/benchmarks.md, all of it but the section of tests/benchmarks/scale.py.
+"""Runs the peers side by side with us and writes docs/benchmarks.md, all of it but the sections of OTHERS, which write themselves.
 
     nice -n 5 python -m tests.benchmarks.peers                        everything that is not on disk yet; hours on two cores
     nice -n 5 python -m tests.benchmarks.peers --only clock           one section; the others from what is on disk
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from finn_steps.synthesis.yosys import version
 from finn_steps.tools.files import write_atomically
-from tests.benchmarks import peer_environment, scale
+from tests.benchmarks import large, peer_environment, scale, yosys_profile
 from tests.benchmarks.context import Context
 from tests.benchmarks.kept import Kept
 from tests.benchmarks.networks import FINN, ROOT, makers
@@ -32,6 +32,7 @@ SECTIONS = {"bit_planes": bit_planes, "folded": folded, "emulation": emulation, 
             "clock": clock, "alkaid": alkaid, "unrolled": unrolled}
 """In the order of measuring: the long one last."""
 ON_PAGE = ("unrolled", "alkaid", "bit_planes", "folded", "designs", "tuner", "clock", "emulation", "simulation")
+OTHERS = (scale, large, yosys_profile)
 FOLDER = ROOT / "build" / "peers"
 
 
@@ -59,7 +60,8 @@ def run(python: str, measured: list[str], output: Path) -> None:
         known = Context(Kept(FOLDER / "results", measure=False), python)
         sections = [SECTIONS[section].section(SECTIONS[section].rows(known)) for section in ON_PAGE]
         before = output.read_text() if output.is_file() else ""
-        write_atomically(output, (page(sections, head(), before) + section_of(before, scale.TITLE)).encode())
+        kept = "".join(section_of(before, other.TITLE) for other in OTHERS)
+        write_atomically(output, (page(sections, head(), before) + kept).encode())
 
 
 def head() -> str:

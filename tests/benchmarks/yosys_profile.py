@@ -2,6 +2,7 @@
 
     nice -n 10 python -m tests.benchmarks.yosys_profile                                  TFC_2W2A, unrolled
     nice -n 10 python -m tests.benchmarks.yosys_profile "784-256-256-10" --style folded
+    nice -n 10 python -m tests.benchmarks.yosys_profile --page                           and the section of docs/benchmarks.md
 
 The script is the one of finn_steps/synthesis (out of context, 7 series), run label by label in one process. Nothing is kept.
 """
@@ -10,20 +11,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 
 from finn_steps.folding.cost import estimate
 from finn_steps.rtl.design import Design
 from finn_steps.rtl.generate import generate
-from finn_steps.synthesis.yosys import commands, count
+from finn_steps.synthesis.yosys import SynthesisResult, commands, count, version
+from finn_steps.tools.files import write_atomically
 from tests.benchmarks.by_layer import STYLES, folded
-from tests.benchmarks.networks import makers, network
-from tests.benchmarks.page import markdown_table
+from tests.benchmarks.networks import ROOT, makers, network
+from tests.benchmarks.page import Section, markdown_table, with_section
+
+PAGE, TITLE = ROOT / "docs" / "benchmarks.md", "Where Yosys' time goes"
+COLUMNS = ("part", "CPU s", "peak MB so far")
 
 LABELS = ("begin", "prepare", "map_dsp", "coarse", "map_memory", "map_ffram", "fine", "map_cells", "map_ffs", "map_luts", "finalize", "check")
 
@@ -32,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("network", nargs="?", default="TFC_2W2A", choices=list(makers()), metavar="NETWORK")
     parser.add_argument("--style", choices=STYLES, default="unrolled")
+    parser.add_argument("--page", action="store_true", help="write the section of docs/benchmarks.md too")
     told = parser.parse_args()
     accelerator = folded(network(told.network)[1], told.style)
     print(f"{told.network}, {told.style}: {estimate(accelerator).lut:,} LUT by the estimate", flush=True)
@@ -43,14 +51,22 @@ def main() -> None:
             raise SystemExit(f"error: Yosys: {done.stderr.strip().splitlines()[-1]}")
         rows = json.loads(done.stdout.splitlines()[-1])
         result = count(json.loads((design.folder / "stat.json").read_text())["design"]["num_cells_by_type"], 0)
-    print(f"{result.lut:,} LUT, {result.ff:,} FF, {sum(seconds for _, seconds, _ in rows):.0f} s of CPU")
-    print(markdown_table(("part", "CPU s", "peak MB so far"), [(part, f"{seconds:.1f}", f"{memory:,.0f}") for part, seconds, memory in rows]))
+    found = section(told.network, told.style, result, rows)
+    print(found.text, "", markdown_table(COLUMNS, found.rows), sep="\n")
+    if told.page:
+        write_atomically(PAGE, with_section(PAGE.read_text(), found).encode())
+
+
+def section(name: str, style: str, result: SynthesisResult, rows: list[tuple[str, float, float]]) -> Section:
+    """rows: (part, seconds of CPU, MB)."""
+    text = f"""Written by `python -m tests.benchmarks.yosys_profile --page`, on {date.today()}, {os.cpu_count()} cores shared with other work:
+{name}, {style}, {version()}, 7 series, label by label of the script that counts a build's cells. {result.lut:,} LUT, {result.ff:,} FF,
+{sum(seconds for _, seconds, _ in rows):.0f} s of CPU. Abc by itself, where a label runs it."""
+    return Section(TITLE, text, COLUMNS, [(part, f"{seconds:.1f}", f"{memory:,.0f}") for part, seconds, memory in rows], [])
 
 
 def child(folder: str) -> None:
     """The whole script, a label at a time; prints [(label, seconds of this process and its children, MB)] as its last line."""
-    import os
-
     from pyosys import libyosys
 
     os.chdir(folder)
