@@ -54,7 +54,7 @@ def place(case: Case) -> Path:
 
 
 def kept(case: Case) -> dict | None:
-    """The build's summary, with the seconds of CPU of it and all that it started ("cpu_s"), and on how many "cores"; None where it was not built."""
+    """The build's summary, with the seconds of CPU of it and all that it started ("cpu_s"), and on how many "cores"; None where there is none."""
     return json.loads(place(case).read_text()) if place(case).is_file() else None
 
 
@@ -83,7 +83,7 @@ weights in the shapes of FINN's examples ([large_nets.py](../tests/large_nets.py
 for the rate, and {SAMPLES} random inputs go through the RTL back to back, and under gaps and stalls. LUT, FF and block RAMs (18 Kbit) are the
 cost model's. Memory is the most that the build and all that it started had at once."""
     columns = ("network", "board", "II asked", "II", "weights", "nonzeros", "LUT", "FF", "BRAM18", "equal", "build s", "cores", "CPU s",
-               "peak MB", *(f"{step} s" for step in STEPS), "commit")
+               "peak MB", *(f"{step} s" for step in STEPS))
     rows = [row(case, summary) for case, summary in summaries.items() if summary]
     memory = {f"{case[0]}, {BOARDS[case[1]]}": summary and float(summary["memory_mb"]["peak"]) for case, summary in summaries.items()}
     wrong = [f"{case[0]}, {BOARDS[case[1]]}: {', '.join(found)}" for case, summary in summaries.items()
@@ -104,7 +104,7 @@ def row(case: Case, summary: dict) -> tuple[str, ...]:
     times = (seconds["total"], summary["cores"], summary["cpu_s"])
     steps = (seconds["steps"][f"step_{step}"] for step in STEPS)
     return (case[0], BOARDS[case[1]], f"{case[2]:,}", *(f"{count:,.0f}" for count in counts), equal, *(f"{second:,.0f}" for second in times),
-            f"{summary['memory_mb']['peak']:,}", *(f"{second:,.1f}" for second in steps), summary["build_dataflow"]["commit"] or "")
+            f"{summary['memory_mb']['peak']:,}", *(f"{second:,.1f}" for second in steps))
 
 
 if __name__ == "__main__":

@@ -60,8 +60,12 @@ def run(python: str, measured: list[str], output: Path) -> None:
         known = Context(Kept(FOLDER / "results", measure=False), python)
         sections = [SECTIONS[section].section(SECTIONS[section].rows(known)) for section in ON_PAGE]
         before = output.read_text() if output.is_file() else ""
-        kept = "".join(section_of(before, other.TITLE) for other in OTHERS)
-        write_atomically(output, (page(sections, head(), before) + kept).encode())
+        write_atomically(output, (page(sections, head(), before) + others(before)).encode())
+
+
+def others(before: str) -> str:
+    """The sections of the page that write themselves, as they stand there."""
+    return "".join(section_of(before, other.TITLE) for other in OTHERS)
 
 
 def head() -> str:
