@@ -120,6 +120,8 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{MODULES}mutation --designs 510 --kept FILE --minutes 19": Held("tests/test_mutation.py::test_nothing_survives"),
     f"{MODULES}census [WORDS]": Held("tests/test_census.py::test_a_row"),
     f"{MODULES}benchmarks.scale --least 1000 --most 100000 --synthesise 0": Held("tests/benchmarks/test_scale.py"),
+    f"{MODULES}benchmarks.large": Held("tests/end2end/test_large_networks.py::test_large_networks"),
+    f"{MODULES}benchmarks.yosys_profile --page": Cannot("minutes of Yosys; tests/benchmarks/test_large.py holds its page"),
     f"{MODULES}soak build/jet_qap --jets 10000000": Held("tests/test_soak.py::test_soak"),
     f"{MODULES}benchmarks.peers": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
     f"{MODULES}benchmarks.peers --only alkaid": Cannot("hours; tests/benchmarks/test_page.py holds its page"),

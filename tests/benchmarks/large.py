@@ -54,7 +54,7 @@ def place(case: Case) -> Path:
 
 
 def kept(case: Case) -> dict | None:
-    """The build's summary, with the seconds of CPU of it and all that it started ("cpu_s"), and on how many "cores"; None where there is none."""
+    """The build's summary, with seconds of CPU of it and all that it started ("cpu_s"), and on how many "cores"; None where there is none."""
     return json.loads(place(case).read_text()) if place(case).is_file() else None
 
 
