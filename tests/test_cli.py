@@ -215,7 +215,7 @@ def test_version(capsys):
 
 @pytest.mark.parametrize(
     "typed, offered",
-    [("bu", {"build"}), ("build jet", {"jet_dpp", "jet_qap", "jet_qap_small"}), ("train jet_d", {"jet_dpp"}), ("study q", {"qap"}),
+    [("bu", {"build"}), ("build jet_q", {"jet_qap", "jet_qap_small"}), ("train jet_d", {"jet_dpp"}), ("study q", {"qap"}),
      ("report s", {"smal"}), ("build jet_qap --lut", {"--lut-budget"})],
 )
 def test_bash_completes_commands_options_and_names(tmp_path, typed, offered):

@@ -222,7 +222,7 @@ def test_neurons_that_read_the_same_inputs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["jet_qap", "jet_qap_small", "jet_dpp"])
+@pytest.mark.parametrize("name", ["jet_qap", "jet_qap_small", "jet_dpp", "jet_widths"])
 def test_shipped_networks(tmp_path, name):
     """As they are built by name."""
     options = read_options(name, {})
