@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,19 @@ FRAMES = 2000
 ADDER = "ternary_adder.v"
 
 
+@dataclass(frozen=True, eq=False)
+class KerasNetwork:
+    """The bytes of a Keras file of HGQ2's layers, and frames of it, float32 [N, features]."""
+
+    model: bytes
+    x: np.ndarray
+
+
 def alkaid(kept: Kept, python: str, network, every: int, mode: str) -> dict:
     """Yosys' counts, `latency`, alkaid's own `estimate`, the `setting` that it took; {"failed": why}. Of its ternary adders each column is one
-    LUT, and no more is counted. network: a Chain of tests/benchmarks/chains.py, or an Accelerator."""
-    chain = not isinstance(network, Accelerator)
-    script = FOLDER / ("alkaid_chain.py" if chain else "alkaid_network.py")
-    content = network_content(chains.import_model(chains.emit(network, "chain")).accelerator if chain else network)
+    LUT, and no more is counted. network: a Chain of tests/benchmarks/chains.py, an Accelerator, or a KerasNetwork, whose `python` has Keras and
+    HGQ2 too."""
+    script, content = script_and_content(network)
     sources = [path.read_bytes() for path in (script, FOLDER / "alkaid_write.py")]
     made = kept("alkaid", [ALKAID, *sources, str(every), mode, *content], lambda: run(python, script, network, every, mode))
     if "failed" in made:
@@ -41,6 +49,14 @@ def alkaid(kept: Kept, python: str, network, every: int, mode: str) -> dict:
     counts = count_rtl(kept, files, made["top"], pairs=False)
     found = {**counts, "latency": round(made["latency"]), "estimate": made["cost"], "setting": made["setting"]}
     return {**found, "lut": found["lut"] + made["ternary_bits"]} if "lut" in found else found
+
+
+def script_and_content(network) -> tuple[Path, list[str | bytes]]:
+    if isinstance(network, KerasNetwork):
+        return FOLDER / "alkaid_keras.py", [network.model, network.x.tobytes()]
+    if isinstance(network, Accelerator):
+        return FOLDER / "alkaid_network.py", network_content(network)
+    return FOLDER / "alkaid_chain.py", network_content(chains.import_model(chains.emit(network, "chain")).accelerator)
 
 
 def black_box(verilog: str) -> str:
@@ -67,7 +83,10 @@ def run(python: str, script: Path, network, every: int, mode: str) -> dict:
 
 
 def save(network, path: Path) -> None:
-    """What alkaid_chain.py or alkaid_network.py reads."""
+    """What the scripts read."""
+    if isinstance(network, KerasNetwork):
+        np.savez(path, model=np.frombuffer(network.model, np.uint8), x=network.x)
+        return
     if not isinstance(network, Accelerator):
         chains.save(network, path)
         return
