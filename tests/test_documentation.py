@@ -70,7 +70,8 @@ def own_options() -> set[str]:
     for name in cli.list_commands(click.Context(cli)):
         walk(cli.get_command(click.Context(cli), name))
     programs = [path for folder in (".", "benchmarks", "fuzz", "fuzz/hostile") for path in (ROOT / "tests" / folder).glob("*.py")]
-    return found | {option for program in programs for option in re.findall(r'add_argument\("(--[\w-]+)"', program.read_text())}
+    option = r'(?:add_argument|click\.option)\("(--[\w-]+)"'
+    return found | {option for program in programs for option in re.findall(option, program.read_text())}
 
 
 @pytest.mark.parametrize("page", PAGES)
