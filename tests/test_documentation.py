@@ -70,8 +70,8 @@ def own_options() -> set[str]:
     for name in cli.list_commands(click.Context(cli)):
         walk(cli.get_command(click.Context(cli), name))
     programs = [path for folder in (".", "benchmarks", "fuzz", "fuzz/hostile") for path in (ROOT / "tests" / folder).glob("*.py")]
-    option = r'(?:add_argument|click\.option)\("(--[\w-]+)"'
-    return found | {option for program in programs for option in re.findall(option, program.read_text())}
+    declared = r'(?:add_argument|click\.option)\("(--[\w-]+)"'
+    return found | {option for program in programs for option in re.findall(declared, program.read_text())}
 
 
 @pytest.mark.parametrize("page", PAGES)
