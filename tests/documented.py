@@ -93,6 +93,7 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     "cd deploy/driver": Held("tests/deploy/test_simulated_board.py"),
     "cd deploy/core/rtl": UNPACKED,
     "./run-local.sh train jet_qap": Held("tests/models/test_train_command.py::test_the_same_command_gives_the_same_network"),
+    "./run-local.sh train jet_widths": Held("tests/models/test_train_command.py::test_a_walk_writes_its_front_and_keeps_one_by_its_goal"),
     "./run-local.sh train --fields": Run("remaining"),
     "./run-local.sh train tagger --hidden 64,32,32 --data mine.csv --label kind --drop event": Run("next: ./run-local.sh build"),
     "./run-local.sh study qap": Held("tests/models/study/test_results_page.py::test_the_table_is_of_the_committed_study"),
