@@ -40,6 +40,15 @@ def train_front(config: TrainConfig, tensors: Tensors, report: Report) -> Iterat
 
 
 def stops(config: TrainConfig, x: Tensor, targets: Tensor, report: Report) -> Iterator[Stop]:
+    """Of the walk, then of the annealing; of two of the same LUTs the first alone, since its LUTs are a network's name."""
+    seen: set[float] = set()
+    for stop in _walked_and_annealed(config, x, targets, report):
+        if stop.area not in seen:
+            seen.add(stop.area)
+            yield stop
+
+
+def _walked_and_annealed(config: TrainConfig, x: Tensor, targets: Tensor, report: Report) -> Iterator[Stop]:
     plan = Plan(config.walk_steps, config.rests, config.first_price, config.last_price, config.least_area)
     last = None
     for last in Walk(config.hidden, x, targets, plan, config.seed).stops():

@@ -92,7 +92,8 @@ def test_committed_networks_pass_the_rule_by_which_they_are_held():
 
 
 WALK = [word for field in ("method=widths", "walk_steps=24", "rests=6", "first_price=1e-3", "last_price=1e-2", "least_area=1", "teachers=1",
-                           "teacher_epochs=1", "trees=false") for word in ("--set", field)]
+                           "teacher_epochs=1", "trees=false",
+                           "annealed=3", "trials=300", "first_annealed_price=1e-5", "last_annealed_price=1e-3") for word in ("--set", field)]
 
 
 def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
@@ -102,7 +103,7 @@ def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
     net = tmp_path / "a" / "net"
     record = json.loads((net / "record.json").read_text())
     areas = [entry["area"] for entry in record["front"]]
-    assert record["shipped"] == "widths" and areas == sorted(areas, reverse=True) and len(areas) > 2
+    assert record["shipped"] == "widths" and len(areas) == len(set(areas)) > 3
     assert {path.stem for path in (net / "front").glob("*.onnx")} == {str(area) for area in areas}
     best = max(record["front"], key=lambda entry: entry["validation"])
     shipped, kept = (onnx.load(path) for path in (net / "model.onnx", net / "front" / f"{best['area']}.onnx"))
