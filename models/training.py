@@ -80,6 +80,9 @@ def train_widths(config: TrainConfig, tensors: Tensors, scored: dict, scores: di
     for net in train_front(config, tensors, report):
         keep(net)
         front.append(net)
+    if not front:
+        raise ValueError(f"method widths: nothing is left at the first rest; lower first_price ({config.first_price}) or take fewer rests "
+                         f"({config.rests})")
     kept = choose(front, config.goal)
     scored["widths"] = {part: right_share(kept.model(getattr(tensors, part).x), getattr(tensors, part).y)
                         for part in ("train", "validation", "test")}

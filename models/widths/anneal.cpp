@@ -15,7 +15,8 @@
 namespace {
 
 constexpr int BLOCK = 512, UNIT = 4096;                     // samples; weights are whole multiples of 1 / UNIT
-constexpr int GREATEST = 16 * UNIT, WIDEST = 10, FINEST = 10, COARSEST = -6;
+constexpr int GREATEST = 16 * UNIT;                          // of what a weight may become
+constexpr int WIDEST = 10, FINEST = 10, COARSEST = -6;       // bits, and bits behind the point, that a value may get
 constexpr int LOOKS[] = {5, 12, 25, 45};                     // blocks after which a trial may be given up
 constexpr double SURELY = 2.5;                               // standard errors that a loss must be above what is accepted
 constexpr int TUNED = 2000;                                  // trials from one best sharpness to the next

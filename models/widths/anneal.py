@@ -18,13 +18,14 @@ import torch
 from torch import Tensor
 
 from finn_steps.tools.compile import shared_library
+from models.widths.digits import FINEST
 from models.widths.network import Network
 from models.widths.walk import Stop
 
 SOURCE = Path(__file__).with_suffix(".cpp")
 FLAGS = ["-std=c++17", "-O3", "-march=native", "-ffast-math"]
-UNIT = 4096
-"""Weights are whole multiples of 1 / UNIT (digits.FINEST)."""
+UNIT = 2**-FINEST
+"""Weights are whole multiples of 1 / UNIT, in anneal.cpp too."""
 HOT, COLD = 4.0, 0.5
 """LUTs whose price is the temperature, at the start and at the end."""
 SLICES = 10

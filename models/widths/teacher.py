@@ -73,5 +73,7 @@ def _said(x: Tensor, y: Tensor, of: Tensor, classes: int, nets: int, trees: bool
         told += float_net(x, y, classes, epochs, seed + number)(of).softmax(1) / nets
     if trees:
         share = TREES if nets else 1.0
-        told = (1 - share) * told + share * torch.tensor(boosted(x.numpy(), y.numpy(), seed).predict_proba(of.numpy()), dtype=torch.float32)
+        model = boosted(x.numpy(), y.numpy(), seed)
+        told *= 1 - share
+        told[:, model.classes_] += share * torch.tensor(model.predict_proba(of.numpy()), dtype=torch.float32)  # a rare class may not be there
     return told

@@ -111,6 +111,13 @@ def test_a_walk_writes_its_front_and_keeps_one_by_its_goal(tiny, tmp_path):
     assert (net / "model.onnx").read_bytes() == (tmp_path / "b" / "net" / "model.onnx").read_bytes()
 
 
+def test_a_walk_on_which_nothing_is_left_is_told(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("models.training.train_front", lambda *given: iter(()))
+    with pytest.raises(ValueError, match=r"nothing is left at the first rest; lower first_price \(0.001\)"):
+        CliRunner().invoke(command, [str(tiny), "--output", str(tmp_path / "net"), *WALK], catch_exceptions=False)
+    assert not (tmp_path / "net" / "model.onnx").exists()
+
+
 def test_a_walk_that_ends_early_leaves_what_it_has_reached(tiny, tmp_path, monkeypatch):
     net = tmp_path / "net"
     (net / "front").mkdir(parents=True)

@@ -106,3 +106,12 @@ def test_soft_labels_are_of_teachers_that_have_not_seen_the_sample():
         told = soft_labels(x, y, 3, nets, trees, epochs, seed=1)
         assert torch.allclose(told.sum(1), torch.ones(400), atol=1e-5)
         assert told[torch.arange(400), y].mean() < 1 / 3 + 0.06
+
+
+def test_a_class_so_rare_that_no_tree_of_a_part_has_seen_it():
+    g = torch.Generator().manual_seed(1)
+    x, y = torch.randn(100, 4, generator=g), torch.randint(2, (100,), generator=g)
+    y[7] = 3
+    told = soft_labels(x, y, 4, 0, True, 1, seed=1)
+    assert told.shape == (100, 4) and torch.allclose(told.sum(1), torch.ones(100), atol=1e-5)
+    assert not told[:, 2].any() and told[7, 3] == 0 and told[:, 3].any()
