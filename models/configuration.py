@@ -16,7 +16,7 @@ from models.yaml_file import read_yaml
 BATCH_NORMS = ("none", "on", "no_affine", "no_running_statistics", "folded")
 SALIENCIES = ("magnitude", "fisher", "random")
 METHODS = ("none", "qap", "dpp", "widths")
-GRANULARITIES = ("weights", "blocks", "neurons")
+GRANULARITIES = ("weights", "blocks", "neurons", "digits")
 WIDEST, DEEPEST = 8192, 100
 """Neurons of a layer, as many as can be built, and hidden layers."""
 
@@ -39,14 +39,18 @@ class TrainConfig:
     Fitting: Adam; each pruning iteration runs at most `epochs`, ends after `patience` epochs without a better validation
     loss (0: never) and restores the best. `schedule` of the learning rate is constant or cosine. `dense_epochs` is for the
     first training, `final_epochs` for the last one (None: `epochs`). `l1` weighs the sum of |w| in the loss.
+    With `average` N the mean of the net over the last N epochs of the last fit is kept where its validation loss is the best.
     `random_labels` is the share of training labels replaced by uniform classes. With `folds` > 1, training and validation
     parts are joined and fold number `fold` is the validation part.
 
     Pruning: `method` is none, qap, dpp or widths. For qap, `saliency` names one or more criteria (the best on validation is kept),
     `remaining` the shares of weights left after each iteration ("published": the paper's), `rewind` takes the weights back
     to their initial values after each pruning (the lottery ticket), and `floor` is the least number of weights of a layer.
+    With `granularity` digits what is pruned are signed digits (models/pruning/digits.py): shares and floors are of the digits that the
+    weights can have, (bits + 1) // 2 each.
     For dpp, `keep` is k of each row, or of each tile where `tile` (inputs of a tile) is given, by layer; `granularity` is
-    weights, blocks (`block` neighbouring inputs are one kernel) or neurons; `neurons` picks so many whole neurons of each
+    weights, blocks (`block` neighbouring inputs are one kernel), neurons, or digits: the weights of a row have exactly k nonzero signed
+    digits together, k - 1 adders in hardware; `neurons` picks so many whole neurons of each
     hidden layer beside the weights, equally many of each tile that the next layer reads (0: all have weights); the temperature
     falls linearly from `temperature_start` to `temperature_end`; `entropy_penalty` is mu; the masks' logits have a
     `logit_learning_rate` of their own; after `epochs` the masks are frozen and `final_epochs` fine-tune.
@@ -83,6 +87,7 @@ class TrainConfig:
     dense_epochs: int | None = None
     final_epochs: int | None = None
     patience: int = 10
+    average: int = 0
     l1: float = 0.0
     random_labels: float = 0.0
     folds: int = 1
@@ -151,7 +156,7 @@ class TrainConfig:
         for name in ("learning_rate", "final_learning_rate", "activation_max", "input_sigmas"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be above zero")
-        for name in ("patience", "l1", "seed"):
+        for name in ("patience", "average", "l1", "seed"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} ({getattr(self, name)}) must be at least 0")
         if not all(isinstance(width, int) and 0 < width <= WIDEST for width in self.hidden) or len(self.hidden) > DEEPEST:
@@ -161,6 +166,7 @@ class TrainConfig:
             for bits in values if isinstance(values, tuple) else (values,):
                 if not isinstance(bits, int) or not (low <= bits <= 16 or bits == 32):
                     raise ValueError(f"{name} ({bits}) must be {low} to 16, or 32 for float")
+        self._check_granularity()
         self._check_widths()
         if not 0 <= self.random_labels <= 1:
             raise ValueError(f"random_labels ({self.random_labels}) must be a share between 0 and 1")
@@ -173,6 +179,12 @@ class TrainConfig:
             self.by_layer(name)
         for name in ("activation_bits", "neurons"):
             self.by_layer(name, len(self.hidden))
+
+    def _check_granularity(self) -> None:
+        if self.method == "qap" and self.granularity not in ("weights", "digits"):
+            raise ValueError(f"granularity ({self.granularity}) is of method dpp; qap prunes weights or digits")
+        if self.method in ("qap", "dpp") and self.granularity == "digits" and 32 in self.by_layer("weight_bits"):
+            raise ValueError("granularity digits needs weight_bits of 2 to 16 in every layer; float weights (32) have no digits")
 
     def _check_widths(self) -> None:
         for name in ("walk_steps", "rests", "teacher_epochs", "trials"):

@@ -29,6 +29,11 @@ class ActivationQuant(Uint8ActPerTensorFixedPointMaxInit):
     """Unsigned, with a learned power-of-two scale that starts from `max_val`."""
 
 
+def scale_of(greatest: Tensor, bits: int) -> Tensor:
+    """2^ceil(log2 greatest) / 2^(bits-1), `greatest` being a tensor's greatest magnitude."""
+    return torch.exp2(torch.ceil(torch.log2(greatest.clamp_min(SCALING_MIN))) - (bits - 1))
+
+
 class QuantiseWeight(torch.autograd.Function):
     """Signed narrow-range rounding to `bits`; scale = 2^ceil(log2 max|w|) / 2^(bits-1). Straight-through, clipping included;
     the scale's gradient goes to the weights of greatest magnitude in equal shares. Weights [MH, MW], or of S nets [S, MH, MW]
@@ -37,7 +42,7 @@ class QuantiseWeight(torch.autograd.Function):
     @staticmethod
     def forward(ctx, weight: Tensor, bits: int) -> Tensor:
         greatest = weight.abs().amax((-2, -1), keepdim=True)
-        scale = torch.exp2(torch.ceil(torch.log2(greatest.clamp_min(SCALING_MIN))) - (bits - 1))
+        scale = scale_of(greatest, bits)
         limit = 2 ** (bits - 1) - 1
         scaled = weight / scale
         rounded = torch.round(scaled).clamp_(-limit, limit)

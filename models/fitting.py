@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from models.learners import Alone, Stack
 from models.objective import OBJECTIVES
@@ -18,7 +19,8 @@ Quantised = tuple[Tensor, Tensor]  # quantised inputs [N, F] and labels [N], or 
 
 @dataclass(frozen=True)
 class FitPlan:
-    """How long and how fast: at most `epochs`, ended after `patience` epochs without a better validation loss (0: never)."""
+    """How long and how fast: at most `epochs`, ended after `patience` epochs without a better validation loss (0: never). The mean of
+    the net over the last `average` of `epochs` is kept where its validation loss is better than every epoch's (0: no mean)."""
 
     epochs: int
     patience: int
@@ -26,6 +28,7 @@ class FitPlan:
     batch_size: int
     schedule: str = "constant"
     l1: float = 0.0
+    average: int = 0
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a fit did. `best_epoch` counts from 0; losses are means over the part."""
+    """What a fit did. `best_epoch` counts from 0; losses are means over the part. `averaged`: the mean of the last epochs is kept, the
+    loss is its."""
 
     epochs: int
     best_epoch: int
     validation_loss: float
+    averaged: bool = False
 
 
 class Diverged(RuntimeError):
@@ -109,6 +114,7 @@ class Progress:
     def __init__(self, task: Task):
         self.task, self.fault = task, ""
         self.epochs, self.best_epoch, self.best_loss, self.best_state = 0, -1, math.inf, snapshot(task.model)
+        self.mean: AveragedModel | None = None
 
     def start_epoch(self, epoch: int) -> tuple[Tensor, ...]:
         """The samples of each of the epoch's steps, in an order that only this task's generator knows."""
@@ -130,15 +136,28 @@ class Progress:
         self.task.on_epoch(epoch, loss)
         if loss < self.best_loss:
             self.best_epoch, self.best_loss, self.best_state = epoch, loss, snapshot(self.task.model)
+        if self.task.restore == "best" and epoch >= self.task.plan.epochs - self.task.plan.average:
+            self.mean = self.mean or AveragedModel(self.task.model)
+            self.mean.update_parameters(self.task.model)
         return not (self.task.plan.patience and epoch - self.best_epoch >= self.task.plan.patience)
 
     def outcome(self) -> Fit | Diverged:
         """Restore what is to be kept, and say what the fit gave."""
         model = self.task.model
-        if self.fault or self.task.restore == "best":
+        averaged = not self.fault and self.mean is not None and self._mean_is_better()
+        if self.fault or self.task.restore == "best" and not averaged:
             model.load_state_dict(self.best_state)
         model.eval()
-        return Diverged(self.fault, model) if self.fault else Fit(self.epochs, self.best_epoch, self.best_loss)
+        return Diverged(self.fault, model) if self.fault else Fit(self.epochs, self.best_epoch, self.best_loss, averaged)
+
+    def _mean_is_better(self) -> bool:
+        """Load the mean of the last epochs into the model, masked as after a step, and compare it with the best epoch."""
+        self.task.model.load_state_dict(self.mean.module.state_dict())
+        self.task.after_step()
+        loss = mean_loss(self.task.model, self.task.validation)
+        if better := loss < self.best_loss:
+            self.best_loss = loss
+        return better
 
 
 def make_optimiser(parameters: list[Tensor], plan: FitPlan, rates: dict[nn.Parameter, float]) -> torch.optim.Optimizer:

@@ -1,7 +1,7 @@
 """A ladder of networks, from large to small: cut a little, fit a little, and keep every rung as a file that can be built.
 
 Rungs depend on the training and the data alone, so that another budget, or the same one after an interruption, finds those that are
-there. A rung's `remaining` is the share of the weights left; its accuracy is that of the exported net on the validation part.
+there. A rung's `remaining` is the share of the weights (or digits) left; its accuracy is that of the exported net on the validation part.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from models.export import export
 from models.fitting import Task, fit, logits
 from models.network import QuantMLP
 from models.objective import OBJECTIVES
+from models.pruning.digits import slots
 from models.pruning.masks import Masks
 from models.record import write_json
 from models.tensors import Tensors
@@ -61,7 +62,7 @@ class Rung:
 
 
 def shares(weights: int, layers: int) -> Iterator[float]:
-    """Of the weights left, rung by rung."""
+    """Of the weights (or digits) left, rung by rung."""
     yield from (share for share in SHARES if share * weights >= FEWEST * layers)
     share = SHARES[-1] * FALL
     while share * weights >= FEWEST * layers:
@@ -84,9 +85,8 @@ class Ladder:
 
     def rungs(self) -> Iterator[Rung]:
         """From large to small; those that are there are read."""
-        model, masks = None, None
-        total, above = self.total, "dense"
-        for number, share in enumerate(shares(total, self.config.layers)):
+        model, masks, above = None, None, "dense"
+        for number, share in enumerate(shares(self.candidates, self.config.layers)):
             key = f"{share:.5f}"
             rung = self.read(key)
             if rung is None:
@@ -100,8 +100,20 @@ class Ladder:
 
     @property
     def total(self) -> int:
+        """Weights."""
+        return sum(self.sizes)
+
+    @property
+    def candidates(self) -> int:
+        """What can be pruned: the weights, or the digits that they can have."""
+        if self.config.granularity != "digits":
+            return self.total
+        return sum(size * slots(bits) for size, bits in zip(self.sizes, self.config.by_layer("weight_bits")))
+
+    @property
+    def sizes(self) -> list[int]:
         widths = (len(self.tensors.mean), *self.config.hidden, qap.outputs_of(self.config, self.tensors))
-        return sum(a * b for a, b in zip(widths, widths[1:]))
+        return [a * b for a, b in zip(widths, widths[1:])]
 
     def polish(self, above: str, share: float, epochs: int, seed: int) -> Rung:
         """A rung of its own: from the one called `above`, cut to `share` and fitted for long, the samples in an order of `seed`."""
@@ -115,10 +127,11 @@ class Ladder:
     def cut(self, model: QuantMLP, masks: Masks, share: float, key: str, number: int, epochs: int | None = None) -> Rung:
         """Prune `model` in place to `share`, fit it, and write the rung."""
         config, prepared = self.config, self.prepared(model)
-        scores = qap.scores(model, config.saliency[0], prepared, config, number)
-        masks.prune(scores, min(round(share * self.total), sum(masks.counts)), config.by_layer("floor"))
-        plan = qap.fit_plan(config, epochs)
-        fit(Task(model, prepared.train, prepared.validation, plan, qap.shuffler(config, 2 + number), after_step=masks.apply))
+        scores = qap.scores(model, masks, config.saliency[0], prepared, config, number)
+        masks.prune(scores, min(round(share * masks.total), sum(masks.counts)), config.by_layer("floor"))
+        plan = qap.fit_plan(config, epochs, average=config.average if epochs else 0)
+        with masks.held() as hold:
+            fit(Task(model, prepared.train, prepared.validation, plan, qap.shuffler(config, 2 + number), after_step=hold))
         masks.check()
         return self.write(model, masks, share, key)
 
@@ -128,7 +141,7 @@ class Ladder:
         prepared = self.prepared(model)
         score = OBJECTIVES[self.config.task].score(logits(built, prepared.validation[0]), prepared.validation[1])
         nonzeros = sum(int(weight.count_nonzero()) for weight in built.quantised_weights())
-        rung = Rung(self.arm, key, str(self.folder), share, tuple(masks.counts), nonzeros, self.total, score.value, score.error)
+        rung = Rung(self.arm, key, str(self.folder), share, tuple(masks.living), nonzeros, self.total, score.value, score.error)
         export(built, rung.onnx, self.tensors.test.x[:CHECKED])
         torch.save([alive for alive in masks.alive], self.folder / f"{key}.masks.pt")
         checkpoint.save(model, rung.state)
@@ -146,10 +159,10 @@ class Ladder:
         """The model and masks of a rung, or of the net before any cut, which is trained if it is not there."""
         if key == "dense":
             model = self.dense()
-            return model, Masks(model.weights)
+            return model, qap.masks_of(model, self.config)
         model = self.empty()
         checkpoint.load(model, self.folder / f"{key}.pt")
-        masks = Masks(model.weights)
+        masks = qap.masks_of(model, self.config)
         masks.alive = torch.load(self.folder / f"{key}.masks.pt", weights_only=True)
         return model, masks
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from models.fake_quant import QuantiseReLU, QuantiseWeight
 from models.network import is_quantised
@@ -124,8 +125,9 @@ class Stack:
 
 
 def stack_key(task) -> tuple:
-    """Tasks of equal keys can be stacked: one plan, one shape of network, one number of samples, no penalty, no own rates."""
-    if task.penalty is not None or task.rates:
+    """Tasks of equal keys can be stacked: one plan, one shape of network, one number of samples, no penalty, no own rates, no weights
+    that are made of others (masks of digits)."""
+    if task.penalty is not None or task.rates or any(map(parametrize.is_parametrized, task.model.modules())):
         return (id(task),)
     shapes = tuple((name, type(module).__name__, getattr(module, "bits", None)) for name, module in task.model.named_modules())
     return task.plan, len(task.train[1]), shapes, tuple(parameter.shape for parameter in task.model.parameters())

@@ -15,6 +15,7 @@ from models.float_start import start_from_float
 from models.network import QuantMLP
 from models.objective import outputs
 from models.pruning import saliency as criteria
+from models.pruning.digits import DigitMasks
 from models.pruning.masks import Masks, snapshot
 from models.tensors import Tensors
 
@@ -97,40 +98,51 @@ def prune(
     on_level: Callable[[Level], None] = lambda level: None,
 ) -> Training:
     """A training that prunes `model` in place along `config.remaining`, with a fit after each cut; returns a list of Levels."""
-    masks, levels = Masks(model.weights), []
-    total = sum(weight.numel() for weight in model.weights)
+    masks, levels = masks_of(model, config), []
     for number, share in enumerate(config.remaining):
-        masks.prune(scores(model, saliency, prepared, config, number), round(share * total), config.by_layer("floor"))
+        masks.prune(scores(model, masks, saliency, prepared, config, number), round(share * masks.total), config.by_layer("floor"))
         if config.rewind:
             model.load_state_dict(start)
             masks.apply()
         final = number == len(config.remaining) - 1
-        plan = fit_plan(config, config.final_epochs if final else None, config.final_learning_rate if final else None)
-        done = yield Task(model, prepared.train, prepared.validation, plan, shuffler(config, 2 + number), after_step=masks.apply,
-                          on_epoch=_named(report, f"{saliency} {share:.1%} left"))
+        plan = final_plan(config) if final else fit_plan(config)
+        with masks.held() as hold:
+            done = yield Task(model, prepared.train, prepared.validation, plan, shuffler(config, 2 + number), after_step=hold,
+                              on_epoch=_named(report, f"{saliency} {share:.1%} left"))
         masks.check()
         levels.append(level(model, masks, share, done, prepared))
         on_level(levels[-1])
     return levels
 
 
-def scores(model: QuantMLP, saliency: str, prepared: Prepared, config: TrainConfig, number: int) -> list[torch.Tensor]:
-    """The saliency of every weight before cut `number`."""
+def masks_of(model: QuantMLP, config: TrainConfig) -> Masks:
+    """Of weights or of digits; all of them live."""
+    return DigitMasks(model.layers) if config.granularity == "digits" else Masks(model.weights)
+
+
+def scores(model: QuantMLP, masks: Masks, saliency: str, prepared: Prepared, config: TrainConfig, number: int) -> list[torch.Tensor]:
+    """The saliency of every weight (digit) before cut `number`."""
+    changes = masks.changes()
     if saliency == "magnitude":
-        return criteria.magnitude(model.weights)
+        return criteria.magnitude(changes)
     if saliency == "fisher":
         x, y = prepared.train
-        return criteria.fisher(model, x[:FISHER_SAMPLES], y[:FISHER_SAMPLES])
-    return criteria.random(model.weights, shuffler(config, 1000 + number))
+        return criteria.fisher(changes, model, x[:FISHER_SAMPLES], y[:FISHER_SAMPLES])
+    return criteria.random(changes, shuffler(config, 1000 + number))
 
 
 def level(model: QuantMLP, masks: Masks, share: float, done: Fit, prepared: Prepared) -> Level:
-    return Level(share, tuple(masks.counts), done, accuracy(model, prepared.validation), snapshot(model))
+    return Level(share, tuple(masks.living), done, accuracy(model, prepared.validation), snapshot(model))
 
 
-def fit_plan(config: TrainConfig, epochs: int | None = None, learning_rate: float | None = None) -> FitPlan:
+def fit_plan(config: TrainConfig, epochs: int | None = None, learning_rate: float | None = None, average: int = 0) -> FitPlan:
     return FitPlan(epochs or config.epochs, config.patience, learning_rate or config.learning_rate, config.batch_size,
-                   config.schedule, config.l1)
+                   config.schedule, config.l1, average)
+
+
+def final_plan(config: TrainConfig) -> FitPlan:
+    """Of the last fit of a training that prunes."""
+    return fit_plan(config, config.final_epochs, config.final_learning_rate, config.average)
 
 
 def shuffler(config: TrainConfig, stage: int) -> torch.Generator:

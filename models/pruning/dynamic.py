@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from models.fake_quant import scale_of
+from models.pruning.digits import nearest_by_digits, slots, written
+
 INITIAL_SPREAD = 0.5
 
 
@@ -135,6 +138,33 @@ class WeightMask(nn.Module):
         return [self.choice] if self.rows is None else [self.choice, self.rows]
 
 
+class DigitMask(WeightMask):
+    """The parametrisation that picks digits: every weight of `bits` has as many candidates as it can have signed digits, and is the
+    nearest whole number of just as many digits as were picked of them. `tile` counts inputs."""
+
+    def __init__(self, shape: torch.Size, keep: int, tile: int, bits: int, name: str = "mask", neurons: int = 0, neuron_tile: int = 0,
+                 dead_inputs: Callable[[], Tensor] | None = None):
+        self.bits, self.slots = bits, slots(bits)
+        closed = (lambda: dead_inputs().repeat_interleave(self.slots)) if dead_inputs else None
+        super().__init__((shape[0], shape[1] * self.slots), keep, tile * self.slots, "weights", 1, name, neurons, neuron_tile, closed)
+
+    def mask(self) -> Tensor:
+        """[outputs, inputs, slots]; what was picked of a weight stands first."""
+        picked = super().mask()
+        return picked.view(len(picked), -1, self.slots).sort(stable=True, dim=-1, descending=True).values
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Straight through to the living weights; a candidate's gradient is by how much its digit changes the weight."""
+        mask = self.mask()
+        counts = mask.detach().sum(-1, keepdim=True).long()
+        living = weight * (counts[..., 0] > 0)
+        with torch.no_grad():
+            scale = scale_of(living.abs().amax(), self.bits)
+            found = written(nearest_by_digits(weight / scale, self.bits, True), scale, self.bits)
+            change = found.gather(-1, counts)[..., 0] - living
+        return living + change + ((mask - mask.detach()) * found.diff(dim=-1)).sum(-1)
+
+
 def pick_neurons(outputs: int, neurons: int, tile: int, name: str) -> TopK:
     """A mask [1, outputs] of `neurons` ones, equally many in each tile."""
     tile = tile or outputs
@@ -145,19 +175,25 @@ def pick_neurons(outputs: int, neurons: int, tile: int, name: str) -> TopK:
     return TopK(1, outputs, neurons // tiles, tile, f"{name}, neurons")
 
 
-def add_mask(layer: nn.Module, keep: int, *arguments, **keywords) -> WeightMask:
-    """Give `layer` a learned mask over its weight: the arguments are those of WeightMask after the shape."""
-    mask = WeightMask(layer.weight.shape, keep, *arguments, **keywords)
+def add_mask(layer: nn.Module, keep: int, tile: int = 0, granularity: str = "weights", block: int = 1, *more, **keywords) -> WeightMask:
+    """Give `layer` a learned mask over its weight: the arguments are those of WeightMask after the shape, or with granularity `digits`
+    those of DigitMask."""
+    if granularity == "digits":
+        mask = DigitMask(layer.weight.shape, keep, tile, layer.bits, *more, **keywords)
+    else:
+        mask = WeightMask(layer.weight.shape, keep, tile, granularity, block, *more, **keywords)
     parametrize.register_parametrization(layer, "weight", mask, unsafe=True)
     return mask
 
 
 def freeze_mask(layer: nn.Module) -> Tensor:
     """Fix the mask of `layer` to the top k of its logits and take the parametrisation out; returns the mask as booleans of
-    the weight's shape. The weight holds exact zeros where the mask does."""
+    the weight's shape (of digits [MH, MW, slots]). The weight holds exact zeros where the mask does."""
     mask = layer.parametrizations.weight[0]
     mask.eval()
-    alive = mask.mask().bool().expand(layer.weight.shape).clone()
+    alive = mask.mask().bool()
+    if alive.dim() == layer.weight.dim():
+        alive = alive.expand(layer.weight.shape).clone()
     parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
     return alive
 

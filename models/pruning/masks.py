@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor, nn
 
@@ -28,10 +31,29 @@ class Masks:
         self.alive = select(scores, self.alive, keep, floor)
         self.apply()
 
+    def changes(self) -> list[Tensor]:
+        """By how much each weight changes when it is pruned: |w|."""
+        return [weight.detach().abs() for weight in self.weights]
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[], None]]:
+        """While a fit runs: what is to be called after each of its steps."""
+        yield self.apply
+
     @property
     def counts(self) -> list[int]:
-        """Living weights, layer by layer."""
+        """What lives (weights here), layer by layer."""
         return [int(alive.sum()) for alive in self.alive]
+
+    @property
+    def living(self) -> list[int]:
+        """Living weights, layer by layer."""
+        return self.counts
+
+    @property
+    def total(self) -> int:
+        """Of what can be pruned."""
+        return sum(alive.numel() for alive in self.alive)
 
     def check(self) -> None:
         """RuntimeError where a pruned weight is not exactly zero."""

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import qap
-from models.fitting import Diverged, FitPlan, Task, fit, mean_loss
+from models.fitting import Diverged, FitPlan, Task, fit, fit_together, mean_loss
 from models.pruning.masks import snapshot
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -60,3 +60,37 @@ def test_cosine_learning_rate_changes_the_fit():
 def test_l1_shrinks_the_weights():
     plain, shrunk = run(FitPlan(4, 0, 0.01, 50))[0], run(FitPlan(4, 0, 0.01, 50, l1=0.01))[0]
     assert shrunk.weights[0].abs().sum() < plain.weights[0].abs().sum()
+
+
+@pytest.mark.parametrize("rate, better", [(0.1, True), (0.003, False)])
+def test_the_mean_of_the_last_epochs_is_kept_where_it_is_better(rate, better):
+    """At a high rate the epochs lie around the mean, at a low one the loss still falls."""
+    states, losses = [], []
+    model = qap.build(TINY, synthetic_tensors())
+    prepared, masks = qap.prepare(model, synthetic_tensors()), qap.Masks(model.weights)
+    masks.prune(masks.changes(), 100)
+    done = fit(Task(model, prepared.train, prepared.validation, FitPlan(8, 0, rate, 50, average=3), torch.Generator().manual_seed(0),
+                    after_step=masks.apply, on_epoch=lambda epoch, loss: (states.append(snapshot(model)), losses.append(loss))))
+    assert done.averaged == better and done.validation_loss == mean_loss(model, prepared.validation)
+    assert done.validation_loss < min(losses) if better else done.validation_loss == min(losses)
+    masks.check()
+    for name, value in model.state_dict().items():
+        mean = sum(state[name] for state in states[-3:]) / 3 if better and value.is_floating_point() else None
+        torch.testing.assert_close(value, states[done.best_epoch][name] if mean is None else mean)
+
+
+def test_stacked_fits_have_the_means_of_their_own():
+    def tasks():
+        for seed in (1, 2):
+            model = qap.build(TINY.with_fields(seed=seed), synthetic_tensors())
+            prepared = qap.prepare(model, synthetic_tensors())
+            yield Task(model, prepared.train, prepared.validation, FitPlan(8, 0, 0.05, 50, average=6), torch.Generator().manual_seed(seed))
+
+    stacked, single = list(tasks()), list(tasks())
+    done = fit_together(stacked)
+    assert [one.averaged for one in done] == [True, False]
+    for task, found, other in zip(single, done, stacked):
+        alone = fit(task)
+        assert alone.averaged == found.averaged
+        for a, b in zip(task.model.weights, other.model.weights):
+            torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)

@@ -4,19 +4,21 @@ import torch
 from torch.nn import functional as F
 
 from models import qap
+from models.pruning.masks import Masks
 from models.pruning.saliency import fisher, magnitude
 from tests.models.synthetic import TINY, synthetic_tensors
 
 
 def test_magnitude_by_hand():
-    assert torch.equal(magnitude([torch.nn.Parameter(torch.tensor([[-2.0, 0.5]]))])[0], torch.tensor([[2.0, 0.5]]))
+    masks = Masks([torch.nn.Parameter(torch.tensor([[-2.0, 0.5]]))])
+    assert torch.equal(magnitude(masks.changes())[0], torch.tensor([[2.0, 0.5]]))
 
 
 def test_fisher_is_the_second_moment_of_each_samples_gradient():
     # Float weights: a quantised tensor's scale has a gradient of its own, which the formula leaves out.
     model = qap.build(TINY.with_fields(batch_norm="on", weight_bits=32), synthetic_tensors())
     x, y = (values[:40] for values in qap.prepare(model, synthetic_tensors()).train)
-    found = fisher(model, x, y)
+    found = fisher(Masks(model.weights).changes(), model, x, y)
     model.eval()
     moments = [torch.zeros_like(weight) for weight in model.weights]
     for i in range(len(x)):
