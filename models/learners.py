@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 from models.fake_quant import QuantiseReLU, QuantiseWeight
 from models.network import is_quantised
 from models.objective import OBJECTIVES
+from models.pruning.digits import digits_kept
 
 
 class Alone:
@@ -60,9 +61,9 @@ class Stack:
         """Loss of each net on its own `chosen` training samples."""
         x = torch.stack([task.train[0][order] for task, order in zip(self.tasks, chosen)])
         y = torch.stack([task.train[1][order] for task, order in zip(self.tasks, chosen)])
-        losses = OBJECTIVES[self.tasks[0].model.task].losses(self._forward(x.transpose(1, 2)), y)
-        l1 = self.tasks[0].plan.l1
-        return losses + l1 * sum(weight.abs().sum((1, 2)) for weight in self._weights()) if l1 else losses
+        weights, l1 = self._weights(), self.tasks[0].plan.l1
+        losses = OBJECTIVES[self.tasks[0].model.task].losses(self._forward(weights, x.transpose(1, 2)), y)
+        return losses + l1 * sum(weight.abs().sum((1, 2)) for weight in weights) if l1 else losses
 
     def keep(self, indices: list[int], optimiser: torch.optim.Optimizer) -> None:
         """Go on with the nets at `indices` alone; `optimiser` keeps their moments."""
@@ -90,12 +91,19 @@ class Stack:
                 getattr(task.model.get_submodule(owner), leaf).data = piece
 
     def _weights(self) -> list[Tensor]:
-        return [self._stacks[f"layers.{i}.weight"] for i in range(len(self.tasks[0].model.layers))]
+        """[S, MH, MW] of each layer, with as many digits as they may have."""
+        return [self._digits_kept(i) if parametrize.is_parametrized(layer) else self._stacks[f"layers.{i}.weight"]
+                for i, layer in enumerate(self.tasks[0].model.layers)]
 
-    def _forward(self, x: Tensor) -> Tensor:
+    def _digits_kept(self, i: int) -> Tensor:
+        limits = [task.model.layers[i].parametrizations.weight[0] for task in self.tasks]
+        counts = torch.stack([limit.counts for limit in limits])
+        return digits_kept(self._stacks[f"layers.{i}.parametrizations.weight.original"], counts, limits[0].bits, limits[0].exactly)
+
+    def _forward(self, weights: list[Tensor], x: Tensor) -> Tensor:
         """Quantised inputs [S, F, N] -> logits [S, classes, N]: models.network.QuantMLP.forward_quantised of every net."""
         model = self.tasks[0].model
-        for i, (layer, weight) in enumerate(zip(model.layers, self._weights())):
+        for i, (layer, weight) in enumerate(zip(model.layers, weights)):
             if is_quantised(layer):
                 weight = QuantiseWeight.apply(weight, layer.bits)
             x = torch.baddbmm(self._stacks[f"layers.{i}.bias"][..., None], weight, x)
@@ -125,9 +133,9 @@ class Stack:
 
 
 def stack_key(task) -> tuple:
-    """Tasks of equal keys can be stacked: one plan, one shape of network, one number of samples, no penalty, no own rates, no weights
-    that are made of others (masks of digits)."""
-    if task.penalty is not None or task.rates or any(map(parametrize.is_parametrized, task.model.modules())):
+    """Tasks of equal keys can be stacked: one plan, one shape of network, one number of samples, no penalty, no own rates."""
+    if task.penalty is not None or task.rates:
         return (id(task),)
-    shapes = tuple((name, type(module).__name__, getattr(module, "bits", None)) for name, module in task.model.named_modules())
+    shapes = tuple((name, type(module).__name__, getattr(module, "bits", None), getattr(module, "exactly", None))
+                   for name, module in task.model.named_modules())
     return task.plan, len(task.train[1]), shapes, tuple(parameter.shape for parameter in task.model.parameters())

@@ -128,6 +128,8 @@ KNOWN: dict[str, Run | Held | Cannot] = {
     f"{MODULES}benchmarks.peers --only alkaid": Cannot("hours; tests/benchmarks/test_page.py holds its page"),
     ".venv/bin/python -m tests.benchmarks.front": Held("tests/benchmarks/test_front.py::test_the_page_has_the_tables_of_the_rows"),
     ".venv/bin/python -m tests.benchmarks.front measure ARM SEED FILE... --alkaid PYTHON": Cannot("alkaid and Keras in their own environment"),
+    ".venv/bin/python -m tests.benchmarks.front_arms ARM SEED... --output FOLDER":
+        Held("tests/benchmarks/test_front_arms.py::test_an_arm_writes_its_sizes"),
     f"{MODULES}benchmarks.hgq2_front FOLDER --seed 1 --epochs 4500": Cannot("an hour of HGQ2's training, in its own environment"),
     f"{MODULES}benchmarks.by_layer": Held("tests/finn_steps/synthesis/test_by_layer.py"),
     "python -m pytest -m slow tests/finn_steps/proof -k shipped": Held("tests/finn_steps/proof/test_prove.py"),

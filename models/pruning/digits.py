@@ -65,10 +65,10 @@ class DigitLimit(nn.Module):
 
 
 def digits_kept(weight: Tensor, counts: Tensor, bits: int, exactly: bool) -> Tensor:
-    """`weight` [MH, MW] with `counts` [MH, MW] digits, as the quantiser is to read it; the gradient is the weight's own."""
+    """`weight` [MH, MW], or of S nets [S, MH, MW], with `counts` digits, as the quantiser is to read it; the gradient is the weight's own."""
     living = weight * (counts > 0)
     with torch.no_grad():
-        scale = scale_of(living.abs().amax(), bits)
+        scale = scale_of(living.abs().amax((-2, -1), keepdim=True), bits)
         whole = nearest_by_digits(living / scale, bits, exactly).gather(-1, counts[..., None])[..., 0]
         change = written(whole, scale, bits) - living
     return living + change

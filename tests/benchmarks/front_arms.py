@@ -37,6 +37,7 @@ SAMPLED = BASE | {"method": "dpp", "learning_rate": 5e-3, "final_learning_rate":
 LADDERS = {
     "magnitude": (CUT | {"saliency": "magnitude"}, (0.075, 0.058, 0.046, 0.038, 0.026)),
     "fisher": (CUT | {"saliency": "fisher"}, (0.058, 0.038, 0.026, 0.01848, 0.01304)),
+    "digits": (CUT | {"saliency": "fisher", "granularity": "digits"}, (0.038, 0.026, 0.01848, 0.01304, 0.0092)),
 }
 """Of QAP: the training, and the shares (of models.ladder.shares) whose networks are fitted for `final_epochs`."""
 
@@ -47,6 +48,13 @@ SIZES = {
         {"keep": (2, 3, 2, 4), "neurons": (24, 16, 12)},
         {"keep": (3, 3, 2, 4), "neurons": (28, 19, 16)},
         {"keep": (3, 3, 2, 5), "neurons": (36, 22, 19)},
+    ]),
+    "dpp-digits": (SAMPLED | {"granularity": "digits"}, [
+        {"keep": (3, 3, 3, 4), "neurons": (10, 7, 5)},
+        {"keep": (4, 4, 4, 5), "neurons": (12, 8, 6)},
+        {"keep": (4, 4, 4, 6), "neurons": (17, 11, 8)},
+        {"keep": (5, 5, 5, 8), "neurons": (20, 14, 10)},
+        {"keep": (6, 6, 6, 10), "neurons": (24, 16, 12)},
     ]),
 }
 """Of DPP: the training, and what each network keeps."""

@@ -1,5 +1,7 @@
 """Several nets trained as one: each one's step is the step that it would make alone, to float rounding; none feels another."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 
@@ -8,7 +10,8 @@ from models.biases import snap_biases
 from models.drivers import alone, together
 from models.export import export
 from models.fitting import Diverged, FitPlan, Task, fit, fit_together
-from models.learners import Alone, Stack
+from models.learners import Alone, Stack, stack_key
+from models.pruning.digits import digit_counts
 from tests.models.synthetic import TINY, synthetic_tensors
 
 PLAN = FitPlan(3, 0, 0.01, 64, l1=1e-3)
@@ -33,6 +36,24 @@ def test_a_step_of_a_stack_is_the_step_of_each_net(changes):
     config = TINY.with_fields(**changes)
     chosen = [torch.randperm(300, generator=torch.Generator().manual_seed(seed))[:64] for seed in (1, 2, 3)]
     apart, stacked = tasks(config=config), tasks(config=config)
+    compare_a_step(apart, stacked, chosen)
+
+
+def test_a_step_of_a_stack_keeps_the_digits_of_each_net():
+    config = TINY.with_fields(granularity="digits", weight_bits=6)
+    chosen = [torch.randperm(300, generator=torch.Generator().manual_seed(seed))[:64] for seed in (1, 2, 3)]
+    with ExitStack() as held:
+        apart, stacked = tasks(config=config), tasks(config=config)
+        for i, task in enumerate(apart + stacked):
+            masks = qap.masks_of(task.model, config)
+            masks.prune(masks.changes(), 60 + 100 * (i % 3))
+            held.enter_context(masks.held())
+        assert len({stack_key(task) for task in apart}) == 1
+        compare_a_step(apart, stacked, chosen)
+    assert [sum(int(digit_counts(layer).sum()) for layer in task.model.layers) for task in stacked] == [60, 160, 260]
+
+
+def compare_a_step(apart, stacked, chosen):
     expected = [step(Alone(task), [order]) for task, order in zip(apart, chosen)]
     losses, gradients = step(Stack(stacked), chosen)
     for i, (loss, of_net) in enumerate(expected):

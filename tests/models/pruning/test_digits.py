@@ -143,7 +143,7 @@ def test_a_row_with_another_number_of_digits_is_found():
 
 @pytest.mark.parametrize("saliency", ["magnitude", "fisher", "random"])
 def test_qap_leaves_at_most_its_share_and_no_digit_comes_back(tmp_path, saliency):
-    tensors, training_digits, allowed = synthetic_tensors(), [], []
+    tensors, training_digits = synthetic_tensors(), []
     model, prepared, start, _ = alone(qap.train_dense(QAP, tensors))
     training, after_cuts = qap.prune(model, QAP, saliency, prepared, start), []
     task = next(training)
