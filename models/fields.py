@@ -29,7 +29,7 @@ FIELDS = {
     "dense_epochs": "before any pruning; none: as epochs",
     "final_epochs": "after the last cut; none: as epochs",
     "patience": "a fit ends after so many epochs without a better validation loss; 0: never",
-    "average": "keep the mean of the last so many epochs of the last fit where it is better on validation; 0: no mean",
+    "average": "keep the mean of the last so many epochs of the last fit if it is better on validation (with cosine it seldom is); 0: no mean",
     "l1": "weight of the sum of |w| in the loss",
     "random_labels": "share of the training labels that are replaced by random ones",
     "folds": "with more than 1, training and validation part are joined and cut into so many",

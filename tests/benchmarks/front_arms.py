@@ -31,29 +31,31 @@ from models.tensors import Tensors, to_tensors
 
 BASE = {"weight_bits": 6, "activation_bits": 5, "input_bits": 8, "batch_norm": "folded", "schedule": "cosine", "patience": 0}
 CUT = BASE | {"learning_rate": 2e-2, "batch_size": 512, "l1": 1e-4, "dense_epochs": 40, "epochs": 15, "final_epochs": 100}
-SAMPLED = BASE | {"method": "dpp", "learning_rate": 5e-3, "final_learning_rate": 3e-3, "epochs": 60, "final_epochs": 80,
+SHORT = CUT | {"batch_size": 1024, "epochs": 12, "final_epochs": 60}
+SAMPLED = BASE | {"method": "dpp", "learning_rate": 5e-3, "final_learning_rate": 3e-3, "epochs": 40, "final_epochs": 60,
                   "temperature_start": 1.0}
+RUNGS = tuple(shares(4256, 4))
+"""Of the 4,256 weights of 16-64-32-32-5."""
 
 LADDERS = {
-    "magnitude": (CUT | {"saliency": "magnitude"}, (0.075, 0.058, 0.046, 0.038, 0.026)),
-    "fisher": (CUT | {"saliency": "fisher"}, (0.058, 0.038, 0.026, 0.01848, 0.01304)),
-    "digits": (CUT | {"saliency": "fisher", "granularity": "digits"}, (0.038, 0.026, 0.01848, 0.01304, 0.0092)),
+    "magnitude": (CUT | {"saliency": "magnitude", "remaining": RUNGS}, (0.075, 0.058, 0.046, 0.038, 0.026)),
+    "fisher": (CUT | {"saliency": "fisher", "remaining": RUNGS}, (0.058, 0.038, 0.026, 0.01848, 0.01304)),
+    "digits": (SHORT | {"saliency": "fisher", "granularity": "digits", "remaining": (0.4, 0.2, 0.1, 0.06, 0.038, 0.026, 0.018, 0.013, 0.009)},
+               (0.038, 0.026, 0.018, 0.013, 0.009)),
 }
-"""Of QAP: the training, and the shares (of models.ladder.shares) whose networks are fitted for `final_epochs`."""
+"""Of QAP: the training, and those of its `remaining` whose networks are fitted for `final_epochs`."""
 
 SIZES = {
     "dpp": (SAMPLED, [
         {"keep": (2, 2, 2, 2), "neurons": (12, 8, 6)},
         {"keep": (2, 2, 2, 3), "neurons": (17, 11, 8)},
         {"keep": (2, 3, 2, 4), "neurons": (24, 16, 12)},
-        {"keep": (3, 3, 2, 4), "neurons": (28, 19, 16)},
         {"keep": (3, 3, 2, 5), "neurons": (36, 22, 19)},
     ]),
     "dpp-digits": (SAMPLED | {"granularity": "digits"}, [
         {"keep": (3, 3, 3, 4), "neurons": (10, 7, 5)},
         {"keep": (4, 4, 4, 5), "neurons": (12, 8, 6)},
         {"keep": (4, 4, 4, 6), "neurons": (17, 11, 8)},
-        {"keep": (5, 5, 5, 8), "neurons": (20, 14, 10)},
         {"keep": (6, 6, 6, 10), "neurons": (24, 16, 12)},
     ]),
 }
@@ -93,7 +95,7 @@ def cut(config: TrainConfig, wanted: tuple[float, ...], tensors: Tensors, keep: 
     """Cut by cut to the smallest of the `wanted` shares; at each of them a copy is fitted for long."""
     model, prepared, _, _ = yield from qap.train_dense(config, tensors)
     masks = qap.masks_of(model, config)
-    for number, share in enumerate(shares(masks.total, config.layers)):
+    for number, share in enumerate(config.remaining):
         masks.prune(qap.scores(model, masks, config.saliency[0], prepared, config, number), round(share * masks.total))
         if share in wanted:
             copied = copy.deepcopy((model, masks))

@@ -6,7 +6,6 @@ import pytest
 
 from finn_steps.importer.lower import import_model
 from models.drivers import together
-from models.ladder import shares
 from tests.benchmarks.front_arms import LADDERS, SIZES, cut, kept, sampled
 from tests.models.synthetic import TINY, synthetic_tensors
 
@@ -18,7 +17,7 @@ QUICK = TINY.with_fields(epochs=1, dense_epochs=1, final_epochs=1, batch_norm="f
     (dict(method="dpp"), [{"keep": (3, 2, 2)}, {"keep": (5, 3, 3), "neurons": (6, 4)}]),
 ])
 def test_an_arm_writes_its_sizes(tmp_path, capsys, fields, wanted):
-    config, tensors = QUICK.with_fields(**fields), synthetic_tensors()
+    config, tensors = QUICK.with_fields(remaining=(0.5, 0.3, 0.14), **fields), synthetic_tensors()
     keep = partial(kept, "arm 1", tmp_path, tensors.test.x[:5])
     together(list(sampled(config, wanted, tensors, keep)) if config.method == "dpp" else [cut(config, wanted, tensors, keep)])
     told, files = capsys.readouterr().out.splitlines(), list(tmp_path.glob("*.onnx"))
@@ -28,8 +27,7 @@ def test_an_arm_writes_its_sizes(tmp_path, capsys, fields, wanted):
         assert path.stem == str(nonzeros) and any(line.startswith(f"arm 1: {nonzeros} nonzeros") for line in told)
 
 
-def test_the_ladders_have_the_shares_that_are_wanted():
+def test_every_arm_has_four_or_five_sizes():
     for fields, wanted in LADDERS.values():
-        total = 4256 * (3 if fields.get("granularity") == "digits" else 1)
-        assert set(wanted) <= set(shares(total, 4))
-    assert all(len(sizes) == 5 for _, sizes in SIZES.values())
+        assert len(wanted) == 5 and set(wanted) <= set(TINY.with_fields(hidden=(64, 32, 32), **fields).remaining)
+    assert all(len(sizes) == 4 for _, sizes in SIZES.values())
